@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <wengert/autograd/kernels/dtype.h>
+#include <wengert/autograd/kernels/program.h>
+
+namespace wengert::kernels {
+
+/// Memory that a program reads. `strides` are in elements, one per dimension of the result; 0 repeats.
+struct PointwiseInput {
+  const void* data = nullptr;
+  DType dtype = DType::f32;
+  const std::int64_t* strides = nullptr;
+};
+
+/// Memory that a program writes: contiguous, row-major, of the result's shape. May be the very memory of an
+/// input of the same dtype and shape (written tile by tile, after the tile was read).
+struct PointwiseOutput {
+  void* data = nullptr;
+  DType dtype = DType::f32;
+};
+
+/// A program made ready to run: registers assigned, primitives chosen for this machine's instruction set.
+/// Immutable after construction; may be run by many threads at once. Runs without any allocation.
+///
+/// All arithmetic happens in `compute` (f32, f64, i32 or i64); inputs of another dtype are converted as
+/// they are read (exactly, or rounded to nearest), results as they are written: to `boolean` as "not zero", from
+/// floating to integer by truncation, saturating, NaN as 0; between integers modulo 2ⁿ.
+/// An element's result depends on its operands alone, never on its place in the tensor or on the tiling.
+class PointwiseKernel {
+ public:
+  explicit PointwiseKernel(Program program);
+  ~PointwiseKernel();
+  PointwiseKernel(PointwiseKernel&&) noexcept;
+  PointwiseKernel& operator=(PointwiseKernel&&) noexcept;
+
+  const Program& program() const;
+
+  /// Runs over `shape` (rank ≤ 8; an empty shape is one element). `uniforms` are rounded to `compute`.
+  void run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape) const;
+
+ private:
+  struct Plan;
+  std::unique_ptr<const Plan> plan_;
+};
+
+/// The instruction set that the primitives were chosen for: "AVX2", "AVX3", "NEON" …
+const char* instruction_set();
+
+}  // namespace wengert::kernels
