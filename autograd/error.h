@@ -1,0 +1,45 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace wengert {
+
+/// What every exception of this library derives from. The message is one line: the operation or file, what was given,
+/// what was expected, and what to do.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Shapes that do not fit an operation, or each other.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// An element type that an operation does not take, or a conversion that would lose something.
+class DTypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A value out of its range: an axis, an index, an option, a name that is not known.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A derivative that cannot be given: of an integer, of a tensor that was never watched, from a tape that is closed.
+class GradientError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that is missing, damaged, or cannot be written. The message begins with its path.
+class FileError : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace wengert

@@ -1,0 +1,171 @@
+#include <array>
+#include <atomic>
+#include <bit>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include <wengert/autograd/kernels/memory.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WENGERT_BYPASS_POOL 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WENGERT_BYPASS_POOL 1
+#endif
+#endif
+
+namespace wengert::kernels {
+namespace {
+
+constexpr std::align_val_t alignment{64};
+constexpr std::size_t smallest = 64;
+constexpr std::size_t large = std::size_t{1} << 20;         // from here on blocks are shared between threads
+constexpr std::size_t kept_by_thread = std::size_t{8} << 20;  // bytes per size class
+constexpr std::size_t kept_by_all = std::size_t{1} << 30;     // bytes in all
+constexpr std::size_t classes = 4 * 42;
+
+std::atomic<std::uint64_t> system_calls{0};
+
+/// Four classes per doubling: at most a fifth of a block is lost to rounding.
+struct SizeClass {
+  std::size_t index, bytes;
+};
+SizeClass size_class(std::size_t bytes) {
+  if (bytes <= smallest) return {0, smallest};
+  const auto exponent = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^exponent < bytes ≤ 2^(exponent+1)
+  const std::size_t quarter = std::size_t{1} << (exponent - 2);
+  const std::size_t steps = (bytes - 1 - (std::size_t{1} << exponent)) / quarter + 1;  // 1 … 4
+  return {4 * (exponent - 6) + steps, (std::size_t{1} << exponent) + steps * quarter};
+}
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+struct FreeList {
+  FreeBlock* head = nullptr;
+  std::size_t count = 0;
+
+  void push(void* memory) {
+    head = new (memory) FreeBlock{head};
+    ++count;
+  }
+  void* pop() {
+    if (head == nullptr) return nullptr;
+    --count;
+    return std::exchange(head, head->next);
+  }
+};
+
+void* from_system(std::size_t bytes) {
+  system_calls.fetch_add(1, std::memory_order_relaxed);
+  return ::operator new(bytes, alignment);
+}
+void to_system(void* memory) noexcept { ::operator delete(memory, alignment); }
+
+/// Blocks that no thread keeps for itself.
+class SharedPool {
+ public:
+  void* take(std::size_t index, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    void* memory = lists_[index].pop();
+    if (memory != nullptr) held_ -= bytes;
+    return memory;
+  }
+  void give(void* memory, SizeClass size) noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      if (held_ + size.bytes <= kept_by_all) {
+        held_ += size.bytes;
+        lists_[size.index].push(memory);
+        return;
+      }
+    }
+    to_system(memory);
+  }
+  void release() noexcept {
+    const std::lock_guard lock(mutex_);
+    for (FreeList& list : lists_) {
+      while (void* memory = list.pop()) to_system(memory);
+    }
+    held_ = 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<FreeList, classes> lists_;
+  std::size_t held_ = 0;
+};
+
+/// Never destroyed: tensors in static storage may be freed after everything else.
+SharedPool& shared_pool() {
+  static auto* pool = new SharedPool;
+  return *pool;
+}
+
+/// Plain data, so that reaching it costs no check; `guard` hands the blocks over when the thread ends.
+struct ThreadCache {
+  std::array<FreeList, classes> lists;
+  std::array<std::size_t, classes> bytes;
+  bool registered, closed;
+};
+constinit thread_local ThreadCache cache{};
+
+void drain_thread_cache() noexcept {
+  for (std::size_t index = 0; index < classes; ++index) {
+    while (void* memory = cache.lists[index].pop()) shared_pool().give(memory, {index, cache.bytes[index]});
+  }
+}
+
+struct ThreadGuard {
+  ~ThreadGuard() {
+    drain_thread_cache();
+    cache.closed = true;
+  }
+};
+void register_thread() {
+  thread_local ThreadGuard guard;
+  static_cast<void>(guard);
+  cache.registered = true;
+}
+
+}  // namespace
+
+#ifdef WENGERT_BYPASS_POOL  // the sanitizer sees the end of every block's life only if it really ends
+
+void* allocate(std::size_t bytes) { return from_system(size_class(bytes).bytes); }
+void deallocate(void* memory, std::size_t) noexcept { to_system(memory); }
+
+#else
+
+void* allocate(std::size_t bytes) {
+  const SizeClass size = size_class(bytes);
+  if (size.index >= classes) throw std::bad_alloc();
+  if (void* memory = cache.lists[size.index].pop()) return memory;
+  if (void* memory = shared_pool().take(size.index, size.bytes)) return memory;
+  return from_system(size.bytes);
+}
+
+void deallocate(void* memory, std::size_t bytes) noexcept {
+  const SizeClass size = size_class(bytes);
+  FreeList& list = cache.lists[size.index];
+  if (cache.closed || size.bytes >= large || (list.count + 1) * size.bytes > kept_by_thread) {
+    shared_pool().give(memory, size);
+    return;
+  }
+  if (!cache.registered) register_thread();
+  cache.bytes[size.index] = size.bytes;
+  list.push(memory);
+}
+
+#endif
+
+std::uint64_t system_allocations() noexcept { return system_calls.load(std::memory_order_relaxed); }
+
+void release_cached_memory() noexcept {
+  drain_thread_cache();
+  shared_pool().release();
+}
+
+}  // namespace wengert::kernels

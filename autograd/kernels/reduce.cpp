@@ -1,0 +1,234 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include <wengert/autograd/kernels/reduce.h>
+
+namespace wengert::kernels {
+namespace {
+
+// Integers are added and multiplied as unsigned numbers, which wrap; u8 by way of u32.
+template <typename T>
+using Wide = std::conditional_t<std::is_floating_point_v<T>, T,
+                                std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>;
+
+struct Sum {
+  template <typename T>
+  static constexpr T neutral = 0;
+  template <typename T>
+  static T combine(T a, T b) {
+    return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));
+  }
+};
+
+struct Product {
+  template <typename T>
+  static constexpr T neutral = 1;
+  template <typename T>
+  static T combine(T a, T b) {
+    return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b));
+  }
+};
+
+struct Maximum {
+  template <typename T>
+  static constexpr T neutral = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
+                                                           : std::numeric_limits<T>::lowest();
+  template <typename T>
+  static T combine(T a, T b) {
+    return (b > a || b != b) ? b : a;  // a NaN wins, and a NaN once there stays
+  }
+};
+
+struct Minimum {
+  template <typename T>
+  static constexpr T neutral = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity()
+                                                           : std::numeric_limits<T>::max();
+  template <typename T>
+  static T combine(T a, T b) {
+    return (b < a || b != b) ? b : a;
+  }
+};
+
+// Columns that are reduced side by side: 128 bytes of floats, eight registers of the baseline instruction set. A fixed
+// number, so that the order of a sum does not depend on the machine.
+template <typename T>
+constexpr std::size_t lanes = sizeof(T) == 8 ? 16 : 32;
+
+// Rows that are added one after the other; blocks of them are then added pairwise (Higham, "The Accuracy of Floating
+// Point Summation", 1993).
+constexpr std::int64_t block_rows = 16;
+
+template <typename Op, typename T, std::size_t width>
+void accumulate(std::array<T, width>& sums, const T* in, std::int64_t rows, std::int64_t stride) {
+  std::array<T, width> running = sums;
+  for (std::int64_t r = 0; r < rows; ++r, in += stride) {
+    for (std::size_t j = 0; j < width; ++j) running[j] = Op::combine(running[j], in[j]);
+  }
+  sums = running;
+}
+
+template <typename Op, typename T, std::size_t width>
+void merge(const std::array<T, width>& earlier, std::array<T, width>& later) {
+  for (std::size_t j = 0; j < width; ++j) later[j] = Op::combine(earlier[j], later[j]);
+}
+
+// Reduces `rows` rows of `width` columns. `partial[l]` holds the sum of 2ˡ blocks, as the digits of a binary counter.
+template <typename Op, typename T, std::size_t width>
+std::array<T, width> reduce_columns(const T* in, std::int64_t rows, std::int64_t stride) {
+  std::array<T, width> sums;
+  sums.fill(Op::template neutral<T>);
+  if (rows <= block_rows) {
+    accumulate<Op, T, width>(sums, in, rows, stride);
+    return sums;
+  }
+  std::array<std::array<T, width>, 60> partial;
+  const std::int64_t blocks = rows / block_rows;
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    sums.fill(Op::template neutral<T>);
+    accumulate<Op, T, width>(sums, in + block * block_rows * stride, block_rows, stride);
+    std::size_t level = 0;
+    for (; (block >> level) & 1; ++level) merge<Op, T, width>(partial[level], sums);
+    partial[level] = sums;
+  }
+  sums.fill(Op::template neutral<T>);
+  accumulate<Op, T, width>(sums, in + blocks * block_rows * stride, rows % block_rows, stride);
+  for (std::size_t level = 0; (blocks >> level) != 0; ++level) {
+    if ((blocks >> level) & 1) merge<Op, T, width>(partial[level], sums);
+  }
+  return sums;
+}
+
+// Reduces n contiguous elements: as columns, then the rest, then the lanes pairwise.
+template <typename Op, typename T>
+T reduce_row(const T* in, std::int64_t n) {
+  constexpr std::int64_t width = lanes<T>;
+  const std::int64_t rows = n / width;
+  auto sums = reduce_columns<Op, T, lanes<T>>(in, rows, width);
+  const auto rest = static_cast<std::size_t>(n - rows * width);
+  for (std::size_t j = 0; j < rest; ++j)
+    sums[j] = Op::combine(sums[j], in[rows * width + static_cast<std::int64_t>(j)]);
+  for (std::size_t half = lanes<T> / 2; half > 0; half /= 2) {
+    for (std::size_t j = 0; j < half; ++j) sums[j] = Op::combine(sums[j], sums[j + half]);
+  }
+  return sums[0];
+}
+
+// The columns from `first` on, as many times `width` as there are; gives the first one left.
+template <typename Op, typename T, std::size_t width>
+std::int64_t reduce_tiles(const T* in, T* out, std::int64_t n, std::int64_t inner, std::int64_t first) {
+  constexpr auto step = static_cast<std::int64_t>(width);
+  for (; first + step <= inner; first += step) {
+    const auto sums = reduce_columns<Op, T, width>(in + first, n, inner);
+    std::copy(sums.begin(), sums.end(), out + first);
+  }
+  return first;
+}
+
+template <typename Op, typename T>
+void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
+  for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += inner) {
+    if (inner == 1) {
+      *out = reduce_row<Op>(in, n);
+      continue;
+    }
+    std::int64_t column = reduce_tiles<Op, T, lanes<T>>(in, out, n, inner, 0);
+    column = reduce_tiles<Op, T, 8>(in, out, n, inner, column);
+    reduce_tiles<Op, T, 1>(in, out, n, inner, column);
+  }
+}
+
+// The scan of one sequence: not (x ≤ best) is true of a larger x and of a NaN.
+template <bool largest, typename T>
+std::int64_t arg_best(const T* in, std::int64_t n, std::int64_t stride) {
+  T best = in[0];
+  std::int64_t position = 0;
+  for (std::int64_t i = 1; i < n && best == best; ++i) {
+    const T x = in[i * stride];
+    if (largest ? !(x <= best) : !(x >= best)) {
+      best = x;
+      position = i;
+    }
+  }
+  return position;
+}
+
+template <bool largest, typename T>
+void arg_reduce_as(const T* in, std::int64_t* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
+  for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += inner) {
+    for (std::int64_t j = 0; j < inner; ++j) out[j] = arg_best<largest>(in + j, n, inner);
+  }
+}
+
+// Running sums of f32 are kept in f64, and rounded as they are written.
+template <typename T>
+using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
+
+template <typename T>
+void cumulative_sum_tile(const T* in, T* out, std::int64_t n, std::int64_t stride, std::int64_t width) {
+  std::array<Running<T>, 64> sums{};
+  for (std::int64_t i = 0; i < n; ++i, in += stride, out += stride) {
+    for (std::int64_t j = 0; j < width; ++j) {
+      Running<T>& sum = sums[static_cast<std::size_t>(j)];
+      sum = Sum::combine(sum, static_cast<Running<T>>(in[j]));
+      out[j] = static_cast<T>(sum);
+    }
+  }
+}
+
+template <typename T>
+void cumulative_sum_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner, bool reverse) {
+  const std::int64_t start = reverse ? (n - 1) * inner : 0;
+  const std::int64_t stride = reverse ? -inner : inner;
+  for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += n * inner) {
+    for (std::int64_t j = 0; j < inner; j += 64) {
+      cumulative_sum_tile(in + start + j, out + start + j, n, stride, std::min<std::int64_t>(64, inner - j));
+    }
+  }
+}
+
+// Calls f with a value of the element type; truth values are read as the bytes they are.
+template <typename F>
+void dispatch_stored(DType dtype, F f) {
+  dispatch(dtype == DType::boolean ? DType::u8 : dtype, [&](auto tag) {
+    if constexpr (!std::is_same_v<decltype(tag), bool>) f(tag);
+  });
+}
+
+}  // namespace
+
+void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n,
+            std::int64_t inner) {
+  dispatch_stored(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    const auto* from = static_cast<const T*>(in);
+    auto* to = static_cast<T*>(out);
+    switch (reduction) {
+      case Reduction::sum: return reduce_as<Sum>(from, to, outer, n, inner);
+      case Reduction::prod: return reduce_as<Product>(from, to, outer, n, inner);
+      case Reduction::max: return reduce_as<Maximum>(from, to, outer, n, inner);
+      case Reduction::min: return reduce_as<Minimum>(from, to, outer, n, inner);
+    }
+  });
+}
+
+void arg_reduce(bool largest, DType dtype, const void* in, std::int64_t* out, std::int64_t outer, std::int64_t n,
+                std::int64_t inner) {
+  dispatch_stored(dtype, [&](auto tag) {
+    const auto* from = static_cast<const decltype(tag)*>(in);
+    largest ? arg_reduce_as<true>(from, out, outer, n, inner) : arg_reduce_as<false>(from, out, outer, n, inner);
+  });
+}
+
+void cumulative_sum(DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n, std::int64_t inner,
+                    bool reverse) {
+  dispatch_stored(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    cumulative_sum_as(static_cast<const T*>(in), static_cast<T*>(out), outer, n, inner, reverse);
+  });
+}
+
+}  // namespace wengert::kernels

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <type_traits>
+
+#include <wengert/autograd/parameter.h>
+#include <wengert/autograd/tensor.h>
+
+namespace wengert {
+
+/// What a binary operation takes on either side: a tensor, a parameter, or a number (which takes the other side's dtype).
+class Operand {
+ public:
+  Operand(const Tensor& tensor) : tensor_(tensor) {}                // NOLINT(google-explicit-constructor)
+  Operand(const Parameter& parameter) : tensor_(parameter.value()) {}  // NOLINT(google-explicit-constructor)
+  template <typename T>
+    requires std::is_arithmetic_v<T>
+  Operand(T value) : number_(value) {}  // NOLINT(google-explicit-constructor)
+
+  bool is_number() const { return !tensor_.defined(); }
+  const Tensor& tensor() const { return tensor_; }
+  /// The operand as a tensor; a number becomes a scalar of `dtype`. Throws DTypeError where that would lose it.
+  Tensor as(DType dtype) const { return is_number() ? scalar(number_, dtype) : tensor_; }
+
+ private:
+  Tensor tensor_;
+  Number number_ = 0;
+};
+
+}  // namespace wengert

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace wengert {
+
+/// Highest number of dimensions of a tensor.
+inline constexpr std::size_t max_rank = 8;
+
+/// Up to eight integers in place: axes, permutations, bounds of a slice. Copying one never allocates.
+class Ints {
+ public:
+  Ints() = default;
+  Ints(std::initializer_list<std::int64_t> values) : Ints(std::span(values.begin(), values.size())) {}
+  /// Throws ShapeError for more than eight.
+  explicit Ints(std::span<const std::int64_t> values);
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  std::int64_t operator[](std::size_t i) const { return values_[i]; }
+  std::int64_t& operator[](std::size_t i) { return values_[i]; }
+  std::int64_t back() const { return values_[size_ - 1]; }
+  const std::int64_t* begin() const { return values_.data(); }
+  const std::int64_t* end() const { return values_.data() + size_; }
+
+  /// Throws ShapeError when there are eight already.
+  void push_back(std::int64_t value);
+
+  friend bool operator==(const Ints& a, const Ints& b);
+
+ private:
+  std::array<std::int64_t, max_rank> values_{};
+  std::size_t size_ = 0;
+};
+
+/// The extents of a tensor, outermost first: 0 … 8 of them, none negative. The shape of a scalar is `{}`.
+class Shape {
+ public:
+  Shape() = default;
+  /// Throws ShapeError for more than eight extents, a negative one, or more elements than 2⁶³ − 1.
+  Shape(std::initializer_list<std::int64_t> extents);
+  explicit Shape(std::span<const std::int64_t> extents);
+
+  std::size_t rank() const { return extents_.size(); }
+  std::int64_t operator[](std::size_t axis) const { return extents_[axis]; }
+  std::int64_t back() const { return extents_.back(); }
+  const std::int64_t* begin() const { return extents_.begin(); }
+  const std::int64_t* end() const { return extents_.end(); }
+
+  /// Number of elements: the product of the extents, 1 for a scalar.
+  std::int64_t elements() const { return elements_; }
+
+  friend bool operator==(const Shape& a, const Shape& b) { return a.extents_ == b.extents_; }
+
+ private:
+  Ints extents_;
+  std::int64_t elements_ = 1;
+};
+
+/// As written in messages: "[32, 784]", "[]" for a scalar.
+std::string to_string(std::span<const std::int64_t> extents);
+
+/// Elements from one index to the next along each axis of a row-major array.
+Ints row_major_strides(const Shape& shape);
+
+/// Shape of the result of broadcasting as NumPy does: extents are matched from the last; 1 stretches.
+/// Throws ShapeError naming `operation` and both shapes.
+Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b);
+
+/// The axis as 0 … rank−1; negative ones count from the end. Throws ValueError naming `operation`.
+std::size_t normalize_axis(const char* operation, std::int64_t axis, std::size_t rank);
+
+/// Axes normalised, sorted, without repetition (which is a ValueError); all of them when `axes` is empty.
+Ints normalize_axes(const char* operation, const Ints& axes, std::size_t rank);
+
+}  // namespace wengert

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <wengert/autograd/attributes.h>
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/parameter.h>
+#include <wengert/autograd/tensor.h>
+
+namespace wengert {
+
+struct Operation;
+
+/// The gradients of the parameters that took part, in the order in which they were first read.
+class Gradients {
+ public:
+  struct Entry {
+    Parameter parameter;
+    Tensor gradient;
+  };
+
+  std::size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+  auto begin() const { return entries_.begin(); }
+  auto end() const { return entries_.end(); }
+
+  /// Throws GradientError for a parameter that took no part.
+  const Tensor& operator[](const Parameter& parameter) const;
+  bool contains(const Parameter& parameter) const;
+  void add(Parameter parameter, Tensor gradient) { entries_.push_back({std::move(parameter), std::move(gradient)}); }
+
+ private:
+  kernels::PoolVector<Entry> entries_;
+};
+
+/// What a derivative can be asked for: a watched tensor, a tensor computed on the tape, or a parameter.
+class Variable {
+ public:
+  Variable(const Tensor& tensor) : tensor_(&tensor) {}           // NOLINT(google-explicit-constructor)
+  Variable(const Parameter& parameter) : parameter_(&parameter) {}  // NOLINT(google-explicit-constructor)
+  const Tensor* tensor() const { return tensor_; }
+  const Parameter* parameter() const { return parameter_; }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  const Parameter* parameter_ = nullptr;
+};
+
+/// One line of the Wengert list as plain data: which operation, on which values, with which attributes. Values are
+/// numbered from the beginning of the thread's list.
+struct Record {
+  const Operation* operation;
+  Attributes attributes;
+  std::span<const std::uint32_t> inputs;
+  std::span<const std::uint32_t> outputs;
+};
+
+/// A value on the list: what the records' numbers stand for. `kept` is undefined unless a rule reads the value.
+struct RecordedValue {
+  DType dtype;
+  Shape shape;
+  Tensor kept;
+};
+
+struct TapeOptions {
+  /// Keep every value, not only those that the rules of the operations read: to write a program down, or run it again.
+  bool keep_all = false;
+};
+
+/// Records the operations of this thread, from its construction to its destruction, on parameters and on tensors that it
+/// watches, and differentiates what was recorded. Tapes nest: an outer tape also sees what an inner one records, its
+/// gradients included. Must be used and destroyed on the thread that made it, innermost first.
+class Tape {
+ public:
+  explicit Tape(TapeOptions options = {});
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// The tensor as a variable of this tape: a handle on the same elements. Throws GradientError for integers.
+  Tensor watch(const Tensor& tensor);
+
+  /// dy/dx, of x's shape. `y` must hold one element unless a `seed` of y's shape is given: then Σ seed · dy/dx. Zeros
+  /// for an x that took no part. Throws GradientError for an x that is not on this tape, for integers, or for the
+  /// probabilities of a softmax that a cross-entropy traced back to their logits; ShapeError for y or seed.
+  Tensor gradient(const Tensor& y, const Variable& x, const Tensor& seed = {});
+  std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<Variable> xs, const Tensor& seed = {});
+  std::vector<Tensor> gradient(const Tensor& y, std::span<const Tensor> xs, const Tensor& seed = {});
+  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed = {}) {
+    return gradient(y, std::span<const Tensor>(xs), seed);
+  }
+  /// Gradients of every parameter that took part.
+  Gradients gradient(const Tensor& y);
+
+  /// What was recorded so far since this tape was opened. The views hold until the next operation.
+  std::vector<Record> records() const;
+  /// What a value number of `records()` stands for.
+  const RecordedValue& value(std::uint32_t number) const;
+  /// The number of a tensor on this tape. Throws GradientError where it is not on it.
+  std::uint32_t number_of(const Tensor& tensor) const;
+
+ private:
+  kernels::PoolVector<Tensor> walk(const Tensor& y, std::span<const std::uint32_t> xs, const Tensor& seed);
+  std::uint32_t number_of(const Variable& variable) const;
+
+  std::uint64_t serial_;
+  std::uint32_t first_record_, first_value_;
+  std::uint8_t level_;
+};
+
+}  // namespace wengert
