@@ -1,0 +1,173 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <wengert/autograd/attributes.h>
+#include <wengert/autograd/scalar.h>
+#include <wengert/autograd/tensor.h>
+
+/// What an operation is: everything that can be said about it, in one value. The library's own stand in autograd/ops/,
+/// one block each; a user's are made by the same functions (`pointwise`, `primitive`, `composed`) and take part in
+/// everything: gradients of every order, gradient checks, printing.
+
+namespace wengert {
+
+struct Operation;
+
+/// Dtype and shape of a result.
+struct TensorType {
+  DType dtype = DType::f32;
+  Shape shape;
+};
+
+/// One way to call an operation, for gradient checks, documentation and benchmarks. f64 where it is floating.
+struct Sample {
+  std::vector<Tensor> inputs;
+  Attributes attributes;
+  /// Why the gradient check leaves out this sample ("not differentiable where two maxima tie"); empty: it does not.
+  std::string skip_reason;
+};
+
+/// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results.
+class Vjp {
+ public:
+  Vjp(const Operation& operation, const Attributes& attributes, std::span<const TensorType> input_types,
+      std::span<const Tensor> inputs, std::span<const TensorType> output_types, std::span<const Tensor> outputs,
+      std::span<const Tensor> adjoints, std::span<const bool> needed, std::span<Tensor> results)
+      : attributes(attributes), operation_(operation), input_types_(input_types), inputs_(inputs),
+        output_types_(output_types), outputs_(outputs), adjoints_(adjoints), needed_(needed), results_(results) {}
+
+  const Attributes& attributes;
+
+  std::size_t inputs() const { return input_types_.size(); }
+  /// A value the operation declared to read.
+  const Tensor& input(std::size_t i = 0) const;
+  const Tensor& output(std::size_t i = 0) const;
+  const Shape& input_shape(std::size_t i = 0) const { return input_types_[i].shape; }
+  DType input_dtype(std::size_t i = 0) const { return input_types_[i].dtype; }
+  const Shape& output_shape(std::size_t i = 0) const { return output_types_[i].shape; }
+  /// The adjoint of an output: ∂loss/∂output, of its shape; zeros where it took no part.
+  Tensor dy(std::size_t i = 0) const;
+  /// Whether anybody asks for the adjoint of an input; what is not needed need not be computed.
+  bool needs(std::size_t i) const { return needed_[i]; }
+  /// Gives the adjoint of an input: of the input's shape.
+  void set(std::size_t i, Tensor adjoint) const { results_[i] = std::move(adjoint); }
+
+ private:
+  const Operation& operation_;
+  std::span<const TensorType> input_types_;
+  std::span<const Tensor> inputs_;
+  std::span<const TensorType> output_types_;
+  std::span<const Tensor> outputs_;
+  std::span<const Tensor> adjoints_;
+  std::span<const bool> needed_;
+  std::span<Tensor> results_;
+};
+
+/// Which values a vjp rule reads, as bits: bit i for input or output i, bit 31 for all from the 31st on.
+struct Reads {
+  std::uint32_t inputs = 0, outputs = 0;
+  static constexpr std::uint32_t all = ~std::uint32_t{0};
+};
+
+enum class Category : std::uint8_t { arithmetic, comparison, activation, reduction, shape, indexing, linear_algebra, loss, other };
+
+/// Which element types the inputs may have. All inputs have the same one, but for truth values where the operation says so.
+enum class Domain : std::uint8_t { floating, numbers, any };
+
+class PointwiseRule;
+
+/// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their defaults,
+/// which are the values where a call leaves them out.
+struct Operation {
+  using Arguments = std::span<const Tensor>;
+
+  std::string name;
+  std::string documentation;
+  Category category = Category::other;
+  std::vector<Attributes::Entry> attributes;
+  /// Whether gradients pass through at all (comparisons, argmax: not).
+  bool differentiable = true;
+  Reads reads;
+  std::size_t outputs = 1;
+
+  /// Dtype and shape of the results, from those of the inputs alone; throws for inputs that do not fit.
+  std::function<void(Arguments, const Attributes&, std::span<TensorType> results)> infer;
+  /// Computes the results into memory that is there already (`writable<T>`) …
+  std::function<void(Arguments, const Attributes&, std::span<Tensor> results)> kernel;
+  /// … or gives the results: sharing an input's buffer, or made with other operations (not recorded one by one).
+  std::function<Tensor(Arguments, const Attributes&)> evaluate;
+  /// The vector–Jacobian product, written with operations.
+  std::function<void(const Vjp&)> vjp;
+  /// For a composed operation: the function itself, whose parts are recorded.
+  std::function<Tensor(Arguments, const Attributes&)> compose;
+
+  std::function<std::vector<Sample>()> samples;
+  /// Set for pointwise operations: the formula as a program, and its derivatives.
+  std::shared_ptr<const PointwiseRule> pointwise;
+};
+
+/// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in order.
+struct PointwiseDefinition {
+  Category category = Category::arithmetic;
+  Formula formula;
+  /// (inputs …, output, dy, attributes …) ↦ one adjoint per input. Left out: derived from the formula.
+  Formula derivative = {};
+  std::vector<Attributes::Entry> attributes = {};
+  Domain domain = Domain::floating;
+  /// The first input is a truth value (`where`).
+  bool condition = false;
+  /// The result is a truth value.
+  bool boolean = false;
+  bool differentiable = true;
+  /// Values of any input at which the derivative jumps; the gradient check keeps away from them.
+  std::vector<double> kinks = {};
+  std::function<std::vector<Sample>()> samples = {};
+};
+Operation pointwise(PointwiseDefinition definition);
+
+/// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel or evaluate; vjp where
+/// differentiable) and throws ValueError naming what is missing.
+Operation primitive(Operation definition);
+
+/// A function of other operations: it brings documentation and samples, and no gradient of its own.
+Operation composed(Operation definition);
+
+/// Applies an operation: infers, computes, and records where a tape is open and an input is a variable. Attributes that
+/// are left out take their defaults. Throws what the operation's rule throws.
+Tensor apply(const Operation& operation, std::initializer_list<Tensor> inputs, const Attributes& attributes = {});
+Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes = {});
+/// The same for an operation with several results.
+void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
+           std::span<Tensor> results);
+
+/// The elements of a result that a kernel is to fill. Only for kernels: everywhere else tensors are immutable.
+template <Element T>
+std::span<T> writable(Tensor& result);
+
+/// Makes a user's operation known by name: to `find_operation`, to nn::activation, and to gradcheck's program. `operation`
+/// must live as long as the process. Throws ValueError where the name is taken.
+void register_operation(const Operation& operation);
+
+/// The operation of that name, also a derivative's ("sigmoid'0": of sigmoid with respect to its input 0); null if unknown.
+const Operation* find_operation(std::string_view name);
+
+/// Every operation of the library, then the registered ones, in order of definition.
+std::vector<const Operation*> operations();
+
+namespace detail {
+void* writable_memory(Tensor& result, DType dtype);
+}
+
+template <Element T>
+std::span<T> writable(Tensor& result) {
+  return {static_cast<T*>(detail::writable_memory(result, dtype_of<T>)), static_cast<std::size_t>(result.size())};
+}
+
+}  // namespace wengert
