@@ -39,12 +39,12 @@ class Vjp {
  public:
   Vjp(const Operation& operation, const Attributes& attributes, std::span<const TensorType> input_types,
       std::span<const Tensor> inputs, std::span<const TensorType> output_types, std::span<const Tensor> outputs,
-      std::span<const Tensor> adjoints, std::span<const bool> needed, std::span<Tensor> results)
-      : attributes(attributes), operation_(operation), input_types_(input_types), inputs_(inputs),
+      std::span<const Tensor> adjoints, std::span<const std::uint8_t> needed, std::span<Tensor> results)
+      : operation_(operation), attributes_(attributes), input_types_(input_types), inputs_(inputs),
         output_types_(output_types), outputs_(outputs), adjoints_(adjoints), needed_(needed), results_(results) {}
 
-  const Attributes& attributes;
-
+  const Operation& operation() const { return operation_; }
+  const Attributes& attributes() const { return attributes_; }
   std::size_t inputs() const { return input_types_.size(); }
   /// A value the operation declared to read.
   const Tensor& input(std::size_t i = 0) const;
@@ -55,18 +55,19 @@ class Vjp {
   /// The adjoint of an output: ∂loss/∂output, of its shape; zeros where it took no part.
   Tensor dy(std::size_t i = 0) const;
   /// Whether anybody asks for the adjoint of an input; what is not needed need not be computed.
-  bool needs(std::size_t i) const { return needed_[i]; }
+  bool needs(std::size_t i) const { return needed_[i] != 0; }
   /// Gives the adjoint of an input: of the input's shape.
   void set(std::size_t i, Tensor adjoint) const { results_[i] = std::move(adjoint); }
 
  private:
   const Operation& operation_;
+  const Attributes& attributes_;
   std::span<const TensorType> input_types_;
   std::span<const Tensor> inputs_;
   std::span<const TensorType> output_types_;
   std::span<const Tensor> outputs_;
   std::span<const Tensor> adjoints_;
-  std::span<const bool> needed_;
+  std::span<const std::uint8_t> needed_;
   std::span<Tensor> results_;
 };
 
@@ -109,12 +110,17 @@ struct Operation {
   std::function<Tensor(Arguments, const Attributes&)> compose;
 
   std::function<std::vector<Sample>()> samples;
+  /// Values of an input at which the derivative jumps: the gradient check keeps away from them.
+  std::vector<double> kinks;
+  /// The first input is a truth value, through which no gradient passes (`where`).
+  bool condition = false;
   /// Set for pointwise operations: the formula as a program, and its derivatives.
   std::shared_ptr<const PointwiseRule> pointwise;
 };
 
 /// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in order.
 struct PointwiseDefinition {
+  std::string documentation = {};
   Category category = Category::arithmetic;
   Formula formula;
   /// (inputs …, output, dy, attributes …) ↦ one adjoint per input. Left out: derived from the formula.
@@ -130,14 +136,14 @@ struct PointwiseDefinition {
   std::vector<double> kinks = {};
   std::function<std::vector<Sample>()> samples = {};
 };
-Operation pointwise(PointwiseDefinition definition);
+Operation pointwise(std::string name, PointwiseDefinition definition);
 
 /// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel or evaluate; vjp where
 /// differentiable) and throws ValueError naming what is missing.
-Operation primitive(Operation definition);
+Operation primitive(std::string name, Operation definition);
 
 /// A function of other operations: it brings documentation and samples, and no gradient of its own.
-Operation composed(Operation definition);
+Operation composed(std::string name, Operation definition);
 
 /// Applies an operation: infers, computes, and records where a tape is open and an input is a variable. Attributes that
 /// are left out take their defaults. Throws what the operation's rule throws.
@@ -146,6 +152,9 @@ Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const A
 /// The same for an operation with several results.
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
            std::span<Tensor> results);
+
+/// A tensor whose elements are not yet set: for whoever fills them at once through `writable`.
+Tensor empty(const Shape& shape, DType dtype);
 
 /// The elements of a result that a kernel is to fill. Only for kernels: everywhere else tensors are immutable.
 template <Element T>
@@ -159,7 +168,7 @@ void register_operation(const Operation& operation);
 const Operation* find_operation(std::string_view name);
 
 /// Every operation of the library, then the registered ones, in order of definition.
-std::vector<const Operation*> operations();
+std::vector<const Operation*> catalogue();
 
 namespace detail {
 void* writable_memory(Tensor& result, DType dtype);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <wengert/autograd/tensor.h>
 
@@ -39,6 +40,7 @@ class Parameter {
 
  private:
   friend struct detail::Access;
+  explicit Parameter(std::shared_ptr<detail::ParameterState> state) : state_(std::move(state)) {}
   std::shared_ptr<detail::ParameterState> state_;
 };
 

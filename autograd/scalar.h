@@ -77,7 +77,8 @@ Scalar round(Scalar a);
 Scalar copy_sign(Scalar magnitude, Scalar sign);
 Scalar is_finite(Scalar a);
 Scalar is_nan(Scalar a);
-/// condition ? a : b. Both are computed; a derivative through the branch not taken is 0, also where it would be infinite.
+/// condition ? a : b. Both are computed: write them so that both stay finite, in value and derivative, where the other
+/// is taken (0 · inf would be NaN).
 Scalar select(Scalar condition, Scalar a, Scalar b);
 
 /// A formula: a function from Scalars to a Scalar, or to several (`std::array<Scalar, n>`), traced when needed.

@@ -1,0 +1,139 @@
+#include <array>
+#include <numbers>
+#include <optional>
+
+#include <wengert/autograd/internal/tracer.h>
+
+/// Reverse-mode differentiation of a scalar program: the same walk as the tape's, over instructions instead of records.
+
+namespace wengert {
+namespace {
+
+using kernels::Instruction;
+using kernels::Primitive;
+using kernels::Program;
+
+/// ∂ of a number whose value is `value` (1, 0 or −1, as its sign is).
+Scalar sign(Scalar value) { return select(value == 0.0, 0.0, copy_sign(1.0, value)); }
+
+/// The share of `a` in the derivative of the larger of a and b: where they tie, each has half.
+Scalar share_of_larger(Scalar a, Scalar b) { return select(b < a, 1.0, select(a == b, 0.5, 0.0)); }
+
+struct Adjoints {
+  std::optional<Scalar> a = {}, b = {}, c = {};
+};
+
+/// The adjoints of an instruction's operands a, b, c, given its value y and its adjoint dy.
+Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scalar dy) {
+  switch (primitive) {
+    case Primitive::add: return {dy, dy};
+    case Primitive::sub: return {dy, -dy};
+    case Primitive::mul: return {dy * b, dy * a};
+    case Primitive::div: return {dy / b, -(dy * y / b)};
+    case Primitive::fma: return {dy * b, dy * a, dy};
+    case Primitive::neg: return {-dy};
+    case Primitive::abs: return {dy * sign(a)};
+    case Primitive::minimum: return {dy * share_of_larger(b, a), dy * share_of_larger(a, b)};
+    case Primitive::maximum: return {dy * share_of_larger(a, b), dy * share_of_larger(b, a)};
+    case Primitive::sqrt: return {dy * 0.5 / y};
+    case Primitive::exp: return {dy * y};
+    case Primitive::expm1: return {dy * (y + 1.0)};
+    case Primitive::log: return {dy / a};
+    case Primitive::log1p: return {dy / (1.0 + a)};
+    case Primitive::sin: return {dy * cos(a)};
+    case Primitive::cos: return {-(dy * sin(a))};
+    case Primitive::tan: return {dy * fma(y, y, 1.0)};
+    case Primitive::asin: return {dy / sqrt((1.0 - a) * (1.0 + a))};
+    case Primitive::acos: return {-(dy / sqrt((1.0 - a) * (1.0 + a)))};
+    case Primitive::atan: return {dy / fma(a, a, 1.0)};
+    case Primitive::sinh: return {dy * cosh(a)};
+    case Primitive::cosh: return {dy * sinh(a)};
+    case Primitive::tanh: return {dy * ((1.0 - y) * (1.0 + y))};
+    case Primitive::asinh: return {dy / hypot(a, 1.0)};
+    case Primitive::acosh: return {dy / sqrt((a - 1.0) * (a + 1.0))};
+    case Primitive::atanh: return {dy / ((1.0 - a) * (1.0 + a))};
+    case Primitive::erf: return {dy * (2.0 * std::numbers::inv_sqrtpi) * exp(-(a * a))};
+    case Primitive::erfc: return {-(dy * (2.0 * std::numbers::inv_sqrtpi) * exp(-(a * a)))};
+    // x⁰ is 1 for every x, and 0ᵇ is 0 for every b > 0: their derivatives are 0, not 0 · inf.
+    case Primitive::pow:
+      return {dy * select(b == 0.0, 0.0, b * pow(a, b - 1.0)), dy * select(a == 0.0, 0.0, y * log(select(a == 0.0, 1.0, a)))};
+    case Primitive::atan2: {
+      const Scalar r = hypot(a, b);
+      return {dy * (b / r / r), -(dy * (a / r / r))};
+    }
+    case Primitive::hypot: {
+      const Scalar r = select(y == 0.0, 1.0, y);
+      return {dy * (a / r), dy * (b / r)};
+    }
+    case Primitive::select: return {{}, select(a, dy, 0.0), select(a, 0.0, dy)};
+    case Primitive::copy_sign: return {dy * (sign(a) * copy_sign(1.0, b))};
+    case Primitive::constant:
+    case Primitive::floor:
+    case Primitive::ceil:
+    case Primitive::round:
+    case Primitive::less:
+    case Primitive::less_equal:
+    case Primitive::equal:
+    case Primitive::logical_not:
+    case Primitive::logical_and:
+    case Primitive::logical_or:
+    case Primitive::is_finite:
+    case Primitive::is_nan: return {};
+  }
+  static_cast<void>(c);
+  return {};
+}
+
+/// Where each value of the original program is found in the derivative's.
+std::vector<std::uint16_t> repeat_values(const Program& program, Tracer& tracer, std::size_t inputs, bool reads_outputs) {
+  std::vector<std::uint16_t> place;
+  for (std::size_t i = 0; i < program.inputs; ++i) place.push_back(static_cast<std::uint16_t>(i));
+  for (std::size_t i = 0; i < program.uniforms; ++i) place.push_back(static_cast<std::uint16_t>(inputs + i));
+  for (Instruction instruction : program.instructions) {
+    instruction.a = place[instruction.a];
+    instruction.b = place[instruction.b];
+    instruction.c = place[instruction.c];
+    place.push_back(tracer.emit(instruction));
+  }
+  if (!reads_outputs) return place;
+  // What is an output need not be computed again.
+  for (std::size_t o = 0; o < program.outputs.size(); ++o) {
+    if (program.outputs[o] >= program.inputs + program.uniforms) {
+      place[program.outputs[o]] = static_cast<std::uint16_t>(program.inputs + o);
+    }
+  }
+  return place;
+}
+
+}  // namespace
+
+Program differentiate(const Program& program, bool reads_outputs) {
+  const std::size_t results = program.outputs.size();
+  const std::size_t first_dy = program.inputs + (reads_outputs ? results : 0);
+  const std::size_t inputs = first_dy + results;
+  Tracer tracer(inputs, program.uniforms);
+  const auto place = repeat_values(program, tracer, inputs, reads_outputs);
+
+  std::vector<std::optional<Scalar>> adjoints(place.size());
+  const auto accumulate = [&](std::uint16_t value, std::optional<Scalar> adjoint) {
+    if (adjoint) adjoints[value] = adjoints[value] ? *adjoints[value] + *adjoint : *adjoint;
+  };
+  for (std::size_t o = 0; o < results; ++o) accumulate(program.outputs[o], tracer.input(first_dy + o));
+
+  const std::size_t first = static_cast<std::size_t>(program.inputs) + program.uniforms;
+  for (std::size_t i = program.instructions.size(); i-- > 0;) {
+    if (!adjoints[first + i]) continue;
+    const Instruction& instruction = program.instructions[i];
+    const auto at = [&](std::uint16_t value) { return Tracer::at(place[value]); };
+    const Adjoints found = rule(instruction.primitive, at(instruction.a), at(instruction.b), at(instruction.c),
+                                Tracer::at(place[first + i]), *adjoints[first + i]);
+    accumulate(instruction.a, found.a);
+    accumulate(instruction.b, found.b);
+    accumulate(instruction.c, found.c);
+  }
+  std::vector<Scalar> outputs;
+  for (std::size_t i = 0; i < program.inputs; ++i) outputs.push_back(adjoints[i] ? *adjoints[i] : Scalar(0.0));
+  return tracer.finish(outputs);
+}
+
+}  // namespace wengert

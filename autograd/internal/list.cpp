@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/list.h>
+#include <wengert/autograd/operations.h>
+
+namespace wengert::operations {
+const Operation& identity();
+}
+
+namespace wengert::detail {
+namespace {
+
+constexpr std::size_t deepest = 63;
+
+std::uint64_t new_serial() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool reads(std::uint32_t mask, std::size_t i) { return (mask >> std::min<std::size_t>(i, 31) & 1) != 0; }
+
+}  // namespace
+
+List& thread_list() {
+  thread_local List list;
+  return list;
+}
+
+std::uint8_t List::open(const TapeOptions& options) {
+  if (tapes_.size() >= deepest) throw GradientError(fmt::format("{} tapes are open on this thread; no more can nest", deepest));
+  if (tapes_.empty()) serial_ = new_serial();
+  const auto level = static_cast<std::uint8_t>(tapes_.size());
+  tapes_.push_back({static_cast<std::uint32_t>(records_.size()), static_cast<std::uint32_t>(values_.size()),
+                    static_cast<std::uint32_t>(reads_.size()), options.keep_all, false});
+  active_ |= std::uint64_t{1} << level;
+  if (options.keep_all) keep_all_ |= std::uint64_t{1} << level;
+  return level;
+}
+
+void List::close(std::uint8_t level) noexcept {
+  active_ &= ~(std::uint64_t{1} << level);
+  keep_all_ &= ~(std::uint64_t{1} << level);
+  tapes_[level].closed = true;
+  while (!tapes_.empty() && tapes_.back().closed) tapes_.pop_back();
+  if (!tapes_.empty()) return;
+  serial_ = 0;
+  records_.clear();
+  links_.clear();
+  values_.clear();
+  reads_.clear();
+  bypassed_.clear();
+}
+
+std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
+  if (values_.size() == std::numeric_limits<std::uint32_t>::max()) throw GradientError("the tape is full: 2³² values");
+  values_.push_back({tensor.dtype(), tensor.shape(), keep ? tensor : Tensor()});
+  return static_cast<std::uint32_t>(values_.size() - 1);
+}
+
+void List::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
+                  std::span<Tensor> results) {
+  const bool all = keeps_all();
+  const auto first_link = static_cast<std::uint32_t>(links_.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool keep = all || reads(operation.reads.inputs, i);
+    if (holds(inputs[i])) {
+      const std::uint32_t number = Access::node(inputs[i])->number;
+      if (keep && !values_[number].kept.defined()) values_[number].kept = inputs[i];
+      links_.push_back(number);
+    } else {
+      links_.push_back(add_value(inputs[i], keep));
+    }
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::uint32_t number = add_value(results[i], false);
+    TensorNode* node = Access::node(results[i]);
+    node->serial = serial_;
+    node->number = number;
+    if (all || reads(operation.reads.outputs, i)) values_[number].kept = results[i];
+    links_.push_back(number);
+  }
+  records_.push_back({&operation, attributes, active_, first_link, static_cast<std::uint16_t>(inputs.size()),
+                      static_cast<std::uint16_t>(results.size())});
+}
+
+Tensor List::variable(const Tensor& tensor) {
+  Tensor result = Access::alias(tensor);
+  if (holds(tensor)) {
+    record(operations::identity(), {}, {&tensor, 1}, {&result, 1});
+  } else {
+    const std::uint32_t number = add_value(result, keeps_all());
+    Access::node(result)->serial = serial_;
+    Access::node(result)->number = number;
+    if (keeps_all()) values_[number].kept = result;
+  }
+  return result;
+}
+
+Tensor List::read(const std::shared_ptr<ParameterState>& state) {
+  const Tensor& value = state->value;
+  if (!recording() || !is_floating(value.dtype())) return value;
+  const std::uint32_t innermost = tapes_.back().first_value;
+  for (std::size_t i = reads_.size(); i-- > 0;) {
+    const ParameterRead& read = reads_[i];
+    if (read.state != state || Access::node(read.source) != Access::node(value)) continue;
+    if (Access::node(read.variable)->number >= innermost) return read.variable;
+    const Tensor outer = read.variable;
+    reads_.push_back({state, value, variable(outer)});
+    return reads_.back().variable;
+  }
+  if (holds(value)) return value;  // assigned on this very tape: computed, not a leaf
+  reads_.push_back({state, value, variable(value)});
+  return reads_.back().variable;
+}
+
+void List::bypass(const Tensor& probabilities) {
+  if (holds(probabilities)) bypassed_.push_back(Access::node(probabilities)->number);
+}
+
+bool List::bypassed(std::uint32_t number) const {
+  return std::find(bypassed_.begin(), bypassed_.end(), number) != bypassed_.end();
+}
+
+}  // namespace wengert::detail

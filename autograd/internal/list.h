@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <wengert/autograd/attributes.h>
+#include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/operation.h>
+#include <wengert/autograd/tape.h>
+
+/// The thread's Wengert list.
+
+namespace wengert::detail {
+
+struct StoredRecord {
+  const Operation* operation;
+  Attributes attributes;
+  std::uint64_t seen_by;  // bit l: the tape of level l
+  std::uint32_t first_link;
+  std::uint16_t inputs, outputs;
+};
+
+struct ParameterRead {
+  std::shared_ptr<ParameterState> state;
+  Tensor source;    // the value that was read
+  Tensor variable;  // the same elements as a value of the list
+};
+
+struct OpenTape {
+  std::uint32_t first_record, first_value, first_read;
+  bool keep_all, closed;
+};
+
+/// The records of one thread, from the opening of its outermost tape to its closing. A tape is a range on it.
+class List {
+ public:
+  bool recording() const { return active_ != 0; }
+  bool keeps_all() const { return keep_all_ != 0; }
+  std::uint64_t serial() const { return serial_; }
+
+  bool holds(const Tensor& tensor) const {
+    const TensorNode* node = Access::node(tensor);
+    return node->serial == serial_ && serial_ != 0;
+  }
+
+  std::uint8_t open(const TapeOptions& options);
+  void close(std::uint8_t level) noexcept;
+  const OpenTape& tape(std::uint8_t level) const { return tapes_[level]; }
+
+  /// Appends a record; the results become values of the list.
+  void record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
+              std::span<Tensor> results);
+  /// The tensor as a new value of the list, linked to the one it may be already.
+  Tensor variable(const Tensor& tensor);
+  /// A parameter's value as a variable of the innermost tape.
+  Tensor read(const std::shared_ptr<ParameterState>& state);
+
+  /// Remembers that a loss took the logits in place of these probabilities.
+  void bypass(const Tensor& probabilities);
+  bool bypassed(std::uint32_t number) const;
+
+  std::span<const StoredRecord> records() const { return records_; }
+  std::span<const std::uint32_t> inputs(const StoredRecord& record) const {
+    return std::span(links_).subspan(record.first_link, record.inputs);
+  }
+  std::span<const std::uint32_t> outputs(const StoredRecord& record) const {
+    return std::span(links_).subspan(record.first_link + record.inputs, record.outputs);
+  }
+  std::span<const RecordedValue> values() const { return values_; }
+  std::span<const ParameterRead> reads() const { return reads_; }
+
+  /// While it lives, only the tapes around `level` see what is recorded (a tape does not record its own walk).
+  class Pause {
+   public:
+    Pause(List& list, std::uint8_t level) : list_(list), active_(list.active_) {
+      list_.active_ &= (std::uint64_t{1} << level) - 1;
+    }
+    ~Pause() { list_.active_ = active_; }
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    List& list_;
+    std::uint64_t active_;
+  };
+
+ private:
+  std::uint32_t add_value(const Tensor& tensor, bool keep);
+
+  std::uint64_t serial_ = 0;
+  std::uint64_t active_ = 0;    // tapes that record now
+  std::uint64_t keep_all_ = 0;  // tapes that want every value
+  kernels::PoolVector<OpenTape> tapes_;
+  kernels::PoolVector<StoredRecord> records_;
+  kernels::PoolVector<std::uint32_t> links_;
+  kernels::PoolVector<RecordedValue> values_;
+  kernels::PoolVector<ParameterRead> reads_;
+  kernels::PoolVector<std::uint32_t> bypassed_;
+};
+
+List& thread_list();
+
+}  // namespace wengert::detail

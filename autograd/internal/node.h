@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+#include <wengert/autograd/parameter.h>
+#include <wengert/autograd/tensor.h>
+
+/// What is behind the handles.
+
+namespace wengert::detail {
+
+/// Memory shared by tensors. Elements follow the header in one pooled block, or belong to somebody else (`owner`).
+struct Buffer {
+  std::atomic<std::uint32_t> references;
+  std::size_t block_bytes;
+  void* elements;
+  std::shared_ptr<const void> owner;
+};
+
+/// A tensor: never changed once its handle was given away. `serial` and `number` say which list it is a value of.
+struct TensorNode {
+  std::atomic<std::uint32_t> references;
+  std::uint32_t number;
+  std::uint64_t serial;  // 0: of none
+  Buffer* buffer;
+  TensorNode* logits;  // of the result of softmax: what it was computed from
+  DType dtype;
+  Shape shape;
+};
+
+struct ParameterState {
+  Tensor value;
+  std::string name;
+};
+
+/// The library's own way into handles.
+struct Access {
+  static TensorNode* node(const Tensor& tensor) { return tensor.node_; }
+  /// Throws ValueError for an undefined handle.
+  static TensorNode& checked(const Tensor& tensor);
+  static Tensor adopt(TensorNode* node) {
+    Tensor tensor;
+    tensor.node_ = node;
+    return tensor;
+  }
+  /// A new tensor with uninitialised elements.
+  static Tensor make(DType dtype, const Shape& shape);
+  /// The same elements under another shape and as no list's value.
+  static Tensor alias(const Tensor& tensor, const Shape& shape);
+  static Tensor alias(const Tensor& tensor) { return alias(tensor, checked(tensor).shape); }
+  static const void* elements(const Tensor& tensor) { return node(tensor)->buffer->elements; }
+  static void* elements(Tensor& tensor) { return node(tensor)->buffer->elements; }
+  static const std::shared_ptr<ParameterState>& state(const Parameter& parameter) { return parameter.state_; }
+  static Parameter parameter(std::shared_ptr<ParameterState> state);
+};
+
+void release(TensorNode* node) noexcept;
+
+}  // namespace wengert::detail

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/operations.h>
+
+namespace wengert::detail {
+namespace {
+
+bool contains(const Ints& axes, std::size_t axis) {
+  return std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(axis)) != axes.end();
+}
+
+/// An array [outer, n, inner]: a run of reduced axes between those that stay.
+struct Run {
+  std::int64_t outer = 1, n = 1, inner = 1;
+};
+
+}  // namespace
+
+DType number_dtype(const char* operation, DType dtype) {
+  if (dtype == DType::boolean) {
+    throw DTypeError(fmt::format("{}: the input is boolean; expected numbers; cast it first: cast(x, DType::i32)", operation));
+  }
+  return dtype;
+}
+
+DType floating_dtype(const char* operation, DType dtype) {
+  if (!is_floating(dtype)) {
+    throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)", operation, name_of(dtype)));
+  }
+  return dtype;
+}
+
+Shape reduced_shape(const char* operation, const Shape& shape, const Attributes& attributes) {
+  const Ints axes = normalize_axes(operation, attributes.ints("axes"), shape.rank());
+  const bool keepdims = attributes.flag("keepdims");
+  Ints extents;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    if (!contains(axes, axis)) extents.push_back(shape[axis]);
+    else if (keepdims) extents.push_back(1);
+  }
+  return Shape(extents);
+}
+
+Tensor with_reduced_axes(const Tensor& reduced, const Vjp& vjp) {
+  const char* name = vjp.operation().name.c_str();
+  const Ints axes = normalize_axes(name, vjp.attributes().ints("axes"), vjp.input_shape().rank());
+  Ints extents(vjp.input_shape());
+  for (const std::int64_t axis : axes) extents[static_cast<std::size_t>(axis)] = 1;
+  return reduced.reshape(extents);
+}
+
+Ints stretched_axes(const Shape& from, const Shape& to) {
+  Ints axes;
+  const std::size_t offset = to.rank() - from.rank();
+  for (std::size_t axis = 0; axis < to.rank(); ++axis) {
+    if (axis < offset || (from[axis - offset] == 1 && to[axis] != 1)) axes.push_back(static_cast<std::int64_t>(axis));
+  }
+  return axes;
+}
+
+void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Tensor& result) {
+  const Ints axes = normalize_axes("reduce", given, x.rank());
+  const DType dtype = x.dtype();
+  // Runs of neighbouring axes are reduced one after the other, the last first: what stays behind them is `inner`.
+  Ints extents(x.shape());
+  Tensor current = x;
+  bool reduced = false;
+  for (std::size_t end = axes.size(); end > 0;) {
+    std::size_t begin = end - 1;
+    while (begin > 0 && axes[begin - 1] == axes[begin] - 1) --begin;
+    Run run;
+    for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+      const auto position = static_cast<std::int64_t>(axis);
+      (position < axes[begin] ? run.outer : position <= axes[end - 1] ? run.n : run.inner) *= extents[axis];
+    }
+    for (std::size_t k = begin; k < end; ++k) extents[static_cast<std::size_t>(axes[k])] = 1;
+    Tensor target = begin == 0 ? result : Access::make(dtype, Shape(extents));
+    kernels::reduce(reduction, dtype, Access::elements(std::as_const(current)), Access::elements(target), run.outer, run.n, run.inner);
+    current = target;
+    reduced = true;
+    end = begin;
+  }
+  if (!reduced) std::memcpy(Access::elements(result), Access::elements(x), static_cast<std::size_t>(x.size()) * size_of(dtype));
+}
+
+void stretch(const Tensor& x, Tensor& result) {
+  const Shape& to = result.shape();
+  if (to.elements() == 0) return;
+  const std::size_t element = size_of(x.dtype());
+  const Ints axes = stretched_axes(x.shape(), to);
+  // Behind the last stretched axis elements lie together: they are copied as one run.
+  std::int64_t run = 1;
+  std::size_t outer = to.rank();
+  while (outer > 0 && !contains(axes, outer - 1)) run *= to[--outer];
+  Ints strides;
+  std::int64_t stride = 1;
+  Ints reversed;
+  for (std::size_t axis = to.rank(); axis-- > 0;) {
+    reversed.push_back(contains(axes, axis) ? 0 : stride);
+    if (!contains(axes, axis)) stride *= to[axis];
+  }
+  for (std::size_t axis = to.rank(); axis-- > 0;) strides.push_back(reversed[axis]);
+
+  const auto* from = static_cast<const std::byte*>(Access::elements(x));
+  auto* into = static_cast<std::byte*>(Access::elements(result));
+  const std::size_t bytes = static_cast<std::size_t>(run) * element;
+  Ints index;
+  for (std::size_t axis = 0; axis < outer; ++axis) index.push_back(0);
+  std::int64_t offset = 0;
+  for (std::int64_t left = to.elements() / run; left > 0; --left, into += bytes) {
+    std::memcpy(into, from + static_cast<std::size_t>(offset) * element, bytes);
+    for (std::size_t axis = outer; axis-- > 0;) {
+      offset += strides[axis];
+      if (++index[axis] < to[axis]) break;
+      offset -= strides[axis] * to[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
+std::vector<Sample> reduction_samples() {
+  const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+  return {
+      {{matrix}, {}},
+      {{matrix}, {{"axes", Ints{0}}}},
+      {{matrix}, {{"axes", Ints{-1}}, {"keepdims", true}}},
+      {{Tensor({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6}, {2, 2, 2})}, {{"axes", Ints{0, 2}}}},
+      {{Tensor(1.5)}, {}},
+  };
+}
+
+}  // namespace wengert::detail

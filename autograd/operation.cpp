@@ -1,0 +1,181 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/list.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/operation.h>
+
+namespace wengert {
+namespace {
+
+using detail::Access;
+using detail::List;
+
+/// While it lives, nothing is recorded: for kernels that are written with other operations.
+using Unrecorded = List::Pause;
+
+/// The attributes in the order of the definition, those left out by their defaults.
+Attributes complete(const Operation& operation, const Attributes& given) {
+  if (given.size() == operation.attributes.size()) return given;
+  std::vector<Attributes::Entry> entries = operation.attributes;
+  for (const Attributes::Entry& entry : given) {
+    const auto found = std::find_if(entries.begin(), entries.end(),
+                                    [&](const Attributes::Entry& known) { return std::string_view(known.name) == entry.name; });
+    if (found == entries.end()) {
+      throw ValueError(fmt::format("{}: unknown attribute '{}'; known: {}", operation.name, entry.name,
+                                   to_string(Attributes(operation.attributes))));
+    }
+    found->value = entry.value;
+  }
+  return Attributes(entries);
+}
+
+bool any_variable(const List& list, std::span<const Tensor> inputs) {
+  return std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& input) { return list.holds(input); });
+}
+
+void compute(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
+             std::span<TensorType> types, std::span<Tensor> results) {
+  if (operation.evaluate) {
+    const Unrecorded pause(detail::thread_list(), 0);
+    results[0] = operation.evaluate(inputs, attributes);
+    // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
+    if (Access::node(results[0])->references.load(std::memory_order_relaxed) != 1) results[0] = Access::alias(results[0]);
+    return;
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) results[i] = Access::make(types[i].dtype, types[i].shape);
+  operation.kernel(inputs, attributes, results);
+}
+
+void require(bool given, const std::string& name, const char* what) {
+  if (!given) throw ValueError(fmt::format("operation '{}' is defined without {}", name, what));
+}
+
+/// Registered by users; the library's own stand in the generated table.
+struct Registry {
+  std::mutex mutex;
+  std::vector<const Operation*> operations;
+};
+Registry& registry() {
+  static Registry instance;
+  return instance;
+}
+
+const Operation* find_defined(std::string_view name) {
+  for (const detail::CatalogueEntry& entry : detail::builtin_operations()) {
+    if (entry.name == name) return &entry.operation();
+  }
+  Registry& registered = registry();
+  const std::lock_guard lock(registered.mutex);
+  for (const Operation* operation : registered.operations) {
+    if (operation->name == name) return operation;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const Tensor& Vjp::input(std::size_t i) const {
+  if (!inputs_[i].defined()) throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
+  return inputs_[i];
+}
+
+const Tensor& Vjp::output(std::size_t i) const {
+  if (!outputs_[i].defined()) throw ValueError(fmt::format("{}: its vjp reads output {}, which `reads` does not declare", operation_.name, i));
+  return outputs_[i];
+}
+
+Tensor Vjp::dy(std::size_t i) const {
+  return adjoints_[i].defined() ? adjoints_[i] : zeros(output_types_[i].shape, output_types_[i].dtype);
+}
+
+void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given, std::span<Tensor> results) {
+  for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
+  const Attributes attributes = complete(operation, given);
+  if (operation.compose) {
+    results[0] = operation.compose(inputs, attributes);
+    return;
+  }
+  constexpr std::size_t usual = 4;
+  std::array<TensorType, usual> few;
+  std::vector<TensorType> many(results.size() > usual ? results.size() : 0);
+  const std::span<TensorType> types = many.empty() ? std::span(few).first(results.size()) : std::span(many);
+  operation.infer(inputs, attributes, types);
+
+  List& list = detail::thread_list();
+  const bool record = list.recording() && any_variable(list, inputs) &&
+                      (list.keeps_all() || (operation.differentiable && is_floating(types[0].dtype)));
+  compute(operation, inputs, attributes, types, results);
+  if (record) list.record(operation, attributes, inputs, results);
+}
+
+Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes) {
+  Tensor result;
+  apply(operation, inputs, attributes, {&result, 1});
+  return result;
+}
+
+Tensor apply(const Operation& operation, std::initializer_list<Tensor> inputs, const Attributes& attributes) {
+  return apply(operation, std::span(inputs.begin(), inputs.size()), attributes);
+}
+
+Operation primitive(std::string name, Operation definition) {
+  require(static_cast<bool>(definition.infer), name, "a shape rule (infer)");
+  require(definition.kernel || definition.evaluate, name, "a kernel (kernel or evaluate)");
+  require(definition.vjp || !definition.differentiable, name, "a vjp, though it is differentiable");
+  definition.name = std::move(name);
+  return definition;
+}
+
+Operation composed(std::string name, Operation definition) {
+  require(static_cast<bool>(definition.compose), name, "a function (compose)");
+  definition.name = std::move(name);
+  return definition;
+}
+
+void register_operation(const Operation& operation) {
+  if (operation.name.empty()) throw ValueError("register_operation: the operation has no name");
+  if (find_operation(operation.name) != nullptr) {
+    throw ValueError(fmt::format("register_operation: the name '{}' is taken", operation.name));
+  }
+  const std::lock_guard lock(registry().mutex);
+  registry().operations.push_back(&operation);
+}
+
+const Operation* find_operation(std::string_view name) {
+  const std::size_t quote = name.rfind('\'');
+  if (quote == std::string_view::npos) return find_defined(name);
+  const Operation* base = find_operation(name.substr(0, quote));
+  std::size_t input = 0;
+  const std::string_view number = name.substr(quote + 1);
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), input);
+  if (base == nullptr || base->pointwise == nullptr || parsed.ec != std::errc{} || parsed.ptr != number.data() + number.size() ||
+      input >= base->pointwise->program().inputs) {
+    return nullptr;
+  }
+  const auto& derivative = base->pointwise->derivative(*base, input);
+  return derivative.is_zero || derivative.is_argument ? nullptr : &derivative.operation;
+}
+
+std::vector<const Operation*> catalogue() {
+  std::vector<const Operation*> result;
+  for (const detail::CatalogueEntry& entry : detail::builtin_operations()) result.push_back(&entry.operation());
+  const std::lock_guard lock(registry().mutex);
+  result.insert(result.end(), registry().operations.begin(), registry().operations.end());
+  return result;
+}
+
+Operation detail::documented(std::string_view name, Operation definition) {
+  for (const CatalogueEntry& entry : builtin_operations()) {
+    if (entry.name == name) definition.documentation = entry.documentation;
+  }
+  return definition;
+}
+
+}  // namespace wengert

@@ -1,0 +1,36 @@
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/list.h>
+#include <wengert/autograd/parameter.h>
+
+namespace wengert {
+
+Parameter detail::Access::parameter(std::shared_ptr<ParameterState> state) { return Parameter(std::move(state)); }
+
+Parameter::Parameter(Tensor value, std::string name)
+    : state_(std::make_shared<detail::ParameterState>(detail::ParameterState{std::move(value), std::move(name)})) {
+  static_cast<void>(detail::Access::checked(state_->value));
+}
+
+Tensor Parameter::value() const { return detail::thread_list().read(state_); }
+
+void Parameter::assign(const Tensor& value) {
+  if (value.shape() != shape()) {
+    throw ShapeError(fmt::format("parameter '{}' has shape {}; it cannot be assigned {}", name(), to_string(shape()),
+                                 to_string(value.shape())));
+  }
+  if (value.dtype() != dtype()) {
+    throw DTypeError(fmt::format("parameter '{}' is {}; it cannot be assigned {}; cast the value first", name(),
+                                 name_of(dtype()), name_of(value.dtype())));
+  }
+  state_->value = value;
+}
+
+const Shape& Parameter::shape() const { return state_->value.shape(); }
+DType Parameter::dtype() const { return state_->value.dtype(); }
+const std::string& Parameter::name() const { return state_->name; }
+void Parameter::set_name(std::string name) { state_->name = std::move(name); }
+Parameter Parameter::clone() const { return Parameter(state_->value, state_->name); }
+
+}  // namespace wengert

@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/internal/tracer.h>
+#include <wengert/autograd/operations.h>
+
+namespace wengert {
+namespace {
+
+using kernels::Program;
+
+constexpr std::size_t most_inputs = 16;
+
+/// One output of a program alone.
+Program only_output(const Program& program, std::size_t output) {
+  Program result = program;
+  result.outputs = {program.outputs[output]};
+  return without_dead_code(result);
+}
+
+/// Which inputs a program reads, and the program on those alone.
+std::pair<Program, std::vector<std::uint16_t>> only_used_inputs(const Program& program) {
+  std::vector<bool> used(program.inputs, false);
+  const auto mark = [&](std::uint16_t value) {
+    if (value < program.inputs) used[value] = true;
+  };
+  for (const kernels::Instruction& instruction : program.instructions) {
+    const std::array operands{instruction.a, instruction.b, instruction.c};
+    for (int k = 0; k < kernels::arity(instruction.primitive); ++k) mark(operands[static_cast<std::size_t>(k)]);
+  }
+  std::for_each(program.outputs.begin(), program.outputs.end(), mark);
+
+  std::vector<std::uint16_t> kept, renumbered(program.inputs, 0);
+  for (std::uint16_t i = 0; i < program.inputs; ++i) {
+    renumbered[i] = static_cast<std::uint16_t>(kept.size());
+    if (used[i]) kept.push_back(i);
+  }
+  const auto dropped = static_cast<std::uint16_t>(program.inputs - kept.size());
+  const auto renumber = [&](std::uint16_t value) {
+    return value < program.inputs ? renumbered[value] : static_cast<std::uint16_t>(value - dropped);
+  };
+  Program result = program;
+  result.inputs = static_cast<std::uint16_t>(kept.size());
+  for (kernels::Instruction& instruction : result.instructions) {
+    const int operands = kernels::arity(instruction.primitive);  // operands that are not read stay 0
+    if (operands > 0) instruction.a = renumber(instruction.a);
+    if (operands > 1) instruction.b = renumber(instruction.b);
+    if (operands > 2) instruction.c = renumber(instruction.c);
+  }
+  std::transform(result.outputs.begin(), result.outputs.end(), result.outputs.begin(), renumber);
+  return {result, kept};
+}
+
+bool is_zero(const Program& program) {
+  if (program.outputs[0] < program.inputs + program.uniforms) return false;
+  const auto& instruction = program.instructions[static_cast<std::size_t>(program.outputs[0] - program.inputs - program.uniforms)];
+  return instruction.primitive == kernels::Primitive::constant && instruction.value == 0.0;
+}
+
+const char* expectation(Domain domain) {
+  switch (domain) {
+    case Domain::floating: return "f32 or f64";
+    case Domain::numbers: return "numbers";
+    case Domain::any: break;
+  }
+  return "any dtype";
+}
+
+bool in_domain(Domain domain, DType dtype) {
+  return domain == Domain::any || is_floating(dtype) || (domain == Domain::numbers && dtype != DType::boolean);
+}
+
+/// The checks and the result type that all pointwise operations share.
+struct Typing {
+  std::string name;
+  std::size_t inputs;
+  Domain domain;
+  bool condition, boolean;
+
+  void operator()(std::span<const Tensor> arguments, const Attributes&, std::span<TensorType> results) const {
+    if (arguments.size() != inputs) {
+      throw ValueError(fmt::format("{}: {} inputs given; expected {}", name, arguments.size(), inputs));
+    }
+    if (condition && arguments[0].dtype() != DType::boolean) {
+      throw DTypeError(fmt::format("{}: the condition is {}; expected boolean (compare, or cast it)", name, name_of(arguments[0].dtype())));
+    }
+    const std::size_t first = condition ? 1 : 0;
+    const DType dtype = arguments[first].dtype();
+    if (!in_domain(domain, dtype)) {
+      throw DTypeError(fmt::format("{}: the input is {}; expected {}; cast it first: cast(x, DType::f32)", name, name_of(dtype),
+                                   expectation(domain)));
+    }
+    Shape shape = arguments[0].shape();
+    for (std::size_t i = 1; i < arguments.size(); ++i) {
+      if (i >= first && arguments[i].dtype() != dtype) {
+        throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name, name_of(dtype),
+                                     name_of(arguments[i].dtype())));
+      }
+      shape = broadcast_shapes(name.c_str(), shape, arguments[i].shape());
+    }
+    for (TensorType& result : results) result = {boolean ? DType::boolean : dtype, shape};
+  }
+};
+
+DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
+
+/// Strides of an input as it is stretched to the result's shape: 0 where it repeats.
+std::array<std::int64_t, max_rank> stretched_strides(const Shape& input, const Shape& result) {
+  std::array<std::int64_t, max_rank> strides{};
+  std::int64_t stride = 1;
+  const std::size_t offset = result.rank() - input.rank();
+  for (std::size_t axis = input.rank(); axis-- > 0;) {
+    strides[offset + axis] = input[axis] == 1 ? 0 : stride;
+    stride *= input[axis];
+  }
+  return strides;
+}
+
+void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
+         std::span<Tensor> results) {
+  const Shape& shape = results[0].shape();
+  std::array<std::array<std::int64_t, max_rank>, most_inputs> strides;  // NOLINT(*-member-init): filled as far as read
+  std::array<kernels::PointwiseInput, most_inputs> inputs;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    strides[i] = stretched_strides(arguments[i].shape(), shape);
+    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), strides[i].data()};
+  }
+  std::array<double, most_inputs> uniforms{};
+  std::size_t count = 0;
+  for (const Attributes::Entry& entry : attributes) uniforms[count++] = std::get<double>(entry.value);
+  std::array<kernels::PointwiseOutput, most_inputs> outputs;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    outputs[i] = {detail::Access::elements(results[i]), results[i].dtype()};
+  }
+  const DType dtype = compute_dtype(arguments[condition ? 1 : 0].dtype());
+  rule.kernel().run(dtype, std::span(inputs).first(arguments.size()), std::span(uniforms).first(count),
+                    std::span(outputs).first(results.size()), std::span(shape.begin(), shape.rank()));
+}
+
+/// The argument that a derivative's number stands for: an input, an output, or the adjoint of an output.
+Tensor argument(const Vjp& vjp, std::size_t number, std::size_t outputs_read) {
+  if (number < vjp.inputs()) return vjp.input(number);
+  number -= vjp.inputs();
+  return number < outputs_read ? vjp.output(number) : vjp.dy(number - outputs_read);
+}
+
+Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes, std::shared_ptr<PointwiseRule> rule,
+               bool differentiable, bool reads_outputs) {
+  Operation operation;
+  operation.name = typing.name;
+  operation.attributes = std::move(attributes);
+  operation.differentiable = differentiable;
+  operation.outputs = rule->program().outputs.size();
+  operation.infer = typing;
+  operation.kernel = [rule, condition = typing.condition](std::span<const Tensor> arguments, const Attributes& given,
+                                                          std::span<Tensor> results) {
+    run(*rule, condition, arguments, given, results);
+  };
+  operation.pointwise = rule;
+  if (!differentiable) return operation;
+  operation.reads = rule->reads();
+  const std::size_t outputs_read = reads_outputs ? operation.outputs : 0;
+  operation.vjp = [rule = rule.get(), outputs_read, condition = typing.condition](const Vjp& vjp) {
+    for (std::size_t i = condition ? 1 : 0; i < vjp.inputs(); ++i) {
+      if (!vjp.needs(i)) continue;
+      const PointwiseRule::Derivative& derivative = rule->derivative(vjp.operation(), i);
+      if (derivative.is_zero) continue;
+      std::array<Tensor, most_inputs> arguments;
+      for (std::size_t k = 0; k < derivative.arguments.size(); ++k) {
+        arguments[k] = argument(vjp, derivative.arguments[k], outputs_read);
+      }
+      Tensor adjoint = derivative.is_argument
+                           ? arguments[0]
+                           : apply(derivative.operation, std::span(arguments).first(derivative.arguments.size()), vjp.attributes());
+      vjp.set(i, sum_to(adjoint, vjp.input_shape(i)));
+    }
+  };
+  return operation;
+}
+
+}  // namespace
+
+PointwiseRule::PointwiseRule(Program program, std::vector<Program> derivatives, bool reads_outputs)
+    : kernel_(std::move(program)), derivatives_(std::move(derivatives)), reads_outputs_(reads_outputs),
+      slots_(kernel_.program().inputs) {}
+
+Program PointwiseRule::derivative_program(std::size_t input) const {
+  return derivatives_.empty() ? only_output(differentiate(program(), reads_outputs_), input) : derivatives_[input];
+}
+
+Reads PointwiseRule::reads() const {
+  // The derivative of a derivative is made when it is asked for, and reads no outputs.
+  if (!reads_outputs_) return {.inputs = Reads::all, .outputs = 0};
+  Reads result;
+  for (std::size_t i = 0; i < program().inputs; ++i) {
+    for (const std::uint16_t argument : only_used_inputs(derivative_program(i)).second) {
+      if (argument < program().inputs) {
+        result.inputs |= std::uint32_t{1} << argument;
+      } else if (argument < program().inputs + program().outputs.size()) {
+        result.outputs |= std::uint32_t{1} << (argument - program().inputs);
+      }
+    }
+  }
+  return result;
+}
+
+const PointwiseRule::Derivative& PointwiseRule::derivative(const Operation& owner, std::size_t input) const {
+  Slot& slot = slots_[input];
+  std::call_once(slot.once, [&] {
+    const Program full = derivative_program(input);
+    auto [program, arguments] = only_used_inputs(full);
+    auto derivative = std::make_unique<Derivative>();
+    derivative->is_zero = is_zero(program);
+    derivative->is_argument = program.instructions.empty() && program.outputs[0] < program.inputs;
+    const bool condition = !arguments.empty() && arguments[0] == 0 && owner.condition;
+    if (!derivative->is_zero) {
+      const Typing typing{fmt::format("{}'{}", owner.name, input), arguments.size(), Domain::floating, condition, false};
+      auto rule = std::make_shared<PointwiseRule>(std::move(program), std::vector<Program>{}, false);
+      derivative->operation = make(typing, owner.attributes, std::move(rule), true, false);
+      derivative->operation.condition = condition;
+      derivative->operation.kinks = owner.kinks;
+    }
+    derivative->arguments = std::move(arguments);
+    slot.derivative = std::move(derivative);
+  });
+  return *slot.derivative;
+}
+
+Operation pointwise(std::string name, PointwiseDefinition definition) {
+  if (!definition.formula) throw ValueError(fmt::format("{}: the definition has no formula", name));
+  const std::size_t uniforms = definition.attributes.size();
+  Program program = trace(definition.formula, uniforms);
+  const std::size_t inputs = program.inputs;
+  if (inputs + 2 * program.outputs.size() > most_inputs || inputs == 0) {
+    throw ValueError(fmt::format("{}: {} inputs; expected 1 … {}", name, inputs, most_inputs - 2 * program.outputs.size()));
+  }
+  std::vector<Program> derivatives;
+  if (definition.derivative) {
+    const Program all = trace(definition.derivative, uniforms);
+    const std::size_t expected = inputs + 2 * program.outputs.size();
+    if (all.inputs != expected || all.outputs.size() != inputs) {
+      throw ValueError(fmt::format("{}: the derivative takes {} and gives {} numbers; expected {} (inputs, outputs, adjoints) "
+                                   "and {} (one per input)", name, all.inputs, all.outputs.size(), expected, inputs));
+    }
+    for (std::size_t i = 0; i < inputs; ++i) derivatives.push_back(only_output(all, i));
+  }
+  auto rule = std::make_shared<PointwiseRule>(std::move(program), std::move(derivatives), true);
+  const Typing typing{std::move(name), inputs, definition.domain, definition.condition, definition.boolean};
+  Operation operation = make(typing, std::move(definition.attributes), std::move(rule),
+                             definition.differentiable && !definition.boolean, true);
+  operation.documentation = std::move(definition.documentation);
+  operation.category = definition.category;
+  operation.condition = definition.condition;
+  operation.kinks = std::move(definition.kinks);
+  operation.samples = std::move(definition.samples);
+  return operation;
+}
+
+}  // namespace wengert

@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/samples.h>
+
+namespace wengert::detail {
+
+std::vector<Sample> unary_samples() {
+  return {
+      {{Tensor({-2.5, -1.0, -0.3, 0.0, 0.4, 1.0, 3.0})}},
+      {{Tensor({{0.1, -0.2, 0.7}, {-6.0, 8.0, 1e-3}})}},
+      {{Tensor(0.75)}},
+      {{zeros({2, 0}, DType::f64)}},
+  };
+}
+
+std::vector<Sample> positive_samples() {
+  return {
+      {{Tensor({0.05, 0.4, 1.0, 2.5, 30.0})}},
+      {{Tensor({{0.3, 7.0}, {1.5, 100.0}})}},
+      {{Tensor(0.75)}},
+      {{zeros({0}, DType::f64)}},
+  };
+}
+
+std::vector<Sample> binary_samples() {
+  const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+  return {
+      {{matrix, Tensor({{1.5, 0.7, -2.2}, {0.4, -1.1, 2.5}})}},
+      {{matrix, Tensor({1.25, -0.5, 0.8})}},
+      {{Tensor({{1.75}, {-0.3}}), Tensor({{-0.9, 0.6, 2.1}})}},
+      {{Tensor(2.0), Tensor({0.7, -1.3})}},
+      {{zeros({0, 3}, DType::f64), Tensor({1.0, 2.0, 3.0})}},
+  };
+}
+
+Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b) {
+  if (a.is_number() && b.is_number()) {
+    throw ValueError(fmt::format("{}: both operands are numbers; expected a tensor on one side", operation.name));
+  }
+  if (a.is_number()) return apply(operation, {a.as(b.tensor().dtype()), b.tensor()});
+  return apply(operation, {a.tensor(), b.as(a.tensor().dtype())});
+}
+
+}  // namespace wengert::detail

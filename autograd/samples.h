@@ -1,0 +1,22 @@
+#pragma once
+
+#include <vector>
+
+#include <wengert/autograd/operand.h>
+#include <wengert/autograd/operation.h>
+
+/// What the definitions in autograd/ops/ share.
+
+namespace wengert::detail {
+
+/// Inputs on which most elementwise functions of one number are smooth: small, large, of both signs, 0, a scalar, empty.
+std::vector<Sample> unary_samples();
+/// The same for functions of a number > 0.
+std::vector<Sample> positive_samples();
+/// Pairs of equal shapes, of broadcast ones, and empty; no zeros on the right side, no ties.
+std::vector<Sample> binary_samples();
+
+/// Applies a binary operation; a number takes the other side's dtype. Throws ValueError for two numbers.
+Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b);
+
+}  // namespace wengert::detail

@@ -1,0 +1,228 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/operation.h>
+#include <wengert/autograd/tensor.h>
+
+namespace wengert {
+namespace {
+
+constexpr std::size_t header_bytes = 64;  // keeps the elements aligned as the block is
+static_assert(sizeof(detail::Buffer) <= header_bytes);
+
+detail::Buffer* allocate_buffer(std::size_t bytes) {
+  const std::size_t block_bytes = header_bytes + bytes;
+  void* block = kernels::allocate(block_bytes);
+  return new (block) detail::Buffer{1, block_bytes, static_cast<std::byte*>(block) + header_bytes, {}};
+}
+
+void release(detail::Buffer* buffer) noexcept {
+  if (buffer->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const std::size_t bytes = buffer->block_bytes;
+  buffer->~Buffer();
+  kernels::deallocate(buffer, bytes);
+}
+
+Tensor make_node(DType dtype, const Shape& shape, detail::Buffer* buffer) {
+  void* memory = kernels::allocate(sizeof(detail::TensorNode));
+  return detail::Access::adopt(new (memory) detail::TensorNode{1, 0, 0, buffer, nullptr, dtype, shape});
+}
+
+template <typename T>
+bool holds(Number value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return true;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return value.real() == 0 || value.real() == 1;
+  } else {
+    if (value.is_integral()) {
+      return value.integer() >= std::numeric_limits<T>::min() && value.integer() <= std::numeric_limits<T>::max();
+    }
+    // 2⁶³ itself is a double but no i64, hence the strict comparison with the power above the maximum.
+    return value.real() == std::trunc(value.real()) && value.real() >= static_cast<double>(std::numeric_limits<T>::min()) &&
+           value.real() < std::ldexp(1.0, std::numeric_limits<T>::digits);
+  }
+}
+
+template <typename T>
+T convert(Number value, DType dtype) {
+  if (!holds<T>(value)) {
+    throw DTypeError(fmt::format("the number {} does not fit {}; cast the tensor to a dtype that holds it (cast(x, DType::f32))",
+                                 value.real(), name_of(dtype)));
+  }
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(value.real());
+  } else {
+    return value.is_integral() ? static_cast<T>(value.integer()) : static_cast<T>(value.real());
+  }
+}
+
+}  // namespace
+
+namespace detail {
+
+TensorNode& Access::checked(const Tensor& tensor) {
+  if (tensor.node_ == nullptr) throw ValueError("the tensor is undefined (default-constructed); give it a value first");
+  return *tensor.node_;
+}
+
+Tensor Access::make(DType dtype, const Shape& shape) {
+  const auto elements = static_cast<std::size_t>(shape.elements());
+  if (elements > std::numeric_limits<std::ptrdiff_t>::max() / size_of(dtype)) throw std::bad_alloc();
+  return make_node(dtype, shape, allocate_buffer(elements * size_of(dtype)));
+}
+
+Tensor Access::alias(const Tensor& tensor, const Shape& shape) {
+  const TensorNode& node = checked(tensor);
+  node.buffer->references.fetch_add(1, std::memory_order_relaxed);
+  return make_node(node.dtype, shape, node.buffer);
+}
+
+void release(TensorNode* node) noexcept {
+  while (node != nullptr && node->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    wengert::release(node->buffer);
+    TensorNode* next = node->logits;
+    node->~TensorNode();
+    kernels::deallocate(node, sizeof(TensorNode));
+    node = next;
+  }
+}
+
+void* writable_memory(Tensor& result, DType dtype) {
+  if (Access::checked(result).dtype != dtype) {
+    throw DTypeError(fmt::format("the result is {}; it cannot be written as {}", name_of(result.dtype()), name_of(dtype)));
+  }
+  return Access::elements(result);
+}
+
+}  // namespace detail
+
+Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
+  if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
+}
+
+Tensor& Tensor::operator=(const Tensor& other) noexcept { return *this = Tensor(other); }
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  std::swap(node_, other.node_);
+  return *this;
+}
+
+Tensor::~Tensor() {
+  if (node_ != nullptr) detail::release(node_);
+}
+
+Tensor::Tensor(const void* elements, DType dtype, const Shape& shape) : Tensor(detail::Access::make(dtype, shape)) {
+  const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
+  if (bytes != 0) std::memcpy(node_->buffer->elements, elements, bytes);
+}
+
+Tensor Tensor::borrow(const void* elements, DType dtype, const Shape& shape, std::shared_ptr<const void> owner) {
+  if (elements == nullptr && shape.elements() != 0) throw ValueError("borrow: no memory was given (null pointer)");
+  detail::Buffer* buffer = allocate_buffer(0);
+  buffer->elements = const_cast<void*>(elements);  // never written: only a result that a kernel fills is
+  buffer->owner = std::move(owner);
+  return make_node(dtype, shape, buffer);
+}
+
+void Tensor::check_count(std::int64_t count, const Shape& shape) {
+  if (count != shape.elements()) {
+    throw ShapeError(fmt::format("{} values were given for shape {}, which holds {}", count, to_string(shape), shape.elements()));
+  }
+}
+
+const Shape& Tensor::shape() const { return detail::Access::checked(*this).shape; }
+DType Tensor::dtype() const { return detail::Access::checked(*this).dtype; }
+
+const void* Tensor::elements(DType expected) const {
+  if (dtype() != expected) {
+    throw DTypeError(fmt::format("data: the tensor is {}, not {}; read it as {} or cast it", name_of(dtype()), name_of(expected),
+                                 name_of(dtype())));
+  }
+  return node_->buffer->elements;
+}
+
+double Tensor::item_real() const {
+  if (size() != 1) throw ShapeError(fmt::format("item: the tensor has shape {}; expected exactly one element", to_string(shape())));
+  return dispatch(dtype(), [&](auto type) { return static_cast<double>(data<decltype(type)>()[0]); });
+}
+
+std::int64_t Tensor::item_integer() const {
+  if (is_floating(dtype())) {
+    throw DTypeError(fmt::format("item: the element is {}; read it as a floating number, or cast the tensor", name_of(dtype())));
+  }
+  if (size() != 1) return static_cast<std::int64_t>(item_real());  // throws
+  return dispatch(dtype(), [&](auto type) { return static_cast<std::int64_t>(data<decltype(type)>()[0]); });
+}
+
+Tensor empty(const Shape& shape, DType dtype) { return detail::Access::make(dtype, shape); }
+
+Tensor full(const Shape& shape, Number value, DType dtype) {
+  Tensor result = empty(shape, dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    const std::span<T> elements = writable<T>(result);
+    std::fill(elements.begin(), elements.end(), convert<T>(value, dtype));
+  });
+  return result;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor scalar(Number value, DType dtype) { return full({}, value, dtype); }
+
+Tensor arange(Number start, Number stop, Number step, DType dtype) {
+  if (!std::isfinite(step.real()) || step.real() == 0 || !std::isfinite(start.real()) || !std::isfinite(stop.real())) {
+    throw ValueError(fmt::format("arange: from {} to {} by {}; expected finite numbers and a step that is not 0", start.real(),
+                                 stop.real(), step.real()));
+  }
+  const double count = std::max(0.0, std::ceil((stop.real() - start.real()) / step.real()));
+  if (count > 1e15) throw ValueError(fmt::format("arange: {} elements are too many", count));
+  Tensor result = empty({static_cast<std::int64_t>(count)}, dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    std::int64_t i = 0;
+    for (T& element : writable<T>(result)) {
+      const bool exact = start.is_integral() && step.is_integral();
+      element = exact ? convert<T>(start.integer() + i * step.integer(), dtype)
+                      : convert<T>(start.real() + static_cast<double>(i) * step.real(), dtype);
+      ++i;
+    }
+  });
+  return result;
+}
+
+Tensor linspace(double start, double stop, std::int64_t count, DType dtype) {
+  if (count < 0) throw ValueError(fmt::format("linspace: {} points; expected 0 or more", count));
+  if (!is_floating(dtype)) throw DTypeError(fmt::format("linspace: dtype {}; expected f32 or f64", name_of(dtype)));
+  Tensor result = empty({count}, dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    const std::span<T> elements = writable<T>(result);
+    const double last = static_cast<double>(std::max<std::int64_t>(count - 1, 1));
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      elements[i] = static_cast<T>(start + (stop - start) * (static_cast<double>(i) / last));
+    }
+    if (count > 1) elements.back() = static_cast<T>(stop);
+  });
+  return result;
+}
+
+Tensor eye(std::int64_t n, DType dtype) {
+  Tensor result = zeros({n, n}, dtype);
+  dispatch(dtype, [&](auto type) {
+    using T = decltype(type);
+    const std::span<T> elements = writable<T>(result);
+    for (std::int64_t i = 0; i < n; ++i) elements[static_cast<std::size_t>(i * (n + 1))] = T{1};
+  });
+  return result;
+}
+
+}  // namespace wengert
