@@ -1,0 +1,158 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/nn/metrics.h>
+
+namespace wengert::nn {
+
+namespace {
+
+template <typename T>
+bool is_nan(T value) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::isnan(value);
+  else
+    return false;
+}
+
+/// Whether a comes before b where scores are sorted, largest first and NaN before all.
+template <typename T>
+bool larger(T a, T b) {
+  return a > b || (is_nan(a) && !is_nan(b));
+}
+
+template <typename T>
+std::int64_t argmax(std::span<const T> row) {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < row.size(); ++i) {
+    if (larger(row[i], row[best])) best = i;
+  }
+  return static_cast<std::int64_t>(best);
+}
+
+/// The place of an entry where the row is sorted, largest first; equal ones stay in order.
+template <typename T>
+std::int64_t rank_of(std::span<const T> row, std::int64_t entry) {
+  const auto place = static_cast<std::size_t>(entry);
+  std::int64_t rank = 0;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (larger(row[i], row[place]) || (i < place && !larger(row[place], row[i]))) ++rank;
+  }
+  return rank;
+}
+
+std::int64_t checked_label(const char* metric, std::int64_t label, std::int64_t classes) {
+  if (label < 0 || label >= classes) {
+    throw ValueError(
+        fmt::format("{}: label {} with {} classes; expected 0 ... {}", metric, label, classes, classes - 1));
+  }
+  return label;
+}
+
+/// Calls `visit(row of scores, label)` for every sample.
+template <typename F>
+void for_each_sample(const char* metric, const Tensor& predictions, const Tensor& targets, F visit) {
+  const std::int64_t samples = predictions.shape()[0];
+  const std::int64_t classes = predictions.shape()[1];
+  const bool sparse = targets.rank() == 1;
+  const auto row_of = [classes](auto data, std::int64_t sample) {
+    return data.subspan(static_cast<std::size_t>(sample * classes), static_cast<std::size_t>(classes));
+  };
+  dispatch(predictions.dtype(), [&](auto score) {
+    const auto scores = predictions.data<decltype(score)>();
+    dispatch(targets.dtype(), [&](auto target) {
+      const auto values = targets.data<decltype(target)>();
+      for (std::int64_t i = 0; i < samples; ++i) {
+        const std::int64_t label =
+            sparse ? static_cast<std::int64_t>(values[static_cast<std::size_t>(i)]) : argmax(row_of(values, i));
+        visit(row_of(scores, i), checked_label(metric, label, classes));
+      }
+    });
+  });
+}
+
+void check_scores(const char* metric, const Tensor& predictions, const Tensor& targets) {
+  const bool sparse = targets.rank() == 1 && predictions.rank() == 2 && targets.shape()[0] == predictions.shape()[0];
+  const bool dense = predictions.rank() == 2 && targets.shape() == predictions.shape();
+  if (!sparse && !dense) {
+    throw ShapeError(
+        fmt::format("{}: predictions {} and targets {}; expected [batch, classes] and labels [batch] or rows "
+                    "[batch, classes]",
+                    metric, to_string(predictions.shape()), to_string(targets.shape())));
+  }
+  if (sparse && is_floating(targets.dtype())) {
+    throw DTypeError(fmt::format("{}: labels are {}; expected integers", metric, name_of(targets.dtype())));
+  }
+}
+
+void check_floating(const char* metric, const Tensor& predictions) {
+  if (!is_floating(predictions.dtype())) {
+    throw DTypeError(fmt::format("{}: predictions are {}; expected f32 or f64", metric, name_of(predictions.dtype())));
+  }
+}
+
+/// One score per sample, right where it lies on the target's side of 0.5.
+double binary_sum(const Tensor& predictions, const Tensor& targets) {
+  std::int64_t right = 0;
+  dispatch(predictions.dtype(), [&](auto score) {
+    const auto scores = predictions.data<decltype(score)>();
+    dispatch(targets.dtype(), [&](auto target) {
+      const auto values = targets.data<decltype(target)>();
+      for (std::size_t i = 0; i < scores.size(); ++i) {
+        right += (static_cast<double>(scores[i]) > 0.5) == (static_cast<double>(values[i]) > 0.5) ? 1 : 0;
+      }
+    });
+  });
+  return static_cast<double>(right);
+}
+
+double mean_of(double sum, const Tensor& predictions) { return sum / static_cast<double>(predictions.shape()[0]); }
+
+}  // namespace
+
+double Metric::operator()(const Tensor& predictions, const Tensor& targets) const {
+  return mean_of(sum(predictions, targets), predictions);
+}
+
+double Accuracy::sum(const Tensor& predictions, const Tensor& targets) const {
+  check_floating("accuracy", predictions);
+  const bool one_score = predictions.rank() == 1 || (predictions.rank() == 2 && predictions.shape()[1] == 1);
+  if (one_score && predictions.shape() == targets.shape()) return binary_sum(predictions, targets);
+
+  check_scores("accuracy", predictions, targets);
+  std::int64_t right = 0;
+  for_each_sample("accuracy", predictions, targets,
+                  [&](auto scores, std::int64_t label) { right += argmax(scores) == label ? 1 : 0; });
+  return static_cast<double>(right);
+}
+
+double Accuracy::operator()(const Tensor& predictions, const Tensor& targets) const {
+  return mean_of(sum(predictions, targets), predictions);
+}
+
+Accuracy::operator Metric() const {
+  return {"accuracy", [](const Tensor& p, const Tensor& t) { return Accuracy{}.sum(p, t); }};
+}
+
+double TopK::sum(const Tensor& predictions, const Tensor& targets) const {
+  if (k < 1) throw ValueError(fmt::format("top_k: k is {}; expected 1 or more", k));
+  check_floating("top_k", predictions);
+  check_scores("top_k", predictions, targets);
+  std::int64_t right = 0;
+  for_each_sample("top_k", predictions, targets,
+                  [&](auto scores, std::int64_t label) { right += rank_of(scores, label) < k ? 1 : 0; });
+  return static_cast<double>(right);
+}
+
+double TopK::operator()(const Tensor& predictions, const Tensor& targets) const {
+  return mean_of(sum(predictions, targets), predictions);
+}
+
+TopK::operator Metric() const {
+  return {fmt::format("top_{}_accuracy", k),
+          [metric = *this](const Tensor& p, const Tensor& t) { return metric.sum(p, t); }};
+}
+
+}  // namespace wengert::nn

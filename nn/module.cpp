@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <typeinfo>
+
+#include <cxxabi.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/nn/internal/call_log.h>
+#include <wengert/nn/module.h>
+
+namespace wengert::nn {
+
+namespace {
+
+/// The hash FNV-1a with 64 bits (Fowler, Noll and Vo): tells apart the random numbers of one path from another's, the
+/// same on every machine.
+std::uint64_t fnv1a(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+void draw(Parameter& parameter, const Initializer& initializer, std::uint64_t seed) {
+  Generator generator(seed, fnv1a(parameter.name()));
+  parameter.assign(initializer(parameter.shape(), generator, parameter.dtype()));
+}
+
+/// Calls an action for every parameter as often as it is listed.
+class EachParameter : public Visitor {
+ public:
+  using Action = std::function<void(Parameter&, const Initializer&)>;
+  explicit EachParameter(Action action) : action_(std::move(action)) {}
+
+ private:
+  void module(std::string_view, Module& child) override { child.visit(*this); }
+  void parameter(std::string_view, Parameter& parameter, const Initializer& initializer) override {
+    action_(parameter, initializer);
+  }
+
+  Action action_;
+};
+
+/// Puts `make(old)` in the place of every parameter; one that is listed twice is replaced by one.
+void replace_parameters(Module& module, const std::function<Parameter(const Parameter&)>& make) {
+  std::vector<std::pair<Parameter, Parameter>> made;
+  EachParameter replace([&](Parameter& parameter, const Initializer&) {
+    auto known = std::find_if(made.begin(), made.end(), [&](const auto& pair) { return pair.first == parameter; });
+    if (known == made.end()) known = made.emplace(made.end(), parameter, make(parameter));
+    parameter = known->second;
+  });
+  module.visit(replace);
+}
+
+}  // namespace
+
+class NameAndDraw : public Visitor {
+ private:
+  void module(std::string_view name, Module& child) override {
+    const std::size_t length = path_.size();
+    path_.append(name).push_back('.');
+    child.built_ = true;
+    child.visit(*this);
+    path_.resize(length);
+  }
+
+  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
+    if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;  // shared: the first path counts
+    seen_.push_back(parameter);
+    const bool fresh = parameter.name().empty();
+    parameter.set_name(path_ + std::string(name));
+    if (fresh && initializer) draw(parameter, initializer, 0);
+  }
+
+  std::string path_;
+  std::vector<Parameter> seen_;
+};
+
+class SetMode : public Visitor {
+ public:
+  explicit SetMode(bool training) : training_(training) {}
+  void module(std::string_view, Module& child) override {
+    child.training_ = training_;
+    child.visit(*this);
+  }
+
+ private:
+  void parameter(std::string_view, Parameter&, const Initializer&) override {}
+  bool training_;
+};
+
+void Module::visit(Visitor&) {}
+
+std::optional<Shape> Module::input_shape() const { return std::nullopt; }
+
+std::string Module::type_name() const {
+  const std::unique_ptr<char, decltype(&std::free)> demangled(
+      abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, nullptr), &std::free);
+  std::string name = demangled ? demangled.get() : typeid(*this).name();
+  name.resize(std::min(name.size(), name.find('<')));
+  const std::size_t scope = name.rfind("::");
+  return scope == std::string::npos ? name : name.substr(scope + 2);
+}
+
+std::string Module::default_name() const {
+  const std::string type = type_name();
+  const auto is = [&](int (*kind)(int), std::size_t i) {
+    return i < type.size() && kind(static_cast<unsigned char>(type[i])) != 0;
+  };
+  std::string name;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const bool begins_word = is(std::isupper, i) && i > 0 && (is(std::islower, i - 1) || is(std::islower, i + 1));
+    if (begins_word) name += '_';
+    name += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
+  }
+  return name;
+}
+
+Tensor Module::operator()(const Tensor& x) {
+  build();
+  Tensor y = forward(x);
+  if (CallLog* log = CallLog::current()) log->add(*this, y.shape());
+  return y;
+}
+
+void Module::name_and_draw() {
+  built_ = true;
+  NameAndDraw visitor;
+  visit(visitor);
+}
+
+std::vector<Parameter> Module::parameters() {
+  build();
+  std::vector<Parameter> parameters;
+  EachParameter collect([&](Parameter& parameter, const Initializer&) {
+    if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end()) parameters.push_back(parameter);
+  });
+  visit(collect);
+  return parameters;
+}
+
+std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
+  std::vector<std::pair<std::string, Parameter>> named;
+  for (Parameter& parameter : parameters()) named.emplace_back(parameter.name(), parameter);
+  return named;
+}
+
+void Module::initialize(std::uint64_t seed) {
+  build();
+  EachParameter redraw([&](Parameter& parameter, const Initializer& initializer) {
+    if (initializer) draw(parameter, initializer, seed);
+  });
+  visit(redraw);
+}
+
+void Module::train(bool on) { SetMode(on).module({}, *this); }
+
+void Module::to(DType dtype) {
+  if (!is_floating(dtype)) throw DTypeError("to: parameters are f32 or f64, not " + std::string(name_of(dtype)));
+  build();
+  replace_parameters(*this, [&](const Parameter& old) { return Parameter(cast(old.value(), dtype), old.name()); });
+}
+
+void detail::separate_parameters(Module& module) {
+  module.parameters();  // named and drawn, where that was not done yet
+  replace_parameters(module, [](const Parameter& old) { return old.clone(); });
+}
+
+}  // namespace wengert::nn

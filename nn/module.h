@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <wengert/autograd/parameter.h>
+#include <wengert/autograd/tensor.h>
+#include <wengert/nn/initializers.h>
+
+/// nn: layers and what they are made of, losses and metrics. A module owns child modules and parameters and lists them
+/// once, in `visit`; names, initial values, summary, modes and saving all come from that list. Conventions follow
+/// Keras.
+
+namespace wengert::nn {
+
+using wengert::Parameter;
+
+class Module;
+
+/// What a module shows its parts to, each under the name of the member.
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+
+  void operator()(std::string_view name, Module& child) { module(name, child); }
+  /// A parameter that has an `initializer` is drawn by it; one without keeps the value it was made with.
+  void operator()(std::string_view name, Parameter& parameter, const Initializer& initializer = {}) {
+    this->parameter(name, parameter, initializer);
+  }
+  void operator()(std::string_view name, std::optional<Parameter>& parameter, const Initializer& initializer = {}) {
+    if (parameter) this->parameter(name, *parameter, initializer);
+  }
+
+ private:
+  virtual void module(std::string_view name, Module& child) = 0;
+  virtual void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) = 0;
+};
+
+/// A layer or a model. One of your own has members, lists them, and says what it computes:
+///
+///     class Mlp : public nn::Module {
+///      public:
+///       Tensor forward(const Tensor& x) override { return output(hidden(x)); }
+///       void visit(nn::Visitor& v) override { v("hidden", hidden); v("output", output); }
+///       nn::Dense hidden{784, 128, nn::relu}, output{128, 10};
+///     };
+///
+/// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own.
+/// Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first values are
+/// a function of the seed and the path alone. A layer belongs to one model: the first that is used names its
+/// parameters.
+class Module {
+ public:
+  virtual ~Module() = default;
+
+  /// The result for a batch, whose first axis counts the samples. Called through `operator()`.
+  virtual Tensor forward(const Tensor& x) = 0;
+  /// Shows every child module and every parameter, in the order of use. Nothing to show unless overridden.
+  virtual void visit(Visitor& visitor);
+  /// The class as shown in a summary: "Dense".
+  virtual std::string type_name() const;
+  /// Shape of one sample, where the module knows it ([784] for a Dense(784, …)); a summary then needs no other.
+  virtual std::optional<Shape> input_shape() const;
+
+  Tensor operator()(const Tensor& x);
+
+  /// Every parameter once, in the order of `visit`, named by its path.
+  std::vector<Parameter> parameters();
+  std::vector<std::pair<std::string, Parameter>> named_parameters();
+
+  /// Draws anew every parameter that has an initialiser. Equal seeds and paths give equal bits.
+  void initialize(std::uint64_t seed = 0);
+
+  /// Training or evaluation, for this module and all below: layers that differ (dropout) ask `is_training`.
+  void train(bool on = true);
+  void eval() { train(false); }
+  bool is_training() const { return training_; }
+
+  /// Converts every parameter. Copies and optimisers made before keep the old ones. Throws DTypeError for integers.
+  void to(DType dtype);
+
+  /// The table that Keras prints: layers, shapes of their results, numbers of parameters. `sample` is the shape of one
+  /// sample; without it the shape that the first layer knows is taken, or else shapes are shown as "?".
+  std::string summary();
+  std::string summary(const Shape& sample);
+
+  /// Name of a layer that was given none: "dense", "layer_norm".
+  std::string default_name() const;
+
+ protected:
+  Module() = default;
+  Module(const Module&) = default;
+  Module(Module&&) = default;
+  Module& operator=(const Module&) = default;
+  Module& operator=(Module&&) = default;
+
+  /// Names the parameters and draws those that nobody named or set before; does nothing from the second time on.
+  void build() {
+    if (!built_) name_and_draw();
+  }
+  /// To be called where children were added.
+  void changed() { built_ = false; }
+
+ private:
+  friend class NameAndDraw;
+  friend class SetMode;
+  void name_and_draw();
+
+  bool training_ = true;
+  bool built_ = false;
+};
+
+namespace detail {
+/// Gives the module parameters of its own with the present values; those that were shared within it stay so.
+void separate_parameters(Module& module);
+}  // namespace detail
+
+/// A copy with parameters of its own.
+template <typename M>
+requires std::is_base_of_v<Module, M> M clone(const M& module) {
+  M copy = module;
+  detail::separate_parameters(copy);
+  return copy;
+}
+
+}  // namespace wengert::nn

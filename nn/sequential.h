@@ -1,0 +1,116 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <wengert/nn/activation.h>
+#include <wengert/nn/module.h>
+
+namespace wengert::nn {
+
+/// A layer with the name it is to have in a Sequential: `nn::named("hidden", nn::Dense{784, 128})`.
+template <typename L>
+struct Named {
+  std::string name;
+  L layer;
+};
+template <typename L>
+Named<std::remove_cvref_t<L>> named(std::string name, L&& layer) {
+  return {std::move(name), std::forward<L>(layer)};
+}
+
+/// What a Sequential can hold: any module that can be copied, and activations as they are written (`nn::relu`).
+template <typename L>
+concept Layer =
+    std::derived_from<std::remove_cvref_t<L>, Module> || std::same_as<std::remove_cvref_t<L>, NamedActivation>;
+
+/// A layer, with a name or without.
+template <typename L>
+concept LayerEntry = Layer<L> || requires(L entry) {
+  requires std::same_as<std::remove_cvref_t<L>, Named<decltype(entry.layer)>>;
+  requires Layer<decltype(entry.layer)>;
+};
+
+/// Modules applied one after another; a module itself, so they nest. Layers are named by their class, as in Keras
+/// ("dense", "dense_1"), where they are given no name. Copies share parameters.
+///
+///     nn::Sequential model{nn::Flatten{}, nn::Dense{784, 128, nn::relu}, nn::Dense{128, 10, nn::softmax}};
+class Sequential : public Module {
+ public:
+  Sequential() = default;
+  /// Not for a lone Sequential, which is copied or moved as usual.
+  template <LayerEntry First, LayerEntry... Rest>
+  requires(!std::derived_from<std::remove_cvref_t<First>, Sequential> ||
+           sizeof...(Rest) > 0) explicit(sizeof...(Rest) == 0) Sequential(First&& first, Rest&&... rest) {
+    entries_.reserve(1 + sizeof...(Rest));
+    add(std::forward<First>(first));
+    (add(std::forward<Rest>(rest)), ...);
+  }
+  Sequential(const Sequential& other);
+  Sequential(Sequential&& other) = default;
+  Sequential& operator=(const Sequential& other);
+  Sequential& operator=(Sequential&& other) = default;
+  ~Sequential() override = default;
+
+  /// Appends a layer. Throws ValueError for a name that is taken, empty, or contains a dot.
+  template <Layer L>
+  void add(std::string name, L&& layer) {
+    if constexpr (std::same_as<std::remove_cvref_t<L>, NamedActivation>) {
+      add(std::move(name), Activation(layer));
+    } else {
+      using Type = std::remove_cvref_t<L>;
+      static_assert(std::is_copy_constructible_v<Type>, "a layer must be copyable, so that the model is");
+      append(check_name(std::move(name)), std::make_unique<Type>(std::forward<L>(layer)), &copy_of<Type>);
+    }
+  }
+  template <Layer L>
+  void add(L&& layer) {
+    if constexpr (std::same_as<std::remove_cvref_t<L>, NamedActivation>) {
+      add(Activation(layer));
+    } else {
+      std::string name = free_name(layer.default_name());
+      add(std::move(name), std::forward<L>(layer));
+    }
+  }
+  template <Layer L>
+  void add(Named<L> named) {
+    add(std::move(named.name), std::move(named.layer));
+  }
+
+  std::size_t size() const { return entries_.size(); }
+  /// Throw ValueError for a layer that is not there.
+  Module& operator[](std::size_t i);
+  Module& operator[](std::string_view name);
+
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& visitor) override;
+
+  /// The same model with parameters of its own.
+  Sequential clone() const { return nn::clone(*this); }
+
+ private:
+  using Copy = std::unique_ptr<Module> (*)(const Module&);
+  struct Entry {
+    std::string name;
+    std::unique_ptr<Module> layer;
+    Copy copy;
+  };
+
+  template <typename Type>
+  static std::unique_ptr<Module> copy_of(const Module& layer) {
+    return std::make_unique<Type>(static_cast<const Type&>(layer));
+  }
+  const Entry* find(std::string_view name) const;
+  std::string check_name(std::string name) const;
+  std::string free_name(const std::string& base) const;
+  void append(std::string name, std::unique_ptr<Module> layer, Copy copy);
+
+  std::vector<Entry> entries_;
+};
+
+}  // namespace wengert::nn

@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/nn/internal/call_log.h>
+#include <wengert/nn/module.h>
+
+namespace wengert::nn {
+
+namespace {
+
+using Cells = std::array<std::string, 3>;
+using Widths = std::array<std::size_t, 3>;
+
+/// The characters of one horizontal line: left end, line, crossing, right end.
+struct Rule {
+  const char *left, *line, *crossing, *right;
+};
+constexpr Rule top{"┏", "━", "┳", "┓"};
+constexpr Rule below_header{"┡", "━", "╇", "┩"};
+constexpr Rule between{"├", "─", "┼", "┤"};
+constexpr Rule bottom{"└", "─", "┴", "┘"};
+
+std::string horizontal(const Rule& rule, const Widths& widths) {
+  std::string line = rule.left;
+  for (std::size_t column = 0; column < widths.size(); ++column) {
+    for (std::size_t i = 0; i < widths[column] + 2; ++i) line += rule.line;
+    line += column + 1 < widths.size() ? rule.crossing : rule.right;
+  }
+  return line + '\n';
+}
+
+std::string row(const char* bar, const Cells& cells, const Widths& widths) {
+  return fmt::format("{0} {1:<{2}} {0} {3:<{4}} {0} {5:>{6}} {0}\n", bar, cells[0], widths[0], cells[1], widths[1],
+                     cells[2], widths[2]);
+}
+
+/// 100480 as "100,480".
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+std::string size_text(double bytes) {
+  constexpr std::array units{"B", "KB", "MB", "GB", "TB", "PB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < units.size(); ++unit) bytes /= 1024;
+  return fmt::format("{:.2f} {}", bytes, units[unit]);
+}
+
+/// The first extent counts the samples and is shown as None.
+std::string shape_text(const std::optional<Shape>& shape) {
+  if (!shape) return "?";
+  std::string text = shape->rank() == 0 ? "(" : "(None";
+  for (std::size_t axis = 1; axis < shape->rank(); ++axis) text += fmt::format(", {}", (*shape)[axis]);
+  return text + (shape->rank() == 1 ? ",)" : ")");
+}
+
+std::int64_t elements(const std::vector<Parameter>& parameters) {
+  return std::accumulate(
+      parameters.begin(), parameters.end(), std::int64_t{0},
+      [](std::int64_t sum, const Parameter& parameter) { return sum + parameter.shape().elements(); });
+}
+
+/// One row for each direct part of a module.
+class Rows : public Visitor {
+ public:
+  explicit Rows(const CallLog& log) : log_(log) {}
+  std::vector<Cells> take() { return std::move(rows_); }
+
+ private:
+  void module(std::string_view name, Module& child) override {
+    rows_.push_back({fmt::format("{} ({})", name, child.type_name()), shape_text(log_.result_of(child)),
+                     grouped(elements(child.parameters()))});
+  }
+  void parameter(std::string_view name, Parameter& parameter, const Initializer&) override {
+    rows_.push_back({fmt::format("{} (Parameter)", name), "-", grouped(parameter.shape().elements())});
+  }
+
+  const CallLog& log_;
+  std::vector<Cells> rows_;
+};
+
+/// The shape of a sample that the first module knows that knows one.
+class FindInputShape : public Visitor {
+ public:
+  std::optional<Shape> found;
+  void module(std::string_view, Module& child) override {
+    if (!found) found = child.input_shape();
+    if (!found) child.visit(*this);
+  }
+
+ private:
+  void parameter(std::string_view, Parameter&, const Initializer&) override {}
+};
+
+std::string table(const std::vector<Cells>& rows) {
+  const Cells header{"Layer (type)", "Output Shape", "Param #"};
+  Widths widths{31, 22, 13};  // Keras' on a terminal of 80 columns
+  for (const Cells& cells : rows) {
+    for (std::size_t column = 0; column < widths.size(); ++column) {
+      widths[column] = std::max(widths[column], cells[column].size());
+    }
+  }
+  std::string text = horizontal(top, widths) + row("┃", header, widths) + horizontal(below_header, widths);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i > 0) text += horizontal(between, widths);
+    text += row("│", rows[i], widths);
+  }
+  return text + horizontal(bottom, widths);
+}
+
+std::string describe(Module& module, const CallLog& log) {
+  Rows visitor(log);
+  module.visit(visitor);
+  const std::vector<Parameter> parameters = module.parameters();
+  const double bytes =
+      std::accumulate(parameters.begin(), parameters.end(), 0.0, [](double sum, const Parameter& parameter) {
+        return sum +
+               static_cast<double>(parameter.shape().elements()) * static_cast<double>(size_of(parameter.dtype()));
+      });
+  const std::string total = fmt::format("{} ({})", grouped(elements(parameters)), size_text(bytes));
+  return fmt::format("Model: \"{}\"\n{} Total params: {}\n Trainable params: {}\n Non-trainable params: 0 (0.00 B)\n",
+                     module.default_name(), table(visitor.take()), total, total);
+}
+
+}  // namespace
+
+std::string Module::summary(const Shape& sample) {
+  Ints batch_of_one{1};
+  for (const std::int64_t extent : sample) batch_of_one.push_back(extent);
+  const std::vector<Parameter> own = parameters();
+  const Tensor input = wengert::zeros(Shape(std::span(batch_of_one.begin(), batch_of_one.size())),
+                                      own.empty() ? DType::f32 : own.front().dtype());
+  const CallLog log;
+  (*this)(input);
+  return describe(*this, log);
+}
+
+std::string Module::summary() {
+  FindInputShape find;
+  find.module({}, *this);
+  if (find.found) {
+    try {
+      return summary(*find.found);
+    } catch (const ShapeError&) {  // the layer that knew it does not come first: shapes stay unknown
+    }
+  }
+  return describe(*this, CallLog());
+}
+
+}  // namespace wengert::nn

@@ -1,0 +1,102 @@
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/operation.h>
+#include <wengert/optim/adam.h>
+
+namespace wengert::optim {
+
+namespace {
+
+/// One step of one entry; 1 − β as one number, for in f32 the difference of 1 and a rounded β would be another.
+std::array<Scalar, 3> adam_formula(Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar one_minus_beta_1,
+                                   Scalar one_minus_beta_2, Scalar epsilon) {
+  const Scalar first = m + (g - m) * one_minus_beta_1;
+  const Scalar second = v + (g * g - v) * one_minus_beta_2;
+  return {p - rate * first / (sqrt(second) + epsilon), first, second};
+}
+
+// The update as an operation: one pass over the memory of parameter, gradient and moments. What changes from step to
+// step comes in as tensors.
+
+const Operation& adam_update() {
+  static const Operation operation =
+      pointwise("adam", {
+                            .formula =
+                                [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar one_minus_beta_1,
+                                   Scalar one_minus_beta_2, Scalar epsilon) {
+                                  return adam_formula(p, m, v, g, rate, one_minus_beta_1, one_minus_beta_2, epsilon);
+                                },
+                            .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
+                            .differentiable = false,
+                        });
+  return operation;
+}
+
+const Operation& adamw_update() {
+  static const Operation operation = pointwise(
+      "adamw", {
+                   .formula =
+                       [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar one_minus_beta_1,
+                          Scalar one_minus_beta_2, Scalar epsilon) {
+                         return adam_formula(p - p * decay, m, v, g, rate, one_minus_beta_1, one_minus_beta_2, epsilon);
+                       },
+                   .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
+                   .differentiable = false,
+               });
+  return operation;
+}
+
+double checked_beta(const char* name, double beta) {
+  if (beta >= 0 && beta < 1) return beta;
+  throw ValueError(fmt::format("adam: {} is {}; expected 0 or above, and below 1", name, beta));
+}
+
+double not_negative(const char* name, double value) {
+  if (std::isfinite(value) && value >= 0) return value;
+  throw ValueError(fmt::format("adam: {} is {}; expected a finite number, 0 or above", name, value));
+}
+
+}  // namespace
+
+Adam::Adam(std::vector<Parameter> parameters, AdamOptions options) : Adam(std::move(parameters), options, 0) {}
+
+Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay)
+    : Optimizer(std::move(parameters), options.learning_rate, {"m", "v"}),
+      beta_1_(checked_beta("beta_1", options.beta_1)),
+      beta_2_(checked_beta("beta_2", options.beta_2)),
+      weight_decay_(not_negative("weight_decay", weight_decay)),
+      attributes_{{"one_minus_beta_1", 1 - beta_1_},
+                  {"one_minus_beta_2", 1 - beta_2_},
+                  {"epsilon", not_negative("epsilon", options.epsilon)}} {}
+
+void Adam::update(Parameter& parameter, const Tensor& gradient, std::span<Tensor> state) {
+  // In double, whatever the dtype: 1 − β₂ᵗ loses all its digits in f32.
+  const auto t = static_cast<double>(steps());
+  const double rate = learning_rate() * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t));
+  const std::array inputs{parameter.value(),
+                          state[0],
+                          state[1],
+                          gradient,
+                          scalar(rate, parameter.dtype()),
+                          scalar(learning_rate() * weight_decay_, parameter.dtype())};
+  std::array<Tensor, 3> results;
+  const bool decays = weight_decay_ > 0;
+  apply(decays ? adamw_update() : adam_update(), std::span(inputs).first(decays ? 6 : 5), attributes_, results);
+  parameter.assign(results[0]);
+  state[0] = std::move(results[1]);
+  state[1] = std::move(results[2]);
+}
+
+AdamW::AdamW(std::vector<Parameter> parameters, AdamWOptions options)
+    : Adam(std::move(parameters),
+           {.learning_rate = options.learning_rate,
+            .beta_1 = options.beta_1,
+            .beta_2 = options.beta_2,
+            .epsilon = options.epsilon},
+           options.weight_decay) {}
+
+}  // namespace wengert::optim

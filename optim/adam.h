@@ -1,0 +1,52 @@
+#pragma once
+
+#include <wengert/optim/optimizer.h>
+
+namespace wengert::optim {
+
+struct AdamOptions {
+  double learning_rate = 1e-3;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+};
+
+/// Adam in the form of Keras, ε outside the bias correction; in step t, counted from 1:
+///
+///     m ← m + (1 − β₁)(g − m)        v ← v + (1 − β₂)(g² − v)
+///     p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
+///
+/// Kingma and Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015), the form before section 2.1. m and v are
+/// kept.
+class Adam : public Optimizer {
+ public:
+  /// Throws ValueError for a β out of [0, 1), an ε that is negative or not finite, and as every optimiser does.
+  explicit Adam(std::vector<Parameter> parameters, AdamOptions options = {});
+
+ protected:
+  Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay);
+
+ private:
+  void update(Parameter& parameter, const Tensor& gradient, std::span<Tensor> state) override;
+
+  double beta_1_, beta_2_, weight_decay_;
+  Attributes attributes_;
+};
+
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double weight_decay = 0.004;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+};
+
+/// Adam with decoupled weight decay λ: before the step, p ← p − η λ p.
+/// Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (ICLR 2019).
+class AdamW : public Adam {
+ public:
+  /// Throws ValueError for a weight decay that is negative or not finite, and as Adam does.
+  explicit AdamW(std::vector<Parameter> parameters, AdamWOptions options = {});
+};
+
+}  // namespace wengert::optim

@@ -1,0 +1,7 @@
+#pragma once
+
+/// All of wengert::optim.
+
+#include <wengert/optim/adam.h>
+#include <wengert/optim/optimizer.h>
+#include <wengert/optim/sgd.h>

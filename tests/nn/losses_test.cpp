@@ -1,0 +1,191 @@
+#include <cmath>
+#include <functional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/gradcheck.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/tape.h>
+#include <wengert/nn/nn.h>
+
+namespace wengert::nn {
+namespace {
+
+// The expected values of this table were computed by Keras 3.15 in float64.
+
+const Tensor probabilities({{0.2, 0.3, 0.5}, {0.7, 0.2, 0.4}, {0.0, 1.0, 0.0}, {0.1, 0.6, 0.3}});
+const Tensor logits({{1.5, -2.0, 0.25}, {0.0, 0.0, 0.0}, {30.0, -30.0, 2.0}, {-1.0, 2.0, 0.5}});
+const Tensor labels({2, 0, 0, 1});
+const Tensor rows({{0.1, 0.2, 0.7}, {1.0, 0.0, 0.0}, {0.5, 0.5, 0.0}, {0.0, 0.25, 0.75}});
+const Tensor binary_probabilities({{0.2, 0.9}, {0.0, 1.0}, {0.5, 0.999}});
+const Tensor binary_logits({{0.2, -3.0}, {0.0, 40.0}, {-25.0, 0.999}});
+const Tensor binary_targets({{0.0, 1.0}, {1.0, 1.0}, {0.25, 0.0}});
+const Tensor outputs({{0.5, -2.0}, {3.0, 1.0}, {0.0, 7.25}});
+const Tensor targets({{0.0, -1.0}, {0.5, 1.0}, {-0.25, 4.0}});
+
+struct Case {
+  const char* name;
+  Loss loss;
+  Tensor predictions, targets;
+  double expected;
+};
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> table{
+      {"sparse", sparse_categorical_crossentropy, probabilities, labels, 4.485276940922618},
+      {"sparse, logits", SparseCategoricalCrossentropy{.from_logits = true}, logits, labels, 0.7162634618933985},
+      {"categorical", categorical_crossentropy, probabilities, rows, 2.648928617892974},
+      {"categorical, logits", CategoricalCrossentropy{.from_logits = true}, logits, rows, 8.578763461893399},
+      {"binary", binary_crossentropy, binary_probabilities, binary_targets, 4.0079170462454075},
+      {"binary, logits", BinaryCrossentropy{.from_logits = true}, binary_logits, binary_targets, 2.017067354798311},
+      {"squared", mean_squared_error, outputs, targets, 3.0208333333333335},
+      {"absolute", mean_absolute_error, outputs, targets, 1.25},
+      {"huber", huber, outputs, targets, 0.9010416666666666},
+      {"huber, 0.5", Huber{.delta = 0.5}, outputs, targets, 0.5260416666666666},
+  };
+  return table;
+}
+
+template <typename Thrown, typename F>
+std::string message_of(F call) {
+  try {
+    call();
+  } catch (const Thrown& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Losses, AgreeWithKeras) {
+  for (const Case& c : cases()) {
+    const Tensor loss = c.loss(c.predictions, c.targets);
+    EXPECT_EQ(loss.shape(), Shape{}) << c.name;
+    EXPECT_NEAR(loss.item<double>(), c.expected, 1e-13 * c.expected) << c.name;  // sums of some ten terms
+    const Tensor narrow = c.loss(cast(c.predictions, DType::f32),
+                                 is_floating(c.targets.dtype()) ? cast(c.targets, DType::f32) : c.targets);
+    EXPECT_EQ(narrow.dtype(), DType::f32) << c.name;
+    // 1 − 1e-7 is 1.2e-7 below 1 in f32, and a clipped zero has −ln 1e-7 all the same.
+    EXPECT_NEAR(narrow.item<double>(), c.expected, 2e-6 * c.expected) << c.name;
+  }
+}
+
+TEST(Losses, HaveTheGradientOfTheirFormula) {
+  // Away from clips and kinks, where there is one.
+  const Tensor smooth({{0.2, 0.3, 0.5}, {0.7, 0.2, 0.4}, {0.3, 0.1, 0.6}, {0.1, 0.6, 0.3}});
+  const Tensor smooth_binary({{0.2, 0.9}, {0.4, 0.6}, {0.5, 0.99}});
+  const Tensor smooth_outputs({{0.5, -2.25}, {3.0, 1.5}, {0.0, 7.25}});
+  for (const Case& c : cases()) {
+    const bool clipped = &c == &cases()[0] || &c == &cases()[2];
+    const Tensor at = clipped             ? smooth
+                      : &c == &cases()[4] ? smooth_binary
+                      : &c >= &cases()[6] ? smooth_outputs
+                                          : c.predictions;
+    const auto report = gradcheck([&](const Tensor& x) { return c.loss(x, c.targets); }, at);
+    EXPECT_TRUE(report.passed) << c.name << ": " << report.max_relative_error;
+  }
+}
+
+TEST(Losses, TraceProbabilitiesOfASoftmaxBackToTheirLogits) {
+  // From the probabilities alone the loss would stop at −ln 1e-7 = 16.1, and its gradient would be 0.
+  const Tensor far({{100.0, 0.0, 0.0}});
+  const Tensor third({1});
+  EXPECT_DOUBLE_EQ(sparse_categorical_crossentropy(wengert::softmax(far), third).item(), 100);
+  EXPECT_DOUBLE_EQ(categorical_crossentropy(wengert::softmax(far), Tensor({{0.0, 1.0, 0.0}})).item(), 100);
+  EXPECT_NEAR(sparse_categorical_crossentropy(wengert::softmax(far) * 1.0, third).item(), -std::log(1e-7), 1e-6);
+
+  Tape tape;
+  const Tensor x = tape.watch(far);
+  const Tensor loss = sparse_categorical_crossentropy(wengert::softmax(x), third);
+  const Tensor gradient = tape.gradient(loss, x);
+  EXPECT_NEAR(gradient.data<double>()[0], 1, 1e-15);
+  EXPECT_NEAR(gradient.data<double>()[1], -1, 1e-15);
+}
+
+TEST(Losses, RefuseTheGradientOfProbabilitiesThatWereTracedBack) {
+  Tape tape;
+  const Tensor x = tape.watch(logits);
+  const Tensor p = wengert::softmax(x);
+  const Tensor loss = sparse_categorical_crossentropy(p, labels);
+  EXPECT_THROW(tape.gradient(loss, p), GradientError);
+  EXPECT_NO_THROW(tape.gradient(loss, x));
+}
+
+TEST(Losses, AModelThatEndsInSoftmaxTrainsAsOneThatGivesLogits) {
+  Dense last{3, 3, nn::softmax, {.dtype = DType::f64}};
+  Dense bare{3, 3, {}, {.dtype = DType::f64}};
+  Tape tape;
+  const Tensor a = sparse_categorical_crossentropy(last(logits), labels);
+  const Tensor b = SparseCategoricalCrossentropy{.from_logits = true}(bare(logits), labels);
+  EXPECT_EQ(a.item(), b.item());
+  const Tensor da = tape.gradient(a)[last.weight()];
+  const Tensor db = tape.gradient(b)[bare.weight()];
+  for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(da.data<double>()[i], db.data<double>()[i]);
+}
+
+TEST(Losses, TakeLabelsOfEveryIntegerType) {
+  const double expected = sparse_categorical_crossentropy(probabilities, labels).item();
+  for (const DType dtype : {DType::u8, DType::i64}) {
+    EXPECT_EQ(sparse_categorical_crossentropy(probabilities, cast(labels, dtype)).item(), expected);
+  }
+  EXPECT_EQ(mean_squared_error(outputs, cast(targets, DType::i32)).item(),
+            mean_squared_error(outputs, cast(cast(targets, DType::i32), DType::f64)).item());
+}
+
+TEST(Losses, TakeSequences) {
+  EXPECT_EQ(sparse_categorical_crossentropy(probabilities.reshape({2, 2, 3}), labels.reshape({2, 2})).item(),
+            sparse_categorical_crossentropy(probabilities, labels).item());
+  EXPECT_EQ(CategoricalCrossentropy{.from_logits = true}(logits.reshape({2, 2, 3}), rows.reshape({2, 2, 3})).item(),
+            CategoricalCrossentropy{.from_logits = true}(logits, rows).item());
+}
+
+TEST(Losses, BinaryFromLogitsKeepsItsDigitsAndItsSlopeAtZero) {
+  const BinaryCrossentropy loss{.from_logits = true};
+  // −ln σ(20) = ln(1 + e⁻²⁰)
+  EXPECT_NEAR(loss(Tensor({20.0F}), Tensor({1.0F})).item() / std::log1p(std::exp(-20.0)), 1, 1e-6);
+  EXPECT_EQ(loss(Tensor({1000.0}), Tensor({0.0})).item(), 1000);
+  Tape tape;
+  const Tensor x = tape.watch(Tensor({0.0}));
+  EXPECT_EQ(tape.gradient(loss(x, Tensor({1.0})), x).item(), -0.5);
+}
+
+TEST(Losses, SayWhatDoesNotFit) {
+  EXPECT_EQ(
+      message_of<ShapeError>([] {
+        sparse_categorical_crossentropy(probabilities, Tensor({0, 1}));
+      }),
+      "sparse_categorical_crossentropy: predictions [4, 3] and labels [2]; expected [batch, classes] and [batch]");
+  EXPECT_EQ(message_of<DTypeError>([] {
+              sparse_categorical_crossentropy(probabilities, Tensor({0.0, 1.0, 2.0, 0.0}));
+            }),
+            "sparse_categorical_crossentropy: labels are f64; expected integers (for rows of probabilities: "
+            "categorical_crossentropy)");
+  EXPECT_EQ(message_of<ShapeError>([] {
+              mean_squared_error(wengert::zeros({32, 1}), wengert::zeros({32}));
+            }),
+            "mean_squared_error: predictions [32, 1] and targets [32] differ in shape; reshape one of them");
+  EXPECT_THROW(sparse_categorical_crossentropy(Tensor({0.5, 0.5}), Tensor(1)), ShapeError);
+  EXPECT_THROW(categorical_crossentropy(probabilities, labels), ShapeError);
+  EXPECT_THROW(Huber{.delta = 0}(outputs, targets), ValueError);
+}
+
+TEST(Losses, NameALabelOutOfRangeAndTheNumberOfClasses) {
+  for (const int label : {3, -1, 200}) {
+    for (const Tensor& predictions : {probabilities, wengert::softmax(logits)}) {
+      const std::string message = message_of<ValueError>([&] {
+        sparse_categorical_crossentropy(predictions, Tensor({0, label, 1, 2}));
+      });
+      EXPECT_NE(message.find(std::to_string(label)), std::string::npos) << message;
+      EXPECT_NE(message.find("3 classes"), std::string::npos) << message;
+    }
+  }
+}
+
+TEST(Losses, AreFunctionObjects) {
+  const Loss loss = huber;
+  EXPECT_EQ(loss(outputs, targets).item(), huber(outputs, targets).item());
+}
+
+}  // namespace
+}  // namespace wengert::nn

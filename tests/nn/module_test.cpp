@@ -1,0 +1,194 @@
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/tape.h>
+#include <wengert/nn/nn.h>
+
+namespace wengert::nn {
+namespace {
+
+class Mlp : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return output(hidden(x)); }
+  void visit(Visitor& v) override {
+    v("hidden", hidden);
+    v("output", output);
+  }
+  Dense hidden{4, 3, nn::relu}, output{3, 3};
+};
+
+/// A layer with a parameter of its own and one that it need not have.
+class Scale : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return x * gain; }
+  void visit(Visitor& v) override {
+    v("gain", gain, nn::constant(2));
+    v("shift", shift);
+  }
+  Parameter gain{wengert::zeros({3})};
+  std::optional<Parameter> shift;
+};
+
+/// Both halves use one weight.
+class Tied : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return second(first(x)); }
+  void visit(Visitor& v) override {
+    v("first", first);
+    v("second", second);
+  }
+  Dense first{3, 3}, second = first;
+};
+
+std::vector<float> values(const Tensor& tensor) {
+  const auto data = tensor.data<float>();
+  return {data.begin(), data.end()};
+}
+
+std::vector<std::string> names(Module& module) {
+  std::vector<std::string> result;
+  for (const auto& [name, parameter] : module.named_parameters()) {
+    EXPECT_EQ(name, parameter.name());
+    result.push_back(name);
+  }
+  return result;
+}
+
+const Tensor four_numbers({1.0F, -2.0F, 0.5F, 3.0F}, {1, 4});
+
+TEST(Module, NamesItsParametersByTheirPath) {
+  Mlp model;
+  EXPECT_EQ(names(model), (std::vector<std::string>{"hidden.weight", "hidden.bias", "output.weight", "output.bias"}));
+  EXPECT_EQ(model.parameters().size(), 4U);
+}
+
+TEST(Module, KeepsTheNamesWhenAPartIsAskedAlone) {
+  Mlp model;
+  model(four_numbers);
+  EXPECT_EQ(names(model.hidden), (std::vector<std::string>{"hidden.weight", "hidden.bias"}));
+  EXPECT_EQ(model.hidden.weight().name(), "hidden.weight");
+}
+
+TEST(Module, BuiltTwiceStartsWithTheSameBits) {
+  Mlp first;
+  Mlp second;
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(values(first.parameters()[i]), values(second.parameters()[i])) << i;
+    EXPECT_FALSE(first.parameters()[i] == second.parameters()[i]) << i;
+  }
+}
+
+TEST(Module, FirstUseDrawsTheSameBitsAsListing) {
+  Mlp listed;
+  Mlp called;
+  const Tensor result = called(four_numbers);
+  listed.parameters();
+  EXPECT_EQ(values(listed(four_numbers)), values(result));
+}
+
+TEST(Module, DrawsDifferentNumbersForDifferentPathsAndSeeds) {
+  Sequential model{Dense{3, 3}, Dense{3, 3}};
+  const auto parameters = model.parameters();
+  EXPECT_NE(values(parameters[0]), values(parameters[2]));
+
+  const auto before = values(parameters[0]);
+  model.initialize(1);
+  EXPECT_NE(values(parameters[0]), before);
+  model.initialize();
+  EXPECT_EQ(values(parameters[0]), before);  // 0 unless told, and the first draw is that of seed 0
+}
+
+TEST(Module, InitializingAPartDrawsWhatTheWholeDrawsForIt) {
+  Mlp whole;
+  Mlp part;
+  whole.initialize(5);
+  part.parameters();
+  part.output.initialize(5);
+  EXPECT_EQ(values(whole.output.weight()), values(part.output.weight()));
+}
+
+TEST(Module, DoesNotDrawAnewWhatWasSetBeforeItBecamePartOfAModel) {
+  Dense layer{2, 1};
+  layer.weight().assign(Tensor({5.0F, 7.0F}, {2, 1}));
+  Sequential model{std::move(layer)};
+  EXPECT_EQ(values(model.parameters()[0]), (std::vector<float>{5, 7}));
+  EXPECT_EQ(names(model), (std::vector<std::string>{"dense.weight", "dense.bias"}));
+}
+
+TEST(Module, CopiesShareParametersAndClonesDoNot) {
+  Mlp original;
+  Mlp copy = original;
+  Mlp clone = nn::clone(original);
+  EXPECT_EQ(values(copy(four_numbers)), values(original(four_numbers)));
+  EXPECT_EQ(values(clone(four_numbers)), values(original(four_numbers)));
+  EXPECT_EQ(names(clone), names(original));
+
+  original.output.bias()->assign(Tensor({1.0F, 2.0F, 3.0F}));
+  EXPECT_EQ(values(copy(four_numbers)), values(original(four_numbers)));
+  EXPECT_NE(values(clone(four_numbers)), values(original(four_numbers)));
+}
+
+TEST(Module, ListsASharedParameterOnceAndClonesKeepItShared) {
+  Tied model;
+  EXPECT_EQ(names(model), (std::vector<std::string>{"first.weight", "first.bias"}));
+  Tied clone = nn::clone(model);
+  EXPECT_EQ(clone.parameters().size(), 2U);
+  EXPECT_TRUE(clone.first.weight() == clone.second.weight());
+  EXPECT_FALSE(clone.first.weight() == model.first.weight());
+}
+
+TEST(Module, MayHoldParametersDirectlyAndLeaveSomeOut) {
+  Scale scale;
+  EXPECT_EQ(names(scale), (std::vector<std::string>{"gain"}));
+  EXPECT_EQ(values(scale(Tensor({1.0F, 2.0F, 3.0F}))), (std::vector<float>{2, 4, 6}));
+  scale.shift.emplace(wengert::ones({3}), "");
+  EXPECT_EQ(names(scale).size(), 2U);
+}
+
+TEST(Module, SetsTheModeOfEveryPart) {
+  Mlp model;
+  Sequential outer{Flatten{}, std::move(model)};
+  auto& inner = dynamic_cast<Mlp&>(outer["mlp"]);
+  EXPECT_TRUE(outer.is_training());
+  outer.eval();
+  EXPECT_FALSE(outer.is_training());
+  EXPECT_FALSE(inner.is_training());
+  EXPECT_FALSE(inner.hidden.is_training());
+  outer.train();
+  EXPECT_TRUE(inner.hidden.is_training());
+}
+
+TEST(Module, ConvertsEveryParameter) {
+  Mlp model;
+  const auto before = values(model.hidden.weight());
+  model.to(DType::f64);
+  const Parameter weight = model.hidden.weight();
+  ASSERT_EQ(weight.dtype(), DType::f64);
+  EXPECT_EQ(weight.name(), "hidden.weight");
+  EXPECT_EQ(values(cast(weight.value(), DType::f32)), before);
+  EXPECT_EQ(model(wengert::ones({2, 4}, DType::f64)).dtype(), DType::f64);
+  EXPECT_THROW(model.to(DType::i32), DTypeError);
+}
+
+TEST(Module, StartsInF32WhereTheSameModelStartsInF64) {
+  Dense narrow{5, 4};
+  Dense wide{5, 4, {}, {.dtype = DType::f64}};
+  EXPECT_EQ(values(cast(wide.weight().value(), DType::f32)), values(narrow.weight()));
+}
+
+TEST(Module, GivesGradientsOfEveryParameterThatTookPart) {
+  Mlp model;
+  Tape tape;
+  const Gradients gradients = tape.gradient(sum(model(four_numbers)));
+  EXPECT_EQ(gradients.size(), 4U);
+  for (const Parameter& parameter : model.parameters()) EXPECT_TRUE(gradients.contains(parameter)) << parameter.name();
+}
+
+}  // namespace
+}  // namespace wengert::nn

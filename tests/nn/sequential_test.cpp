@@ -1,0 +1,135 @@
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/nn/nn.h>
+
+namespace wengert::nn {
+namespace {
+
+// Spellings that must compile, and some that must not.
+static_assert(std::is_copy_constructible_v<Sequential> && std::is_nothrow_move_constructible_v<Sequential>);
+static_assert(std::is_constructible_v<Sequential, Dense> && !std::is_convertible_v<Dense, Sequential>);
+static_assert(std::is_constructible_v<Sequential, Flatten, Sequential, NamedActivation, Named<Dense>, Activation>);
+static_assert(!std::is_constructible_v<Sequential, int> && !std::is_constructible_v<Sequential, Flatten, std::string>);
+static_assert(!std::is_constructible_v<Sequential, std::unique_ptr<Dense>>);
+
+std::vector<float> values(const Tensor& tensor) {
+  const auto data = tensor.data<float>();
+  return {data.begin(), data.end()};
+}
+
+std::vector<std::string> names(Module& module) {
+  std::vector<std::string> result;
+  for (const auto& entry : module.named_parameters()) result.push_back(entry.first);
+  return result;
+}
+
+const Tensor input({1.0F, -1.0F, 2.0F, 0.5F}, {2, 2});
+
+TEST(Sequential, AppliesItsLayersInOrder) {
+  Dense doubled{2, 2, {}, {.bias = false}};
+  doubled.weight().assign(Tensor({2.0F, 0.0F, 0.0F, 2.0F}, {2, 2}));
+  Sequential model{doubled, nn::relu, nn::leaky_relu(0.5)};
+  EXPECT_EQ(values(model(input)), (std::vector<float>{2, 0, 4, 1}));
+  Sequential empty;
+  EXPECT_EQ(values(empty(input)), values(input));
+}
+
+TEST(Sequential, NamesLayersByTheirClass) {
+  Sequential model{Flatten{}, Dense{2, 2}, nn::relu, Dense{2, 2}, Dense{2, 1, {}, {.bias = false}}};
+  EXPECT_EQ(names(model), (std::vector<std::string>{"dense.weight", "dense.bias", "dense_1.weight", "dense_1.bias",
+                                                    "dense_2.weight"}));
+  EXPECT_EQ(&model["activation"], &model[2]);
+  EXPECT_EQ(&model["flatten"], &model[0]);
+}
+
+TEST(Sequential, TakesNames) {
+  Sequential model{named("hidden", Dense{2, 3, nn::relu}), named("act", nn::sigmoid), named("output", Dense{3, 1})};
+  model.add("last", Dense{1, 1});
+  EXPECT_EQ(names(model), (std::vector<std::string>{"hidden.weight", "hidden.bias", "output.weight", "output.bias",
+                                                    "last.weight", "last.bias"}));
+  EXPECT_EQ(&model["act"], &model[1]);
+}
+
+TEST(Sequential, GivesAFreeNameWhereTheUsualOneIsTaken) {
+  Sequential model{named("dense", Dense{2, 2}), named("dense_1", Dense{2, 2}), Dense{2, 2}};
+  EXPECT_EQ(&model["dense_2"], &model[2]);
+}
+
+TEST(Sequential, RefusesNamesThatCannotBeFoundAgain) {
+  Sequential model{named("hidden", Dense{2, 2})};
+  EXPECT_THROW(model.add("hidden", Dense{2, 2}), ValueError);
+  EXPECT_THROW(model.add("", Dense{2, 2}), ValueError);
+  EXPECT_THROW(model.add("a.b", Dense{2, 2}), ValueError);
+  EXPECT_THROW(model[1], ValueError);
+  try {
+    model["output"];
+    FAIL() << "found a layer that is not there";
+  } catch (const ValueError& error) {
+    EXPECT_STREQ(error.what(), "sequential: no layer 'output'; it has hidden");
+  }
+}
+
+TEST(Sequential, Nests) {
+  Sequential model{Flatten{}, Sequential{Dense{2, 3, nn::tanh}, Dense{3, 2}}, Sequential{Dense{2, 1}}};
+  EXPECT_EQ(names(model), (std::vector<std::string>{"sequential.dense.weight", "sequential.dense.bias",
+                                                    "sequential.dense_1.weight", "sequential.dense_1.bias",
+                                                    "sequential_1.dense.weight", "sequential_1.dense.bias"}));
+  EXPECT_EQ(model(input).shape(), (Shape{2, 1}));
+}
+
+TEST(Sequential, CopiesShareParametersAndClonesDoNot) {
+  Sequential model{Dense{2, 2}, Sequential{Dense{2, 1}}};
+  Sequential copy{model};  // one argument: a copy, not a model in a model
+  Sequential assigned;
+  assigned = model;
+  Sequential clone = model.clone();
+  EXPECT_EQ(copy.size(), 2U);
+  EXPECT_EQ(names(copy), names(model));
+  EXPECT_EQ(values(clone(input)), values(model(input)));
+
+  model.initialize(3);
+  EXPECT_EQ(values(copy(input)), values(model(input)));
+  EXPECT_EQ(values(assigned(input)), values(model(input)));
+  EXPECT_NE(values(clone(input)), values(model(input)));
+}
+
+TEST(Sequential, CopiesStandOnTheirOwnOtherwise) {
+  Sequential model{Dense{2, 2}};
+  Sequential copy = model;
+  copy.add(Dense{2, 1});
+  copy.eval();
+  EXPECT_EQ(model.size(), 1U);
+  EXPECT_TRUE(model[0].is_training());
+  EXPECT_FALSE(copy[0].is_training());
+}
+
+TEST(Sequential, MovesAndOutlivesWhatItWasMadeOf) {
+  const auto make = [] {
+    Sequential inner{Dense{2, 2, nn::relu}};
+    Sequential outer{std::move(inner), Dense{2, 1}};
+    return outer;
+  };
+  Sequential model = make();
+  const auto before = values(model(input));
+  Sequential moved = std::move(model);
+  EXPECT_EQ(values(moved(input)), before);
+}
+
+TEST(Sequential, DrawsAndNamesALayerThatIsAddedLater) {
+  Sequential at_once{Dense{2, 2}, Dense{2, 2}};
+  Sequential later{Dense{2, 2}};
+  later(input);
+  later.add(Dense{2, 2});
+  EXPECT_EQ(values(later(input)), values(at_once(input)));
+  EXPECT_EQ(names(later), names(at_once));
+}
+
+}  // namespace
+}  // namespace wengert::nn

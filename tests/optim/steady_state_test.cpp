@@ -1,0 +1,84 @@
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/nn/nn.h>
+#include <wengert/optim/optim.h>
+
+namespace {
+std::atomic<long> news{0};
+}
+
+// Every allocation of the program is counted.
+void* operator new(std::size_t size) {
+  ++news;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++news;
+  const auto step = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(step, (size + step) / step * step)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace wengert::optim {
+namespace {
+
+/// How often the system allocator is asked while twenty steps are done, after some for warming up.
+template <typename F>
+long allocations_of(F step) {
+  for (int i = 0; i < 5; ++i) step();
+  const std::uint64_t system_before = kernels::system_allocations();
+  const long before = news;
+  for (int i = 0; i < 20; ++i) step();
+  return news - before + static_cast<long>(kernels::system_allocations() - system_before);
+}
+
+TEST(SteadyState, AStepOfEveryOptimizerAsksTheSystemForNothing) {
+  nn::Sequential model{nn::Dense{20, 16, nn::relu}, nn::Dense{16, 4}};
+  Gradients gradients;
+  for (const Parameter& parameter : model.parameters()) gradients.add(parameter, ones(parameter.shape()));
+  SGD sgd{model.parameters()};
+  SGD nesterov{model.parameters(), {.momentum = 0.9, .nesterov = true}};
+  Adam adam{model.parameters()};
+  AdamW adamw{model.parameters()};
+  for (Optimizer* optimizer : std::vector<Optimizer*>{&sgd, &nesterov, &adam, &adamw}) {
+    EXPECT_EQ(allocations_of([&] { optimizer->step(gradients); }), 0) << typeid(*optimizer).name();
+  }
+}
+
+TEST(SteadyState, AStepOfTrainingAsksTheSystemForNothing) {
+  for (const nn::Activation& activation : {nn::Activation(nn::relu), nn::Activation(nn::gelu), nn::leaky_relu(0.3)}) {
+    nn::Sequential model{nn::Flatten{}, nn::Dense{20, 16, activation}, nn::Dense{16, 4, nn::softmax}};
+    Adam adam{model.parameters()};
+    const Tensor images = ones({8, 4, 5});
+    const Tensor labels = cast(zeros({8}), DType::u8);
+    double seen = 0;
+    const long allocations = allocations_of([&] {
+      Tape tape;
+      const Tensor predictions = model(images);
+      const Tensor loss = nn::sparse_categorical_crossentropy(predictions, labels);
+      adam.step(tape.gradient(loss));
+      seen += nn::accuracy.sum(predictions, labels);
+    });
+    EXPECT_EQ(allocations, 0) << activation.name();
+    EXPECT_GT(seen, 0);
+  }
+}
+
+TEST(SteadyState, TheCounterCounts) {
+  EXPECT_GT(allocations_of([] { std::vector<int>(100).swap(*std::make_unique<std::vector<int>>(50)); }), 20);
+}
+
+}  // namespace
+}  // namespace wengert::optim
