@@ -11,42 +11,34 @@ namespace wengert::optim {
 
 namespace {
 
-/// One step of one entry; 1 − β as one number, for in f32 the difference of 1 and a rounded β would be another.
-std::array<Scalar, 3> adam_formula(Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar one_minus_beta_1,
-                                   Scalar one_minus_beta_2, Scalar epsilon) {
-  const Scalar first = m + (g - m) * one_minus_beta_1;
-  const Scalar second = v + (g * g - v) * one_minus_beta_2;
+/// One step of one entry. 1 − β comes as one number, c: in f32 the difference of 1 and a rounded β would be another.
+std::array<Scalar, 3> moved(Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon) {
+  const Scalar first = m + (g - m) * c1;
+  const Scalar second = v + (g * g - v) * c2;
   return {p - rate * first / (sqrt(second) + epsilon), first, second};
 }
 
-// The update as an operation: one pass over the memory of parameter, gradient and moments. What changes from step to
-// step comes in as tensors.
+/// An update as an operation: one pass over the memory of parameter, moments and gradient. What changes from step to
+/// step comes in as tensors.
+Operation update_operation(std::string name, Formula formula) {
+  return pointwise(std::move(name),
+                   {.formula = std::move(formula),
+                    .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
+                    .differentiable = false});
+}
 
 const Operation& adam_update() {
-  static const Operation operation =
-      pointwise("adam", {
-                            .formula =
-                                [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar one_minus_beta_1,
-                                   Scalar one_minus_beta_2, Scalar epsilon) {
-                                  return adam_formula(p, m, v, g, rate, one_minus_beta_1, one_minus_beta_2, epsilon);
-                                },
-                            .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
-                            .differentiable = false,
-                        });
+  const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon) {
+    return moved(p, m, v, g, rate, c1, c2, epsilon);
+  };
+  static const Operation operation = update_operation("adam", formula);
   return operation;
 }
 
 const Operation& adamw_update() {
-  static const Operation operation = pointwise(
-      "adamw", {
-                   .formula =
-                       [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar one_minus_beta_1,
-                          Scalar one_minus_beta_2, Scalar epsilon) {
-                         return adam_formula(p - p * decay, m, v, g, rate, one_minus_beta_1, one_minus_beta_2, epsilon);
-                       },
-                   .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
-                   .differentiable = false,
-               });
+  const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar c1, Scalar c2,
+                          Scalar epsilon) { return moved(p - p * decay, m, v, g, rate, c1, c2, epsilon); };
+  static const Operation operation = update_operation("adamw", formula);
   return operation;
 }
 

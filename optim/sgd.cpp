@@ -10,42 +10,33 @@ namespace wengert::optim {
 
 namespace {
 
-// The updates as operations: one pass over the memory of all that is read and written.
+/// An update as an operation: one pass over the memory of all that is read and written.
+Operation update_operation(std::string name, Formula formula, std::vector<Attributes::Entry> attributes) {
+  return pointwise(std::move(name),
+                   {.formula = std::move(formula), .attributes = std::move(attributes), .differentiable = false});
+}
 
 const Operation& plain_update() {
   static const Operation operation =
-      pointwise("sgd", {
-                           .formula = [](Scalar p, Scalar g, Scalar rate) { return p - rate * g; },
-                           .differentiable = false,
-                       });
+      update_operation("sgd", [](Scalar p, Scalar g, Scalar rate) { return p - rate * g; }, {});
   return operation;
 }
 
 const Operation& momentum_update() {
-  static const Operation operation =
-      pointwise("sgd_momentum", {
-                                    .formula =
-                                        [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum) {
-                                          const Scalar velocity = momentum * u - rate * g;
-                                          return std::array{p + velocity, velocity};
-                                        },
-                                    .attributes = {{"momentum", 0.9}},
-                                    .differentiable = false,
-                                });
+  const auto formula = [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum) {
+    const Scalar velocity = momentum * u - rate * g;
+    return std::array{p + velocity, velocity};
+  };
+  static const Operation operation = update_operation("sgd_momentum", formula, {{"momentum", 0.9}});
   return operation;
 }
 
 const Operation& nesterov_update() {
-  static const Operation operation =
-      pointwise("sgd_nesterov", {
-                                    .formula =
-                                        [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum) {
-                                          const Scalar velocity = momentum * u - rate * g;
-                                          return std::array{p + (momentum * velocity - rate * g), velocity};
-                                        },
-                                    .attributes = {{"momentum", 0.9}},
-                                    .differentiable = false,
-                                });
+  const auto formula = [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum) {
+    const Scalar velocity = momentum * u - rate * g;
+    return std::array{p + (momentum * velocity - rate * g), velocity};
+  };
+  static const Operation operation = update_operation("sgd_nesterov", formula, {{"momentum", 0.9}});
   return operation;
 }
 
