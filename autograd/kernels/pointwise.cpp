@@ -1,0 +1,202 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/kernels/pointwise.h>
+#include <wengert/autograd/kernels/pointwise_memory.h>
+#include <wengert/autograd/kernels/pointwise_plan.h>
+#include <wengert/autograd/kernels/primitives.h>
+
+namespace wengert::kernels {
+namespace {
+
+using Plan = PointwisePlan;
+
+// Memory of a run that fits here is taken from the stack; only programs of hundreds of values need more.
+constexpr std::size_t stack_bytes = 48 * 1024;
+
+constexpr std::size_t index_of(DType compute) {
+  switch (compute) {
+    case DType::f32: return 0;
+    case DType::f64: return 1;
+    case DType::i32: return 2;
+    default: return 3;
+  }
+}
+
+struct Input {
+  InputReader reader;
+  bool is_in_place;
+};
+static_assert(std::is_trivially_destructible_v<Input>);
+
+// The memory of one run: arrays have room for a block beyond the tile, which InputReader asks for; this also keeps
+// them from falling on the same lines of the cache.
+std::size_t array_bytes(const Plan& plan) { return plan.tile_bytes + block_bytes; }
+std::size_t scratch_bytes(const Plan& plan) {
+  const std::size_t arrays = plan.array_count();
+  return arrays * array_bytes(plan) + plan.blocks * block_bytes + (arrays + plan.blocks) * sizeof(Operand) +
+         plan.program.inputs * sizeof(Input);
+}
+
+// One run in compute type T.
+template <typename T>
+class Run {
+ public:
+  Run(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
+      std::span<const std::int64_t> shape, std::byte* scratch)
+      : plan_(plan), outputs_(outputs), scratch_(scratch) {
+    const std::size_t arrays = plan.array_count();
+    std::byte* const tables = scratch + arrays * array_bytes(plan) + plan.blocks * block_bytes;
+    slots_ = new (tables) Operand[arrays + plan.blocks];
+    inputs_ = reinterpret_cast<Input*>(tables + (arrays + plan.blocks) * sizeof(Operand));
+    place_slots();
+    for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape);
+  }
+
+  void run(std::span<const double> uniforms, std::int64_t total) {
+    const std::size_t first_block = plan_.program.inputs + plan_.outputs.size();
+    for (std::size_t i = 0; i < uniforms.size(); ++i) set_block(first_block + i, uniforms[i]);
+    for (const Plan::Constant& constant : plan_.constants) set_block(constant.slot, constant.value);
+    for (const Plan::Step& step : plan_.once) call(step, block);
+
+    const auto tile = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
+    for (std::int64_t first = 0; first < total; first += tile) {
+      run_tile(first, static_cast<std::size_t>(std::min(tile, total - first)));
+    }
+  }
+
+ private:
+  static constexpr std::size_t block = block_bytes / sizeof(T);
+
+  std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes(plan_); }
+  std::size_t output_slot(std::size_t k) const { return plan_.program.inputs + k; }
+
+  // See PointwisePlan for the order.
+  void place_slots() {
+    const std::size_t first_block = plan_.program.inputs + plan_.outputs.size();
+    const std::size_t first_register = first_block + plan_.blocks;
+    std::byte* const blocks = array(plan_.array_count());
+    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) slots_[output_slot(i)].data = array(output_slot(i));
+    for (std::size_t i = 0; i < plan_.blocks; ++i) slots_[first_block + i] = {blocks + i * block_bytes, 0};
+    for (std::size_t i = 0; i < plan_.registers; ++i) slots_[first_register + i].data = array(first_block + i);
+  }
+
+  void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape) {
+    Input& input = *new (&inputs_[i]) Input{InputReader(given, shape), false};
+    slots_[i].data = array(i);
+    if (input.reader.is_single()) {
+      input.reader.read(0, block, reinterpret_cast<T*>(array(i)));
+      slots_[i].mask = 0;
+      return;
+    }
+    input.is_in_place = given.dtype == dtype_of<T> && input.reader.is_contiguous();
+    // The result may be written over the input, but not before it was read for the last time.
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      if (outputs_[k].data == given.data && plan_.outputs[k].written < plan_.last_reads[i]) input.is_in_place = false;
+    }
+  }
+
+  void set_block(std::size_t slot, double value) {
+    std::fill_n(static_cast<T*>(const_cast<void*>(slots_[slot].data)), block, round_to<T>(value));
+  }
+
+  void call(const Plan::Step& step, std::size_t count) {
+    // Slots that steps write to were placed on memory of our own, or that of an output.
+    void* const out = const_cast<void*>(slots_[step.out].data);
+    step.functions[index_of(dtype_of<T>)](slots_[step.a], slots_[step.b], slots_[step.c], out, count);
+  }
+
+  // Primitives work on whole blocks: what ends within one is read and written by way of our own arrays.
+  void run_tile(std::int64_t first, std::size_t count) {
+    const bool is_whole = count % block == 0;
+    for (std::size_t i = 0; i < plan_.program.inputs; ++i) read(i, first, count, is_whole);
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      if (!is_direct(k)) continue;
+      slots_[output_slot(k)].data =
+          is_whole ? static_cast<T*>(outputs_[k].data) + first : reinterpret_cast<T*>(array(output_slot(k)));
+    }
+    for (const Plan::Step& step : plan_.steps) call(step, count);
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      if (is_whole && is_direct(k)) continue;
+      write_elements<T>(slots_[plan_.outputs[k].slot], outputs_[k].dtype, outputs_[k].data, first, count);
+    }
+  }
+
+  bool is_direct(std::size_t k) const { return plan_.outputs[k].is_direct && outputs_[k].dtype == dtype_of<T>; }
+
+  void read(std::size_t i, std::int64_t first, std::size_t count, bool is_whole) {
+    const Input& input = inputs_[i];
+    if (slots_[i].mask == 0) return;
+    if (input.is_in_place && is_whole) {
+      slots_[i].data = static_cast<const T*>(input.reader.data()) + first;
+    } else {
+      input.reader.read(first, count, reinterpret_cast<T*>(array(i)));
+      slots_[i].data = array(i);
+    }
+  }
+
+  const Plan& plan_;
+  std::span<const PointwiseOutput> outputs_;
+  std::byte* scratch_;
+  Operand* slots_;
+  Input* inputs_;
+};
+
+void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
+  const Program& program = plan.program;
+  if (inputs != program.inputs || uniforms != program.uniforms || outputs != program.outputs.size()) {
+    throw std::logic_error("pointwise program: run with " + std::to_string(inputs) + " inputs, " +
+                           std::to_string(uniforms) + " uniforms and " + std::to_string(outputs) + " outputs, has " +
+                           std::to_string(program.inputs) + ", " + std::to_string(program.uniforms) + " and " +
+                           std::to_string(program.outputs.size()));
+  }
+  const bool is_computed = compute != DType::u8 && compute != DType::boolean;
+  const char* const missing = is_computed ? plan.missing[index_of(compute)] : "arithmetic";
+  if (missing != nullptr) {
+    throw std::logic_error("pointwise program: there is no " + std::string(missing) + " in " +
+                           std::string(name_of(compute)));
+  }
+}
+
+}  // namespace
+
+struct PointwiseKernel::Plan : PointwisePlan {
+  using PointwisePlan::PointwisePlan;
+};
+
+PointwiseKernel::PointwiseKernel(Program program) : plan_(std::make_unique<const Plan>(std::move(program))) {}
+PointwiseKernel::~PointwiseKernel() = default;
+PointwiseKernel::PointwiseKernel(PointwiseKernel&&) noexcept = default;
+PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = default;
+
+const Program& PointwiseKernel::program() const { return plan_->program; }
+
+void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+                          std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape) const {
+  check(*plan_, compute, inputs.size(), uniforms.size(), outputs.size());
+  if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
+  std::int64_t total = 1;
+  for (const std::int64_t size : shape) total *= size;
+  if (total == 0) return;
+
+  const std::size_t needed = scratch_bytes(*plan_);
+  alignas(block_bytes) std::byte stack[stack_bytes];
+  PoolVector<std::byte> pool(needed > stack_bytes ? needed : 0);
+  std::byte* const scratch = needed > stack_bytes ? pool.data() : stack;
+  dispatch(compute, [&]<typename T>(T) {
+    if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
+      Run<T>(*plan_, inputs, outputs, shape, scratch).run(uniforms, total);
+    }
+  });
+}
+
+}  // namespace wengert::kernels

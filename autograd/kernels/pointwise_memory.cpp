@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include <wengert/autograd/kernels/pointwise_memory.h>
+
+namespace wengert::kernels {
+namespace {
+
+template <typename To, typename From>
+To truncate_saturating(From value) {
+  constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
+  // 2ⁿ, one more than the largest number, which need not be representable.
+  constexpr From beyond = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;
+  if (!(value > low)) return value <= low ? std::numeric_limits<To>::min() : To{0};
+  return value >= beyond ? std::numeric_limits<To>::max() : static_cast<To>(value);
+}
+
+// To bool as "not zero", to floating rounded to nearest, from floating to integer by truncation, saturating, NaN as 0,
+// between integers modulo 2ⁿ.
+template <typename To, typename From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From{0};
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+    return truncate_saturating<To>(value);
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+// Fills whole blocks: up to one block less an element is written beyond `count`.
+template <typename T>
+void fill_blocks(T* out, std::size_t count, T value) {
+  constexpr std::size_t block = block_bytes / sizeof(T);
+  for (std::size_t i = 0; i < count; i += block) std::fill_n(out + i, block, value);
+}
+
+template <typename Stored, typename T>
+void copy_run(const Stored* from, std::int64_t stride, std::size_t count, T* out) {
+  if (stride == 0) {
+    fill_blocks(out, count, convert<T>(*from));
+  } else if (stride == 1) {
+    if constexpr (std::is_same_v<Stored, T>) {
+      std::memcpy(out, from, count * sizeof(T));
+    } else {
+      for (std::size_t i = 0; i < count; ++i) out[i] = convert<T>(from[i]);
+    }
+  } else {
+    for (std::size_t i = 0; i < count; ++i, from += stride) out[i] = convert<T>(*from);
+  }
+}
+
+// Continues an array whose first `period` elements are there by copying, twice as many each time.
+template <typename T>
+void repeat(T* out, std::size_t period, std::size_t count) {
+  for (std::size_t filled = period; filled < count;) {
+    const std::size_t step = std::min(filled, count - filled);
+    std::memcpy(out + filled, out, step * sizeof(T));
+    filled += step;
+  }
+}
+
+}  // namespace
+
+template <typename T>
+T round_to(double value) {
+  if constexpr (std::is_integral_v<T>) return truncate_saturating<T>(std::nearbyint(value));
+  return static_cast<T>(value);
+}
+
+InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape)
+    : data_(input.data), dtype_(input.dtype) {
+  std::int64_t inner = 1;  // elements of all axes but the outermost
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    if (shape[axis] == 1) continue;
+    Axis* const last = rank_ == 0 ? nullptr : &axes_[static_cast<std::size_t>(rank_ - 1)];
+    if (last != nullptr && input.strides[axis] == last->stride * last->size) {
+      last->size *= shape[axis];
+    } else {
+      if (last != nullptr) inner *= last->size;
+      axes_[static_cast<std::size_t>(rank_++)] = {shape[axis], input.strides[axis]};
+    }
+  }
+  if (rank_ > 1 && axes_[static_cast<std::size_t>(rank_ - 1)].stride == 0) period_ = inner;
+}
+
+template <typename Stored, typename T>
+void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
+  const Stored* const data = static_cast<const Stored*>(data_);
+  if (rank_ == 0) return copy_run(data, 0, count, out);
+  const auto rank = static_cast<std::size_t>(rank_);
+  std::array<std::int64_t, 8> index;
+  std::int64_t offset = 0;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    index[axis] = first % axes_[axis].size;
+    first /= axes_[axis].size;
+    offset += index[axis] * axes_[axis].stride;
+  }
+  while (true) {
+    const std::int64_t run = std::min(static_cast<std::int64_t>(count), axes_[0].size - index[0]);
+    copy_run(data + offset, axes_[0].stride, static_cast<std::size_t>(run), out);
+    count -= static_cast<std::size_t>(run);
+    if (count == 0) return;
+    out += run;
+    offset -= index[0] * axes_[0].stride;
+    index[0] = 0;
+    for (std::size_t axis = 1; axis < rank; ++axis) {
+      offset += axes_[axis].stride;
+      if (++index[axis] < axes_[axis].size) break;
+      offset -= axes_[axis].size * axes_[axis].stride;
+      index[axis] = 0;
+    }
+  }
+}
+
+template <typename T>
+void InputReader::read(std::int64_t first, std::size_t count, T* out) const {
+  const bool repeats = period_ > 0 && period_ < static_cast<std::int64_t>(count);
+  const std::size_t distinct = repeats ? static_cast<std::size_t>(period_) : count;
+  dispatch(dtype_, [&]<typename Stored>(Stored) { gather<Stored>(first, distinct, out); });
+  repeat(out, distinct, count);
+  constexpr std::size_t block = block_bytes / sizeof(T);
+  for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;
+}
+
+template <typename T>
+void write_elements(const Operand& from, DType dtype, void* data, std::int64_t first, std::size_t count) {
+  const T* const values = static_cast<const T*>(from.data);
+  dispatch(dtype, [&]<typename Stored>(Stored) {
+    Stored* const out = static_cast<Stored*>(data) + first;
+    if (std::is_same_v<Stored, T> && from.mask != 0) {
+      std::memcpy(out, values, count * sizeof(T));
+    } else {
+      for (std::size_t i = 0; i < count; ++i) out[i] = convert<Stored>(values[i & from.mask]);
+    }
+  });
+}
+
+#define WENGERT_INSTANTIATE(T)                                             \
+  template T round_to<T>(double);                                          \
+  template void InputReader::read<T>(std::int64_t, std::size_t, T*) const; \
+  template void write_elements<T>(const Operand&, DType, void*, std::int64_t, std::size_t);
+WENGERT_INSTANTIATE(float)
+WENGERT_INSTANTIATE(double)
+WENGERT_INSTANTIATE(std::int32_t)
+WENGERT_INSTANTIATE(std::int64_t)
+#undef WENGERT_INSTANTIATE
+
+}  // namespace wengert::kernels

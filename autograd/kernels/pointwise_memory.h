@@ -1,0 +1,53 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <wengert/autograd/kernels/pointwise.h>
+#include <wengert/autograd/kernels/primitives.h>
+
+namespace wengert::kernels {
+
+/// The number of compute type T nearest to `value`: saturating where T is an integer, NaN as 0.
+template <typename T>
+T round_to(double value);
+
+/// Reads a strided input in the order of the result's elements, whatever its dtype, into arrays of the compute dtype.
+class InputReader {
+ public:
+  InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape);
+
+  /// The same element everywhere.
+  bool is_single() const { return rank_ == 0 || (rank_ == 1 && axes_[0].stride == 0); }
+  /// The elements stand in memory in the order they are read in.
+  bool is_contiguous() const { return rank_ == 1 && axes_[0].stride == 1; }
+
+  const void* data() const { return data_; }
+  DType dtype() const { return dtype_; }
+
+  /// Writes the elements first … first+count−1 of the result's order to `out` and defines its last block to the end;
+  /// `out` has room for one block more than `count` elements.
+  template <typename T>
+  void read(std::int64_t first, std::size_t count, T* out) const;
+
+ private:
+  struct Axis {
+    std::int64_t size, stride;
+  };
+  template <typename Stored, typename T>
+  void gather(std::int64_t first, std::size_t count, T* out) const;
+
+  const void* data_;
+  DType dtype_;
+  int rank_ = 0;
+  std::int64_t period_ = 0;   // the elements repeat with it; 0: they do not
+  std::array<Axis, 8> axes_;  // innermost first; neighbours that are one run in memory are one axis
+};
+
+/// Writes `count` elements of compute type T to contiguous memory of `dtype`, from element `first` on.
+template <typename T>
+void write_elements(const Operand& from, DType dtype, void* data, std::int64_t first, std::size_t count);
+
+}  // namespace wengert::kernels

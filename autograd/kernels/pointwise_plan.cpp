@@ -1,0 +1,191 @@
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <wengert/autograd/kernels/pointwise_plan.h>
+
+namespace wengert::kernels {
+namespace {
+
+constexpr std::array compute_dtypes = {DType::f32, DType::f64, DType::i32, DType::i64};
+
+// All arrays together stay within a small first-level cache, in tiles that are worth a call.
+constexpr std::size_t cache_bytes = 32 * 1024;
+constexpr std::size_t smallest_tile = 512;
+constexpr std::size_t largest_tile = 4096;
+
+std::size_t choose_tile_bytes(std::size_t arrays) {
+  const std::size_t share = cache_bytes / std::max<std::size_t>(arrays, 1) / block_bytes * block_bytes;
+  return std::clamp(share, smallest_tile, largest_tile);
+}
+
+// Allots slots by one backward pass, which finds the lives of values, and two forward passes (linear scan).
+class Planner {
+ public:
+  explicit Planner(PointwisePlan& plan)
+      : plan_(plan),
+        program_(plan.program),
+        leaves_(std::size_t{program_.inputs} + program_.uniforms),
+        values_(leaves_ + program_.instructions.size()) {}
+
+  void run() {
+    check();
+    find_last_reads();
+    place_inputs_and_outputs();
+    place_uniform_values();
+    place_registers();
+    plan_.tile_bytes = choose_tile_bytes(plan_.array_count());
+  }
+
+ private:
+  using Slot = PointwisePlan::Slot;
+  static constexpr std::size_t never = ~std::size_t{0};
+  static constexpr Slot nowhere = ~Slot{0};
+
+  struct Value {
+    std::size_t last_read = never;
+    Slot slot = nowhere;
+    bool is_uniform = false;
+    bool is_register = false;
+  };
+
+  std::size_t instruction_count() const { return program_.instructions.size(); }
+  Value& result(std::size_t instruction) { return values_[leaves_ + instruction]; }
+
+  // Calls `f` with the number of each value that an instruction reads.
+  template <typename F>
+  static void for_operands(const Instruction& instruction, F f) {
+    const std::array<std::uint16_t, 3> operands = {instruction.a, instruction.b, instruction.c};
+    const auto count = static_cast<std::size_t>(arity(instruction.primitive));
+    for (std::size_t k = 0; k < count; ++k) f(operands[k]);
+  }
+
+  void check() const {
+    for (std::size_t i = 0; i < instruction_count(); ++i) {
+      const Instruction& instruction = program_.instructions[i];
+      for_operands(instruction,
+                   [&](std::size_t operand) { check_defined(operand, leaves_ + i, instruction.primitive); });
+    }
+    for (const std::size_t output : program_.outputs) check_defined(output, values_.size(), Primitive::constant);
+  }
+  static void check_defined(std::size_t value, std::size_t defined, Primitive reader) {
+    if (value < defined) return;
+    throw std::logic_error("pointwise program: " +
+                           (reader == Primitive::constant ? std::string("an output") : std::string(name_of(reader))) +
+                           " reads value " + std::to_string(value) + ", but only " + std::to_string(defined) +
+                           " are defined there");
+  }
+
+  void find_last_reads() {
+    for (const std::uint16_t output : program_.outputs) values_[output].last_read = instruction_count() + 1;
+    for (std::size_t i = instruction_count(); i-- > 0;) {
+      if (result(i).last_read == never) continue;
+      for_operands(program_.instructions[i], [&](std::size_t operand) {
+        std::size_t& last_read = values_[operand].last_read;
+        if (last_read == never) last_read = i;
+      });
+    }
+  }
+
+  void place_inputs_and_outputs() {
+    for (std::size_t i = 0; i < program_.inputs; ++i) {
+      values_[i].slot = next_slot_++;
+      plan_.last_reads.push_back(values_[i].last_read == never ? 0 : values_[i].last_read);
+    }
+    next_slot_ += static_cast<Slot>(program_.outputs.size());
+  }
+
+  void place_uniform_values() {
+    const Slot first = next_slot_;
+    for (std::size_t i = program_.inputs; i < leaves_; ++i) {
+      values_[i].is_uniform = true;
+      values_[i].slot = next_slot_++;
+    }
+    for (std::size_t i = 0; i < instruction_count(); ++i) {
+      const Instruction& instruction = program_.instructions[i];
+      Value& value = result(i);
+      value.is_uniform = true;
+      for_operands(instruction, [&](std::size_t operand) { value.is_uniform &= values_[operand].is_uniform; });
+      if (!value.is_uniform || value.last_read == never) continue;
+      value.slot = next_slot_++;
+      if (instruction.primitive == Primitive::constant) {
+        plan_.constants.push_back({value.slot, instruction.value});
+      } else {
+        plan_.once.push_back(make_step(instruction, value.slot));
+      }
+    }
+    plan_.blocks = next_slot_ - first;
+  }
+
+  void place_registers() {
+    place_results_of_outputs();
+    const Slot first = next_slot_;
+    for (std::size_t i = 0; i < instruction_count(); ++i) {
+      const Instruction& instruction = program_.instructions[i];
+      Value& value = result(i);
+      if (value.is_uniform || value.last_read == never) continue;
+      // A result may take the place of an operand that is read here for the last time.
+      for_operands(instruction, [&](std::size_t operand) { release(values_[operand], i); });
+      if (value.slot == nowhere) {
+        value.slot = take_register();
+        value.is_register = true;
+      }
+      plan_.steps.push_back(make_step(instruction, value.slot));
+    }
+    plan_.registers = next_slot_ - first;
+    for (std::size_t k = 0; k < program_.outputs.size(); ++k) plan_.outputs[k].slot = values_[program_.outputs[k]].slot;
+  }
+
+  // The first output that names the result of an instruction has it computed in its own slot.
+  void place_results_of_outputs() {
+    for (std::size_t k = 0; k < program_.outputs.size(); ++k) {
+      Value& value = values_[program_.outputs[k]];
+      PointwisePlan::Output output{.written = instruction_count()};
+      if (value.slot == nowhere) {
+        value.slot = static_cast<Slot>(program_.inputs + k);
+        output.is_direct = true;
+        output.written = program_.outputs[k] - leaves_;
+      }
+      plan_.outputs.push_back(output);
+    }
+  }
+
+  void release(Value& operand, std::size_t instruction) {
+    if (!operand.is_register || operand.last_read != instruction) return;
+    free_registers_.push_back(operand.slot);
+    operand.is_register = false;
+  }
+
+  Slot take_register() {
+    if (free_registers_.empty()) return next_slot_++;
+    const Slot slot = free_registers_.back();
+    free_registers_.pop_back();
+    return slot;
+  }
+
+  PointwisePlan::Step make_step(const Instruction& instruction, Slot out) {
+    std::array<Slot, 3> slots = {};
+    std::size_t count = 0;
+    for_operands(instruction, [&](std::size_t operand) { slots[count++] = values_[operand].slot; });
+    PointwisePlan::Step step{.a = slots[0], .b = slots[1], .c = slots[2], .out = out};
+    for (std::size_t i = 0; i < compute_dtypes.size(); ++i) {
+      step.functions[i] = find_primitive(instruction.primitive, compute_dtypes[i]);
+      if (step.functions[i] == nullptr) plan_.missing[i] = name_of(instruction.primitive);
+    }
+    return step;
+  }
+
+  PointwisePlan& plan_;
+  const Program& program_;
+  std::size_t leaves_;  // inputs and uniforms
+  std::vector<Value> values_;
+  std::vector<Slot> free_registers_;
+  Slot next_slot_ = 0;
+};
+
+}  // namespace
+
+PointwisePlan::PointwisePlan(Program to_plan) : program(std::move(to_plan)) { Planner(*this).run(); }
+
+}  // namespace wengert::kernels

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <wengert/autograd/kernels/primitives.h>
+#include <wengert/autograd/kernels/program.h>
+
+namespace wengert::kernels {
+
+/// A program as it is run on one tile after the other: values live in slots, and each step calls a primitive on slots.
+///
+/// Slots are numbered: one for each input; one for each output; the uniforms and all else that is the same for every
+/// element (one block each); then the registers, shared by values whose lives do not overlap.
+struct PointwisePlan {
+  /// Throws std::logic_error where the program is not well formed.
+  explicit PointwisePlan(Program program);
+
+  using Slot = std::uint32_t;
+
+  struct Step {
+    std::array<PrimitiveFunction, 4> functions = {};  ///< for f32, f64, i32, i64
+    Slot a = 0, b = 0, c = 0, out = 0;
+  };
+  struct Constant {
+    Slot slot = 0;
+    double value = 0;
+  };
+  struct Output {
+    Slot slot = 0;            ///< where the value stands at the end of a tile
+    bool is_direct = false;   ///< it is the slot of this very output, written by a step: that may write to the result
+    std::size_t written = 0;  ///< by which instruction; the number of instructions where it is written after them
+  };
+
+  /// Slots for whole tiles; the others hold one block.
+  std::size_t array_count() const { return program.inputs + outputs.size() + registers; }
+
+  Program program;
+  std::vector<Constant> constants;
+  std::vector<Step> once;   ///< on values that are the same for every element
+  std::vector<Step> steps;  ///< for every tile
+  std::vector<Output> outputs;
+  std::vector<std::size_t> last_reads;  ///< of each input, by which instruction; that of an output comes after all
+  std::size_t blocks = 0;               ///< slots of one block
+  std::size_t registers = 0;
+  std::size_t tile_bytes = 0;               ///< of one array: such that all of them stay in the first-level cache
+  std::array<const char*, 4> missing = {};  ///< a primitive that f32, f64, i32, i64 do not have; or null
+};
+
+}  // namespace wengert::kernels
