@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/datasets/internal/file_reader.h>
+
+namespace wengert::datasets {
+
+namespace {
+
+/// No deflate stream expands further: a match of 258 bytes takes at least two bits (zlib's technical notes).
+constexpr std::uint64_t most_expansion = 1032;
+
+/// For inflateInit2: a window of 2¹⁵ bytes, inside a gzip wrapper, whose checksum is then verified.
+constexpr int gzip_window_bits = 15 + 16;
+
+}  // namespace
+
+FileReader::FileReader(const std::string& path) : path_(path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) fail("no such file");
+  if (error) fail(error.message());
+  if (std::filesystem::is_directory(status)) fail("is a directory; expected a file");
+  if (!std::filesystem::is_regular_file(status)) fail("is no regular file");
+  file_size_ = std::filesystem::file_size(path, error);
+  if (error) fail(error.message());
+  if (file_size_ == 0) fail("is empty");
+
+  errno = 0;
+  file_.open(path, std::ios::binary);
+  if (!file_) fail(fmt::format("cannot be opened: {}", std::strerror(errno)));
+  std::array<char, 2> magic{};
+  file_.read(magic.data(), magic.size());
+  compressed_ = file_.gcount() == 2 && magic[0] == '\x1f' && magic[1] == '\x8b';
+  file_.clear();
+  file_.seekg(0);
+  if (compressed_ && inflateInit2(&stream_, gzip_window_bits) != Z_OK) throw std::bad_alloc();
+}
+
+FileReader::~FileReader() {
+  if (compressed_) inflateEnd(&stream_);
+}
+
+void FileReader::read(std::span<std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const std::size_t count = read_some(bytes);
+    if (count == 0) fail(fmt::format("ends too soon, after {} bytes{}", given_, compressed_ ? " decompressed" : ""));
+    bytes = bytes.subspan(count);
+  }
+}
+
+void FileReader::finish() {
+  std::uint8_t one_more = 0;
+  if (read_some({&one_more, 1}) != 0) fail(fmt::format("goes on behind its last element, at byte {}", given_ - 1));
+  if (compressed_ && (stream_.avail_in != 0 || refill())) fail("goes on behind its compressed data");
+}
+
+std::uint64_t FileReader::limit() const {
+  if (!compressed_) return file_size_ - std::min(given_, file_size_);
+  return file_size_ > std::numeric_limits<std::uint64_t>::max() / most_expansion
+             ? std::numeric_limits<std::uint64_t>::max()
+             : file_size_ * most_expansion;
+}
+
+void FileReader::fail(const std::string& what) const { throw FileError(fmt::format("{}: {}", path_, what)); }
+
+std::size_t FileReader::read_some(std::span<std::uint8_t> bytes) {
+  std::size_t count = 0;
+  if (compressed_) {
+    count = inflate_some(bytes);
+  } else {
+    file_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (file_.bad()) fail("cannot be read");
+    count = static_cast<std::size_t>(file_.gcount());
+  }
+  given_ += count;
+  return count;
+}
+
+/// At least one byte, unless the compressed data are complete.
+std::size_t FileReader::inflate_some(std::span<std::uint8_t> bytes) {
+  const auto room = static_cast<uInt>(std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max()));
+  stream_.next_out = bytes.data();
+  stream_.avail_out = room;
+  while (!stream_ended_ && stream_.avail_out == room) {
+    if (stream_.avail_in == 0 && !refill()) fail("ends in the middle of its compressed data");
+    const int result = inflate(&stream_, Z_NO_FLUSH);
+    if (result == Z_MEM_ERROR) throw std::bad_alloc();
+    if (result != Z_OK && result != Z_STREAM_END) {
+      fail(fmt::format("is damaged: {}", stream_.msg != nullptr ? stream_.msg : "no gzip stream"));
+    }
+    stream_ended_ = result == Z_STREAM_END;
+  }
+  return room - stream_.avail_out;
+}
+
+/// More compressed bytes; false at the end of the file.
+bool FileReader::refill() {
+  file_.read(reinterpret_cast<char*>(buffer_.data()), static_cast<std::streamsize>(buffer_.size()));
+  if (file_.bad()) fail("cannot be read");
+  stream_.next_in = buffer_.data();
+  stream_.avail_in = static_cast<uInt>(file_.gcount());
+  return stream_.avail_in != 0;
+}
+
+}  // namespace wengert::datasets

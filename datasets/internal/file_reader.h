@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <fstream>
+#include <span>
+#include <string>
+
+#include <zlib.h>
+
+namespace wengert::datasets {
+
+/// Reads a file from beginning to end, decompressing it where it begins as gzip does. Every error is a FileError.
+class FileReader {
+ public:
+  explicit FileReader(const std::string& path);
+  ~FileReader();
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  /// Fills all of `bytes`, or throws: the file ends too soon.
+  void read(std::span<std::uint8_t> bytes);
+
+  /// Throws unless everything was read, to the last byte, and the checksum is right.
+  void finish();
+
+  /// The most bytes that `read` can still give, by the size of the file.
+  std::uint64_t limit() const;
+
+  /// Throws a FileError that begins with the path.
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  std::size_t read_some(std::span<std::uint8_t> bytes);
+  std::size_t inflate_some(std::span<std::uint8_t> bytes);
+  bool refill();
+
+  std::string path_;
+  std::ifstream file_;
+  std::uint64_t file_size_ = 0;
+  std::uint64_t given_ = 0;
+  bool compressed_ = false;
+  bool stream_ended_ = false;
+  z_stream stream_{};
+  std::array<std::uint8_t, 65536> buffer_;
+};
+
+}  // namespace wengert::datasets

@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/training/checkpoint.h>
+#include <wengert/training/safetensors.h>
+
+namespace wengert::training {
+
+namespace {
+
+/// The names in one list that are not in the other.
+template <typename A, typename B>
+std::vector<std::string> names_beyond(const A& list, const B& other) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : list) {
+    const auto same = [&name = name](const auto& entry) { return entry.first == name; };
+    if (std::none_of(other.begin(), other.end(), same)) names.push_back(name);
+  }
+  return names;
+}
+
+void require_same_names(const std::string& path, const std::vector<std::string>& missing,
+                        const std::vector<std::string>& unknown) {
+  std::vector<std::string> complaints;
+  if (!missing.empty()) complaints.push_back(fmt::format("it lacks {}", fmt::join(missing, ", ")));
+  if (!unknown.empty()) complaints.push_back(fmt::format("the model has no {}", fmt::join(unknown, ", ")));
+  if (!complaints.empty()) {
+    throw FileError(fmt::format("{}: does not fit the model: {}", path, fmt::join(complaints, "; ")));
+  }
+}
+
+Tensor fitted(const std::string& path, const Parameter& parameter, const Tensor& tensor) {
+  const bool convertible = is_floating(tensor.dtype()) && is_floating(parameter.dtype());
+  if (tensor.shape() != parameter.shape() || (tensor.dtype() != parameter.dtype() && !convertible)) {
+    throw FileError(fmt::format("{}: {} is {} {}; the model expects {} {}", path, parameter.name(),
+                                name_of(tensor.dtype()), to_string(tensor.shape()), name_of(parameter.dtype()),
+                                to_string(parameter.shape())));
+  }
+  return tensor.dtype() == parameter.dtype() ? tensor : cast(tensor, parameter.dtype());
+}
+
+}  // namespace
+
+void save_weights(nn::Module& model, const std::string& path) {
+  NamedTensors tensors;
+  for (const auto& [name, parameter] : model.named_parameters()) tensors.emplace_back(name, parameter.value());
+  write_safetensors(path, tensors);
+}
+
+void load_weights(nn::Module& model, const std::string& path) {
+  const NamedTensors tensors = read_safetensors(path);
+  const auto parameters = model.named_parameters();
+  require_same_names(path, names_beyond(parameters, tensors), names_beyond(tensors, parameters));
+  std::vector<Tensor> values;
+  for (const auto& [name, parameter] : parameters) {
+    const auto found =
+        std::find_if(tensors.begin(), tensors.end(), [&name = name](const auto& entry) { return entry.first == name; });
+    values.push_back(fitted(path, parameter, found->second));
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) Parameter(parameters[i].second).assign(values[i]);
+}
+
+}  // namespace wengert::training

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <wengert/datasets/dataset.h>
+#include <wengert/nn/losses.h>
+#include <wengert/nn/metrics.h>
+#include <wengert/nn/module.h>
+#include <wengert/training/history.h>
+
+namespace wengert::training {
+
+struct EvaluateOptions {
+  std::vector<nn::Metric> metrics = {};
+  /// Samples at a time; the results differ by rounding alone.
+  std::int64_t batch_size = 256;
+};
+
+/// Loss and metrics of a model on a data set, means over its samples, with the model in evaluation mode meanwhile.
+/// Throws ValueError for a data set that is empty or has no labels, and what the model, the loss and the metrics throw.
+Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset& data,
+                const EvaluateOptions& options = {});
+
+struct PredictOptions {
+  /// Samples at a time.
+  std::int64_t batch_size = 256;
+};
+
+/// The model's results for every sample, one behind the other: [samples, …]. Inputs become the dtype of the model's
+/// parameters. In evaluation mode meanwhile. Throws ValueError for no samples, and what the model throws.
+Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options = {});
+Tensor predict(nn::Module& model, const Tensor& inputs, const PredictOptions& options = {});
+
+}  // namespace wengert::training

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/tape.h>
+#include <wengert/datasets/batches.h>
+#include <wengert/training/evaluate.h>
+#include <wengert/training/fit.h>
+#include <wengert/training/internal/display.h>
+#include <wengert/training/internal/loop.h>
+#include <wengert/training/interrupt.h>
+
+namespace wengert::training {
+
+namespace {
+
+void require(bool good, const char* name, std::int64_t value, const char* expected) {
+  if (!good) throw ValueError(fmt::format("fit: {} is {}; expected {}", name, value, expected));
+}
+
+const FitOptions& checked(const FitOptions& options, const datasets::Dataset& data) {
+  require(options.epochs >= 1, "epochs", options.epochs, "1 or more");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "1 or more");
+  require(options.max_steps >= 0, "max_steps", options.max_steps, "0 (no limit) or more");
+  require_labels("fit", data);
+  if (options.validation.images.defined()) require_labels("fit: validation", options.validation);
+  return options;
+}
+
+/// One training: what `fit` keeps between its steps.
+class Training {
+ public:
+  Training(nn::Module& model, optim::Optimizer& optimizer, const nn::Loss& loss, const datasets::Dataset& data,
+           const FitOptions& options)
+      : model_(model),
+        optimizer_(optimizer),
+        loss_(loss),
+        data_(data),
+        options_(checked(options, data)),
+        display_(options.progress, options.output, plan()),
+        dtype_(input_dtype(model)) {
+    history_.metrics = plan().metrics;
+  }
+
+  History run() {
+    const Interrupt interrupt;
+    const Mode mode(model_, true);
+    if (Interrupt::requested()) {  // by another thread's training
+      history_.interrupted = true;
+      history_.stopped_reason = "interrupted before the first step";
+    }
+    for (std::int64_t epoch = 1; epoch <= options_.epochs && !ended(); ++epoch) run_epoch(epoch);
+    if (!history_.stopped_reason.empty()) display_.note(history_.stopped_reason);
+    return std::move(history_);
+  }
+
+ private:
+  std::int64_t steps_per_epoch() const { return (data_.size() - 1) / options_.batch_size + 1; }
+
+  Display::Plan plan() const {
+    const double all = static_cast<double>(steps_per_epoch()) * static_cast<double>(options_.epochs);
+    const bool limited = options_.max_steps > 0 && static_cast<double>(options_.max_steps) < all;
+    Display::Plan plan{options_.label,
+                       options_.epochs,
+                       steps_per_epoch(),
+                       limited ? options_.max_steps : static_cast<std::int64_t>(all),
+                       {}};
+    for (const nn::Metric& metric : options_.metrics) plan.metrics.push_back(metric.name);
+    return plan;
+  }
+
+  void run_epoch(std::int64_t epoch) {
+    for (const Callback& callback : options_.callbacks) {
+      if (callback.on_epoch_begin) callback.on_epoch_begin(epoch);
+    }
+    EpochRecord record{.epoch = epoch};
+    RunningMeans means(options_.metrics);
+    display_.begin_epoch();
+    const Clock::time_point began = Clock::now();
+    for (const datasets::Batch& batch : datasets::batches(data_, {.size = options_.batch_size,
+                                                                 .shuffle = options_.shuffle,
+                                                                 .seed = options_.seed,
+                                                                 .epoch = epoch - 1,
+                                                                 .dtype = dtype_})) {
+      ++record.steps;
+      ++total_steps_;
+      const double loss = step(batch, means);
+      if (!history_.diverged)
+        report({epoch, record.steps, total_steps_, steps_per_epoch(), loss, means.means(), stop_}, means);
+      note_end(epoch, loss);
+      if (ended()) break;
+    }
+    record.seconds = seconds_since(began);
+    record.train = means.means();
+    end_epoch(std::move(record), means.samples());
+  }
+
+  /// The mean loss of the batch before the update, which is left out where the loss is no finite number.
+  double step(const datasets::Batch& batch, RunningMeans& means) {
+    Tape tape;
+    const Tensor predictions = model_(batch.images);
+    const Tensor loss = loss_(predictions, batch.labels);
+    const auto value = loss.item<double>();
+    means.add(value, predictions, batch.labels);
+    if (std::isfinite(value))
+      optimizer_.step(tape.gradient(loss));
+    else
+      history_.diverged = true;
+    return value;
+  }
+
+  void report(const StepReport& report, const RunningMeans& means) {
+    for (const Callback& callback : options_.callbacks) {
+      if (callback.on_step_end) callback.on_step_end(report);
+    }
+    display_.step(report, means.samples());
+  }
+
+  /// Whether this step was the last, and why.
+  void note_end(std::int64_t epoch, double loss) {
+    std::string& reason = history_.stopped_reason;
+    if (history_.diverged) {
+      reason = fmt::format("stopped: the loss is {} at step {} (epoch {}); try a smaller learning rate", loss,
+                           total_steps_, epoch);
+    } else if (Interrupt::requested()) {
+      history_.interrupted = true;
+      reason = fmt::format("interrupted after step {} (epoch {})", total_steps_, epoch);
+    } else if (!stop_.reason().empty()) {
+      reason = fmt::format("stopped after step {} (epoch {}): {}", total_steps_, epoch, stop_.reason());
+    }
+  }
+
+  bool ended() const {
+    return !history_.stopped_reason.empty() || (options_.max_steps > 0 && total_steps_ >= options_.max_steps);
+  }
+
+  void end_epoch(EpochRecord record, std::int64_t samples) {
+    if (options_.validation.images.defined() && history_.stopped_reason.empty()) {
+      record.validation = evaluate(model_, loss_, options_.validation, {.metrics = options_.metrics});
+    }
+    display_.end_epoch(record, samples);
+    history_.epochs.push_back(std::move(record));
+    for (const Callback& callback : options_.callbacks) {
+      if (callback.on_epoch_end) callback.on_epoch_end(history_.epochs.back(), stop_);
+    }
+    if (history_.stopped_reason.empty()) note_end(history_.epochs.back().epoch, 0);
+  }
+
+  nn::Module& model_;
+  optim::Optimizer& optimizer_;
+  const nn::Loss& loss_;
+  const datasets::Dataset& data_;
+  const FitOptions& options_;
+  Display display_;
+  DType dtype_;
+  std::int64_t total_steps_ = 0;
+  StopRequest stop_;
+  History history_;
+};
+
+}  // namespace
+
+History fit(nn::Module& model, optim::Optimizer& optimizer, const nn::Loss& loss, const datasets::Dataset& data,
+            const FitOptions& options) {
+  return Training(model, optimizer, loss, data, options).run();
+}
+
+}  // namespace wengert::training

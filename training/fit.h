@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include <wengert/datasets/dataset.h>
+#include <wengert/nn/losses.h>
+#include <wengert/nn/metrics.h>
+#include <wengert/nn/module.h>
+#include <wengert/optim/optimizer.h>
+#include <wengert/training/callback.h>
+#include <wengert/training/history.h>
+#include <wengert/training/progress.h>
+
+/// training: fit, evaluate, predict in the manner of Keras, the history of a training, and files that keep parameters.
+/// The loops themselves are short: whoever needs another writes it, from a Tape, `datasets::batches` and an optimiser.
+
+namespace wengert::training {
+
+struct FitOptions {
+  std::int64_t epochs = 1;
+  std::int64_t batch_size = 32;
+  /// Evaluated after every epoch, where images are given.
+  datasets::Dataset validation = {};
+  std::vector<nn::Metric> metrics = {};
+  /// Another order of the samples in every epoch, determined by the seed.
+  bool shuffle = true;
+  std::uint64_t seed = 0;
+  /// The training ends after that many steps, in whichever epoch; 0: no limit.
+  std::int64_t max_steps = 0;
+  std::vector<Callback> callbacks = {};
+  Progress progress = Progress::automatic;
+  /// What is trained: put first in what is shown.
+  std::string label = {};
+  /// Where progress is shown; std::cout where null.
+  std::ostream* output = nullptr;
+};
+
+/// Trains a model: for each batch the loss of the model's result, its gradients, and one step of the optimiser.
+/// Losses and metrics are means over the samples of an epoch of what the model gave before each update, as in Keras;
+/// inputs come in the dtype of the model's parameters, which is also the one that is trained in.
+///
+/// Ctrl-C ends the training after the step in hand, as does a loss that is NaN or infinite (before its update) or a
+/// callback; the model keeps what it learned and the history says why. Trainings of different models may run on
+/// several threads, and give the same bits there.
+/// Throws ValueError for options out of range and for data without samples or labels, and what the model, the loss,
+/// the metrics and the callbacks throw.
+History fit(nn::Module& model, optim::Optimizer& optimizer, const nn::Loss& loss, const datasets::Dataset& data,
+            const FitOptions& options = {});
+
+}  // namespace wengert::training

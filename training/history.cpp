@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <wengert/autograd/error.h>
+#include <wengert/training/history.h>
+#include <wengert/training/write_file.h>
+
+namespace wengert::training {
+
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+bool has_validation(const History& history) {
+  return std::any_of(history.epochs.begin(), history.epochs.end(),
+                     [](const EpochRecord& e) { return e.validation.has_value(); });
+}
+
+/// The numbers of an epoch in the order of the columns; none stands for those it does not have.
+std::vector<std::optional<double>> values(const History& history, const EpochRecord& epoch) {
+  std::vector<std::optional<double>> row{static_cast<double>(epoch.epoch), epoch.train.loss};
+  row.insert(row.end(), epoch.train.metrics.begin(), epoch.train.metrics.end());
+  if (has_validation(history)) {
+    const std::size_t begin = row.size();
+    row.resize(begin + 1 + history.metrics.size());
+    if (epoch.validation) {
+      row[begin] = epoch.validation->loss;
+      std::copy(epoch.validation->metrics.begin(), epoch.validation->metrics.end(),
+                row.begin() + static_cast<std::ptrdiff_t>(begin) + 1);
+    }
+  }
+  row.emplace_back(epoch.seconds);
+  return row;
+}
+
+/// A field as RFC 4180 wants it.
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + '"';
+}
+
+}  // namespace
+
+std::vector<std::string> History::columns() const {
+  std::vector<std::string> names{"epoch", "loss"};
+  names.insert(names.end(), metrics.begin(), metrics.end());
+  if (has_validation(*this)) {
+    names.emplace_back("val_loss");
+    for (const std::string& metric : metrics) names.push_back("val_" + metric);
+  }
+  names.emplace_back("seconds");
+  return names;
+}
+
+std::vector<double> History::operator[](std::string_view column) const {
+  const std::vector<std::string> names = columns();
+  const auto found = std::find(names.begin(), names.end(), column);
+  if (found == names.end()) {
+    throw ValueError(fmt::format("history: no column '{}'; expected one of {}", column, fmt::join(names, ", ")));
+  }
+  const auto place = static_cast<std::size_t>(found - names.begin());
+  std::vector<double> numbers;
+  for (const EpochRecord& epoch : epochs) numbers.push_back(values(*this, epoch)[place].value_or(none));
+  return numbers;
+}
+
+std::string History::csv_header() const {
+  std::vector<std::string> fields;
+  for (const std::string& name : columns()) fields.push_back(csv_field(name));
+  return fmt::format("{}\n", fmt::join(fields, ","));
+}
+
+std::string History::csv_rows(std::string_view first_field) const {
+  const std::string prefix = first_field.empty() ? "" : csv_field(first_field) + ',';
+  std::string rows;
+  for (const EpochRecord& epoch : epochs) {
+    std::vector<std::string> fields;
+    for (const std::optional<double>& value : values(*this, epoch)) {
+      fields.push_back(value ? fmt::format("{}", *value) : "");
+    }
+    rows += fmt::format("{}{}\n", prefix, fmt::join(fields, ","));
+  }
+  return rows;
+}
+
+std::string History::to_csv() const { return csv_header() + csv_rows(); }
+
+std::string History::to_json() const {
+  const std::vector<std::string> names = columns();
+  auto rows = nlohmann::ordered_json::array();
+  for (const EpochRecord& epoch : epochs) {
+    const auto numbers = values(*this, epoch);
+    nlohmann::ordered_json row;
+    row["epoch"] = epoch.epoch;
+    row["steps"] = epoch.steps;
+    for (std::size_t i = 1; i < names.size(); ++i) row[names[i]] = numbers[i].value_or(none);  // NaN is written as null
+    rows.push_back(std::move(row));
+  }
+  nlohmann::ordered_json json;
+  json["epochs"] = std::move(rows);
+  json["interrupted"] = interrupted;
+  json["diverged"] = diverged;
+  json["stopped_reason"] = stopped_reason;
+  return json.dump(2) + '\n';
+}
+
+void History::write_csv(const std::string& path) const { write_file_atomically(path, to_csv()); }
+void History::write_json(const std::string& path) const { write_file_atomically(path, to_json()); }
+
+}  // namespace wengert::training

@@ -1,0 +1,38 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/training/internal/loop.h>
+
+namespace wengert::training {
+
+DType input_dtype(nn::Module& model) {
+  const std::vector<Parameter> parameters = model.parameters();
+  const auto floating =
+      std::find_if(parameters.begin(), parameters.end(), [](const Parameter& p) { return is_floating(p.dtype()); });
+  return floating == parameters.end() ? DType::f32 : floating->dtype();
+}
+
+void require_samples(const char* caller, const datasets::Dataset& data) {
+  if (data.size() == 0) throw ValueError(fmt::format("{}: the data set is empty", caller));
+}
+
+void require_labels(const char* caller, const datasets::Dataset& data) {
+  require_samples(caller, data);
+  if (!data.labels.defined())
+    throw ValueError(fmt::format("{}: the data set has no labels; expected Dataset{{images, labels}}", caller));
+}
+
+void RunningMeans::add(double loss, const Tensor& predictions, const Tensor& labels) {
+  const std::int64_t count = labels.shape()[0];
+  samples_ += count;
+  loss_sum_ += loss * static_cast<double>(count);
+  means_.loss = loss_sum_ / static_cast<double>(samples_);
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    sums_[i] += metrics_[i].sum(predictions, labels);
+    means_.metrics[i] = sums_[i] / static_cast<double>(samples_);
+  }
+}
+
+}  // namespace wengert::training

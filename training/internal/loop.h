@@ -1,0 +1,58 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <wengert/datasets/dataset.h>
+#include <wengert/nn/metrics.h>
+#include <wengert/nn/module.h>
+#include <wengert/training/history.h>
+
+/// What the loops over batches share: training, evaluation, prediction.
+
+namespace wengert::training {
+
+/// The dtype in which a model takes its inputs: that of its parameters, f32 where it has none.
+DType input_dtype(nn::Module& model);
+
+/// Throws ValueError naming `caller` for a data set without samples, or without labels.
+void require_samples(const char* caller, const datasets::Dataset& data);
+void require_labels(const char* caller, const datasets::Dataset& data);
+
+/// Puts a model into training or evaluation mode, and back.
+class Mode {
+ public:
+  Mode(nn::Module& model, bool training) : model_(model), before_(model.is_training()) { set(training); }
+  ~Mode() { set(before_); }
+  Mode(const Mode&) = delete;
+  Mode& operator=(const Mode&) = delete;
+
+ private:
+  void set(bool training) {
+    if (model_.is_training() != training) model_.train(training);
+  }
+
+  nn::Module& model_;
+  bool before_;
+};
+
+/// Means of loss and metrics over the samples seen so far.
+class RunningMeans {
+ public:
+  explicit RunningMeans(std::span<const nn::Metric> metrics)
+      : metrics_(metrics), sums_(metrics.size()), means_{0, std::vector<double>(metrics.size())} {}
+
+  /// `loss` is the mean over the batch.
+  void add(double loss, const Tensor& predictions, const Tensor& labels);
+  const Scores& means() const { return means_; }
+  std::int64_t samples() const { return samples_; }
+
+ private:
+  std::span<const nn::Metric> metrics_;
+  std::int64_t samples_ = 0;
+  double loss_sum_ = 0;
+  std::vector<double> sums_;
+  Scores means_;
+};
+
+}  // namespace wengert::training
