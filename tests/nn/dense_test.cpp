@@ -43,7 +43,7 @@ TEST(Dense, IsTheProductWithTheWeightPlusTheBias) {
 
 TEST(Dense, AppliesItsActivation) {
   Dense layer = layer_with(weight, bias, nn::relu);
-  EXPECT_EQ(values(layer(Tensor({{2.0, 4.0}}))), (std::vector<double>{4.25, 0, 15}));
+  EXPECT_EQ(values(layer(Tensor({2.0, 4.0}, {1, 2}))), (std::vector<double>{4.25, 0, 15}));
   EXPECT_EQ(layer.activation().name(), "relu");
 }
 
@@ -73,7 +73,7 @@ TEST(Dense, StartsWithAZeroBiasAndWeightsWithinGlorotsLimit) {
 
 TEST(Dense, FollowsItsOptions) {
   Dense layer{2, 3, nn::linear, {.initializer = nn::ones, .bias_initializer = nn::constant(0.5), .dtype = DType::f64}};
-  EXPECT_EQ(values(layer(Tensor({{1.0, 2.0}}))), (std::vector<double>{3.5, 3.5, 3.5}));
+  EXPECT_EQ(values(layer(Tensor({1.0, 2.0}, {1, 2}))), (std::vector<double>{3.5, 3.5, 3.5}));
   Dense bare{2, 3, {}, {.bias = false}};
   EXPECT_FALSE(bare.bias().has_value());
   EXPECT_EQ(bare.parameters().size(), 1U);

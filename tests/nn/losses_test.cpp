@@ -87,10 +87,10 @@ TEST(Losses, HaveTheGradientOfTheirFormula) {
 
 TEST(Losses, TraceProbabilitiesOfASoftmaxBackToTheirLogits) {
   // From the probabilities alone the loss would stop at −ln 1e-7 = 16.1, and its gradient would be 0.
-  const Tensor far({{100.0, 0.0, 0.0}});
+  const Tensor far({100.0, 0.0, 0.0}, {1, 3});
   const Tensor third({1});
   EXPECT_DOUBLE_EQ(sparse_categorical_crossentropy(wengert::softmax(far), third).item(), 100);
-  EXPECT_DOUBLE_EQ(categorical_crossentropy(wengert::softmax(far), Tensor({{0.0, 1.0, 0.0}})).item(), 100);
+  EXPECT_DOUBLE_EQ(categorical_crossentropy(wengert::softmax(far), Tensor({0.0, 1.0, 0.0}, {1, 3})).item(), 100);
   EXPECT_NEAR(sparse_categorical_crossentropy(wengert::softmax(far) * 1.0, third).item(), -std::log(1e-7), 1e-6);
 
   Tape tape;
