@@ -1,37 +1,269 @@
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/memory.h>
 
+// The floating product is compiled once per instruction set (Highway's foreach_target). Left out are targets that gain
+// nothing here, and those whose vectors have no fixed size, which cannot stand in arrays.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <wengert/autograd/kernels/gemm.cpp>
+#include <hwy/foreach_target.h>  // before highway.h
+#include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/gemm_kernel-inl.h>
+
+#ifndef WENGERT_AUTOGRAD_KERNELS_GEMM_COMMON_
+#define WENGERT_AUTOGRAD_KERNELS_GEMM_COMMON_
 namespace wengert::kernels {
 namespace {
 
-// One element times another; integers wrap modulo 2ⁿ.
+// An operand with its transposition resolved: element (i, j) is at data[i · row + j · column].
 template <typename T>
-T multiply_add(T a, T b, T c) {
-  if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b) +
-                          static_cast<std::uint64_t>(c));
-  } else {
-    return a * b + c;
+struct Operand {
+  const T* data;
+  std::size_t row;
+  std::size_t column;
+};
+
+template <typename T>
+Operand<T> operand(const MatrixView& view) {
+  const auto leading = static_cast<std::size_t>(view.leading);
+  const auto* data = static_cast<const T*>(view.data);
+  return view.transposed ? Operand<T>{data, 1, leading} : Operand<T>{data, leading, 1};
+}
+
+template <typename T>
+Operand<T> transpose(const Operand<T>& x) {
+  return {x.data, x.column, x.row};
+}
+
+template <typename T>
+struct Problem {
+  std::size_t m, n, k;
+  Operand<T> a, b;
+  T* c;
+  std::size_t ldc;
+};
+
+// Room for packed operands, from the pool.
+template <typename T>
+class PackBuffer {
+ public:
+  explicit PackBuffer(std::size_t count)
+      : bytes_(count * sizeof(T)), data_(count > 0 ? static_cast<T*>(allocate(bytes_)) : nullptr) {}
+  ~PackBuffer() {
+    if (data_ != nullptr) deallocate(data_, bytes_);
+  }
+  PackBuffer(const PackBuffer&) = delete;
+  PackBuffer& operator=(const PackBuffer&) = delete;
+  T* at(std::size_t i) const { return data_ + i; }
+
+ private:
+  std::size_t bytes_;
+  T* data_;
+};
+
+}  // namespace
+}  // namespace wengert::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels::HWY_NAMESPACE {
+
+// Terms of the sum that are added in one go: a panel of B, two vectors wide, then stays in the first-level cache.
+constexpr std::size_t block_k = 256;
+// Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
+constexpr std::size_t block_m = 144;
+constexpr std::size_t block_n = 2048;
+// Up to so many rows of A, a transposed B is better read as it is than packed, if the sums are several vectors long.
+constexpr std::size_t few_rows = 3;
+
+struct Range {
+  std::size_t begin;
+  std::size_t size;
+  constexpr std::size_t end() const { return begin + size; }
+};
+
+constexpr std::size_t quotient_up(std::size_t x, std::size_t step) { return (x + step - 1) / step; }
+constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotient_up(x, step) * step; }
+
+// The part of `whole` that starts at `begin`, of `size` or what is left.
+constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
+  return {begin, std::min(size, whole.end() - begin)};
+}
+
+// The next rows from `begin` that make a tile: as even as can be in steps of a third of max_rows, so that no thin tile
+// remains, in which few sums would wait for each other.
+inline Range next_strip(Range rows, std::size_t begin) {
+  const std::size_t left = rows.end() - begin;
+  const std::size_t strips = std::max<std::size_t>(1, quotient_up(left, max_rows));
+  return part(rows, begin, round_up(quotient_up(left, strips), max_rows / 3));
+}
+
+// C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
+// read only a few times, or lies as packing would lay it, is read where it is.
+template <typename T>
+class BlockedProduct {
+ public:
+  explicit BlockedProduct(const Problem<T>& problem)
+      : problem_(problem),
+        terms_(round_up(quotient_up(problem.k, quotient_up(problem.k, block_k)), 8)),
+        packs_a_(problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
+        packs_b_(problem.b.column != 1 || problem.m > block_m),
+        packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
+        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * round_up(std::min(problem.n, block_n), vector_length<T>)) {}
+
+  void run() const {
+    for (std::size_t j = 0; j < problem_.n; j += block_n) {
+      const Range columns = part({0, problem_.n}, j, block_n);
+      for (std::size_t p = 0; p < problem_.k; p += terms_) {
+        const Range terms = part({0, problem_.k}, p, terms_);
+        pack_b(columns, terms);
+        for (std::size_t i = 0; i < problem_.m; i += block_m) {
+          const Range rows = part({0, problem_.m}, i, block_m);
+          if (packs_a_) pack_a(rows, terms);
+          multiply(rows, columns, terms);
+        }
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
+
+  // Whole vectors of contiguous columns may be read where they are.
+  bool is_direct(Range columns) const { return !packs_b_ && columns.size % vector_length<T> == 0; }
+
+  const T* a_at(std::size_t i, std::size_t p) const {
+    return problem_.a.data + i * problem_.a.row + p * problem_.a.column;
+  }
+  const T* b_at(std::size_t p, std::size_t j) const {
+    return problem_.b.data + p * problem_.b.row + j * problem_.b.column;
+  }
+
+  void pack_b(Range columns, Range terms) const {
+    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
+      const Range panel = part(columns, j, panel_width);
+      if (is_direct(panel)) continue;
+      const std::size_t width = round_up(panel.size, vector_length<T>);
+      pack(b_at(terms.begin, j), transpose(problem_.b), panel.size, terms.size, width,
+           packed_b_.at((j - columns.begin) * terms.size));
+    }
+  }
+
+  void pack_a(Range rows, Range terms) const {
+    for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
+      pack(a_at(strip.begin, terms.begin), problem_.a, strip.size, terms.size, strip.size,
+           packed_a_.at((strip.begin - rows.begin) * terms.size));
+    }
+  }
+
+  // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
+  static void pack(const T* from, const Operand<T>& layout, std::size_t count, std::size_t terms, std::size_t width,
+                   T* to) {
+    if (layout.row == 1) {
+      pack_rows(from, layout.column, count, terms, width, to);
+    } else {
+      pack_transposed(from, layout.row, count, terms, width, to);
+    }
+  }
+
+  // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
+  void multiply(Range rows, Range columns, Range terms) const {
+    const bool rows_adjacent = packs_a_ || problem_.a.row == 1;
+    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
+      const Range panel = part(columns, j, panel_width);
+      const std::size_t width = round_up(panel.size, vector_length<T>);
+      Tile<T> tile = {.k = terms.size,
+                      .a = nullptr,
+                      .a_stride = problem_.a.row == 1 ? problem_.a.column : problem_.a.row,
+                      .b = b_at(terms.begin, j),
+                      .b_stride = problem_.b.row,
+                      .c = nullptr,
+                      .c_stride = problem_.ldc,
+                      .last = panel.size + vector_length<T> - width,
+                      .accumulate = terms.begin > 0};
+      if (!is_direct(panel)) {
+        tile.b = packed_b_.at((j - columns.begin) * terms.size);
+        tile.b_stride = width;
+      }
+      for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
+        tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
+        if (packs_a_) tile.a_stride = strip.size;
+        tile.c = problem_.c + strip.begin * problem_.ldc + j;
+        tile_function<T>(strip.size, width / vector_length<T>, rows_adjacent)(tile);
+      }
+    }
+  }
+
+  Problem<T> problem_;
+  std::size_t terms_;
+  bool packs_a_;
+  bool packs_b_;
+  PackBuffer<T> packed_a_;
+  PackBuffer<T> packed_b_;
+};
+
+// Scalar products of contiguous rows: for so few rows of A, packing B would cost more than the product.
+template <typename T>
+void multiply_few_rows(const Problem<T>& problem) {
+  const std::size_t stride = problem.b.column;
+  for (std::size_t i = 0; i < problem.m; ++i) {
+    const T* a = problem.a.data + i * problem.a.row;
+    const T* b = problem.b.data;
+    T* c = problem.c + i * problem.ldc;
+    std::size_t j = 0;
+    for (; j + 4 <= problem.n; j += 4) multiply_rows<4>(problem.k, a, b + j * stride, stride, c + j);
+    for (; j < problem.n; ++j) multiply_rows<1>(problem.k, a, b + j * stride, stride, c + j);
   }
 }
 
 template <typename T>
-void plain_gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView a, MatrixView b, T* c, std::int64_t ldc) {
-  const auto* a_data = static_cast<const T*>(a.data);
-  const auto* b_data = static_cast<const T*>(b.data);
-  const std::int64_t a_row = a.transposed ? 1 : a.leading;
-  const std::int64_t a_column = a.transposed ? a.leading : 1;
-  const std::int64_t b_row = b.transposed ? 1 : b.leading;
-  const std::int64_t b_column = b.transposed ? b.leading : 1;
-  for (std::int64_t i = 0; i < m; ++i) {
+void multiply(Problem<T> problem) {
+  if (problem.n == 1 && problem.ldc == 1) {  // a column A · b is the row bᵀ · Aᵀ
+    problem = {1, problem.m, problem.k, transpose(problem.b), transpose(problem.a), problem.c, problem.m};
+  }
+  const bool contiguous = problem.a.column == 1 && problem.b.row == 1;
+  if (problem.m <= few_rows && contiguous && problem.k >= 4 * vector_length<T>) {
+    multiply_few_rows(problem);
+  } else {
+    BlockedProduct<T>(problem).run();
+  }
+}
+
+void multiply_f32(const Problem<float>& problem) { multiply(problem); }
+void multiply_f64(const Problem<double>& problem) { multiply(problem); }
+
+}  // namespace wengert::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace wengert::kernels {
+namespace {
+
+HWY_EXPORT(multiply_f32);
+HWY_EXPORT(multiply_f64);
+
+void multiply(const Problem<float>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f32)(problem); }
+void multiply(const Problem<double>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f64)(problem); }
+
+// Integers, modulo 2ⁿ: multiplied and added as unsigned numbers.
+template <typename T>
+void multiply(const Problem<T>& problem) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  const auto wide = [](T x) { return static_cast<std::uint64_t>(x); };
+  for (std::size_t i = 0; i < m; ++i) {
     T* row = c + i * ldc;
     std::fill_n(row, n, T{0});
-    for (std::int64_t p = 0; p < k; ++p) {
-      const T factor = a_data[i * a_row + p * a_column];
-      for (std::int64_t j = 0; j < n; ++j) row[j] = multiply_add(factor, b_data[p * b_row + j * b_column], row[j]);
+    for (std::size_t p = 0; p < k; ++p) {
+      const std::uint64_t factor = wide(a.data[i * a.row + p * a.column]);
+      const T* b_row = b.data + p * b.row;
+      for (std::size_t j = 0; j < n; ++j) row[j] = static_cast<T>(wide(row[j]) + factor * wide(b_row[j * b.column]));
     }
   }
 }
@@ -42,8 +274,16 @@ void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, MatrixVie
           std::int64_t ldc) {
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
-    if constexpr (!std::is_same_v<T, bool>) plain_gemm(m, n, k, a, b, static_cast<T*>(c), ldc);
+    const auto size = [](std::int64_t x) { return static_cast<std::size_t>(x); };
+    const Problem<T> problem = {size(m), size(n), size(k), operand<T>(a), operand<T>(b), static_cast<T*>(c), size(ldc)};
+    if (m == 0 || n == 0) return;
+    if (k == 0) {
+      for (std::size_t i = 0; i < problem.m; ++i) std::fill_n(problem.c + i * problem.ldc, problem.n, T{0});
+    } else if constexpr (!std::is_same_v<T, bool>) {
+      multiply(problem);
+    }
   });
 }
 
 }  // namespace wengert::kernels
+#endif

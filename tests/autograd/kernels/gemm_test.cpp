@@ -1,0 +1,231 @@
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <wengert/autograd/kernels/gemm.h>
+
+namespace wengert::kernels {
+namespace {
+
+// Runs `f` once with each instruction set that this machine has and the kernels were compiled for.
+template <typename F>
+void for_each_instruction_set(F f) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    f();
+    hwy::SetSupportedTargetsForTest(0);
+  }
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+// A matrix in memory, rows × columns as seen after transposition, with `gap` unused elements between its rows and none
+// after the last, so that a sanitizer sees every read beyond the end.
+template <typename T>
+struct Matrix {
+  Matrix(std::size_t rows, std::size_t columns, bool is_transposed, std::size_t gap, T filler)
+      : transposed(is_transposed), leading((is_transposed ? rows : columns) + gap) {
+    const std::size_t lines = is_transposed ? columns : rows;
+    if (rows * columns > 0) elements.assign(lines * leading - gap, filler);
+  }
+  T& at(std::size_t i, std::size_t j) { return elements[transposed ? j * leading + i : i * leading + j]; }
+  MatrixView view() const { return {elements.data(), static_cast<std::int64_t>(leading), transposed}; }
+
+  bool transposed;
+  std::size_t leading;
+  std::vector<T> elements;
+};
+
+template <typename T>
+void multiply(std::size_t m, std::size_t n, std::size_t k, const Matrix<T>& a, const Matrix<T>& b, Matrix<T>& c) {
+  const auto size = [](std::size_t x) { return static_cast<std::int64_t>(x); };
+  gemm(dtype_of<T>, size(m), size(n), size(k), a.view(), b.view(), c.elements.data(), size(c.leading));
+}
+
+template <typename T>
+T random_element(std::mt19937_64& random) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::uniform_real_distribution<T>(-1, 1)(random);
+  } else {
+    return static_cast<T>(random());  // the whole range: products and sums wrap
+  }
+}
+
+template <typename T>
+Matrix<T> random_matrix(std::size_t rows, std::size_t columns, bool transposed, std::size_t gap,
+                        std::mt19937_64& random) {
+  // What lies in the gaps would be seen in any product that it entered.
+  const T filler = std::is_floating_point_v<T> ? std::numeric_limits<T>::quiet_NaN() : T{123};
+  Matrix<T> matrix(rows, columns, transposed, gap, filler);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) matrix.at(i, j) = random_element<T>(random);
+  }
+  return matrix;
+}
+
+// Checks one entry of C against the sum by definition. Floating: the error of a sum of k products in any order, fused
+// or not, is at most (k + 1) u Σ|a||b| to first order, u half the machine epsilon (Higham 2002, section 3.1); the
+// reference is summed in long double. Integers: equal modulo 2ⁿ.
+template <typename T>
+void expect_entry(Matrix<T>& a, Matrix<T>& b, std::size_t i, std::size_t j, std::size_t k, T given) {
+  if constexpr (std::is_floating_point_v<T>) {
+    long double sum = 0;
+    long double magnitude = 0;
+    for (std::size_t p = 0; p < k; ++p) {
+      const long double term = static_cast<long double>(a.at(i, p)) * static_cast<long double>(b.at(p, j));
+      sum += term;
+      magnitude += std::abs(term);
+    }
+    const long double bound = static_cast<long double>(k + 1) * std::numeric_limits<T>::epsilon() / 2 * magnitude;
+    ASSERT_LE(std::abs(static_cast<long double>(given) - sum), bound) << "at " << i << ", " << j;
+  } else {
+    std::uint64_t sum = 0;
+    for (std::size_t p = 0; p < k; ++p) {
+      sum += static_cast<std::uint64_t>(a.at(i, p)) * static_cast<std::uint64_t>(b.at(p, j));
+    }
+    ASSERT_EQ(given, static_cast<T>(sum)) << "at " << i << ", " << j;
+  }
+}
+
+template <typename T>
+void expect_product(std::size_t m, std::size_t n, std::size_t k, bool a_transposed, bool b_transposed,
+                    std::size_t gap) {
+  SCOPED_TRACE(std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + (a_transposed ? " T" : " N") +
+               (b_transposed ? "T" : "N") + " gap " + std::to_string(gap));
+  std::mt19937_64 random(m * 7919 + n * 104729 + k);
+  auto a = random_matrix<T>(m, k, a_transposed, gap, random);
+  auto b = random_matrix<T>(k, n, b_transposed, 2 * gap, random);
+  const T untouched = 77;
+  Matrix<T> c(m, n, false, gap, untouched);
+  multiply(m, n, k, a, b, c);
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t j = 0; j < n; ++j) expect_entry(a, b, i, j, k, c.at(i, j));
+    for (std::size_t j = n; i + 1 < m && j < c.leading; ++j) ASSERT_EQ(c.at(i, j), untouched) << "beyond row " << i;
+  }
+}
+
+template <typename T>
+void expect_products(std::size_t m, std::size_t n, std::size_t k) {
+  for (const bool a_transposed : {false, true}) {
+    for (const bool b_transposed : {false, true}) {
+      for (const std::size_t gap : {0U, 3U}) expect_product<T>(m, n, k, a_transposed, b_transposed, gap);
+    }
+  }
+}
+
+template <typename T>
+class GemmOf : public testing::Test {};
+using Elements = testing::Types<float, double, std::int32_t, std::int64_t, std::uint8_t>;
+TYPED_TEST_SUITE(GemmOf, Elements);
+
+TYPED_TEST(GemmOf, IsTheSumByDefinitionForEverySmallShape) {
+  for_each_instruction_set([] {
+    for (std::size_t m = 1; m <= 14; ++m) {
+      for (const std::size_t n : {1U, 2U, 3U, 7U, 8U, 9U, 16U, 17U, 33U, 40U}) {
+        for (const std::size_t k : {1U, 2U, 5U, 8U}) expect_products<TypeParam>(m, n, k);
+      }
+    }
+  });
+}
+
+TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
+  struct Shape {
+    std::size_t m, n, k;
+  };
+  // Rows, columns and terms beyond every block of the algorithm, and the shapes of a small classifier.
+  const std::vector<Shape> shapes = {{32, 128, 784}, {784, 128, 32}, {32, 10, 128}, {128, 10, 32},
+                                     {32, 128, 10},  {150, 70, 300}, {3, 2100, 9},  {300, 1, 70},
+                                     {1, 300, 517},  {2, 65, 129},   {145, 33, 257}};
+  for_each_instruction_set([&] {
+    for (const auto& [m, n, k] : shapes) {
+      expect_product<TypeParam>(m, n, k, false, false, 0);
+      expect_product<TypeParam>(m, n, k, true, false, 1);
+      expect_product<TypeParam>(m, n, k, false, true, 1);
+      expect_product<TypeParam>(m, n, k, true, true, 0);
+    }
+  });
+}
+
+TYPED_TEST(GemmOf, AnEmptySumIsZeroAndAnEmptyResultIsNotTouched) {
+  Matrix<TypeParam> nothing(0, 0, false, 5, 0);
+  Matrix<TypeParam> c(3, 4, false, 2, 9);
+  multiply(3, 4, 0, nothing, nothing, c);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 4; ++j) EXPECT_EQ(c.at(i, j), TypeParam{0});
+  }
+  EXPECT_EQ(c.at(0, 4), TypeParam{9});
+  const Matrix<TypeParam> ones(4, 4, false, 0, 1);
+  c = Matrix<TypeParam>(3, 4, false, 2, 9);
+  multiply(0, 4, 4, ones, ones, c);
+  multiply(3, 0, 4, ones, ones, c);
+  for (const TypeParam element : c.elements) EXPECT_EQ(element, TypeParam{9});
+}
+
+TYPED_TEST(GemmOf, RepeatedCallsGiveTheSameBits) {
+  std::mt19937_64 random(1);
+  const auto a = random_matrix<TypeParam>(53, 301, false, 0, random);
+  const auto b = random_matrix<TypeParam>(301, 47, true, 0, random);
+  Matrix<TypeParam> first(53, 47, false, 0, 0);
+  multiply(53, 47, 301, a, b, first);
+  for (int call = 0; call < 3; ++call) {
+    Matrix<TypeParam> again(53, 47, false, 0, 5);
+    multiply(53, 47, 301, a, b, again);
+    ASSERT_EQ(again.elements, first.elements);
+  }
+}
+
+template <typename T>
+class FloatingGemm : public testing::Test {};
+using FloatingElements = testing::Types<float, double>;
+TYPED_TEST_SUITE(FloatingGemm, FloatingElements);
+
+TYPED_TEST(FloatingGemm, ZeroTimesNanIsNanAndStaysInItsRowOrColumn) {
+  constexpr TypeParam nan = std::numeric_limits<TypeParam>::quiet_NaN();
+  for_each_instruction_set([] {
+    for (const bool transposed : {false, true}) {
+      for (const std::size_t m : {2U, 13U}) {
+        const std::size_t n = 19;
+        const std::size_t k = 40;
+        const Matrix<TypeParam> zeros(m, k, transposed, 0, 0);
+        Matrix<TypeParam> b(k, n, transposed, 0, 1);
+        b.at(3, n - 2) = nan;
+        b.at(k - 1, 5) = std::numeric_limits<TypeParam>::infinity();
+        Matrix<TypeParam> c(m, n, false, 0, 7);
+        multiply(m, n, k, zeros, b, c);
+        for (std::size_t i = 0; i < m; ++i) {
+          for (std::size_t j = 0; j < n; ++j) {
+            const bool is_nan = j == n - 2 || j == 5;
+            ASSERT_EQ(std::isnan(c.at(i, j)), is_nan) << i << ", " << j;
+            if (!is_nan) {
+              ASSERT_EQ(c.at(i, j), TypeParam{0});
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TYPED_TEST(FloatingGemm, ASmallerBatchGivesTheBitsOfItsRowsInALargerOne) {
+  std::mt19937_64 random(2);
+  const auto a = random_matrix<TypeParam>(32, 784, false, 0, random);
+  const auto b = random_matrix<TypeParam>(784, 128, false, 0, random);
+  Matrix<TypeParam> whole(32, 128, false, 0, 0);
+  Matrix<TypeParam> some(5, 128, false, 0, 0);
+  multiply(32, 128, 784, a, b, whole);
+  multiply(5, 128, 784, a, b, some);
+  whole.elements.resize(some.elements.size());
+  EXPECT_EQ(whole.elements, some.elements);
+}
+
+}  // namespace
+}  // namespace wengert::kernels
