@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/datasets/batches.h>
+
+namespace wengert::datasets {
+namespace {
+
+/// Sample i is [i, i + 1] with label i.
+Dataset numbered(int samples) {
+  std::vector<float> features;
+  std::vector<std::int32_t> labels;
+  for (int i = 0; i < samples; ++i) {
+    features.insert(features.end(), {static_cast<float>(i), static_cast<float>(i + 1)});
+    labels.push_back(i);
+  }
+  return {Tensor(features, {samples, 2}), Tensor(labels)};
+}
+
+Dataset all_bytes() {
+  std::vector<std::uint8_t> pixels(256);
+  std::iota(pixels.begin(), pixels.end(), std::uint8_t{0});
+  return {Tensor(pixels, {4, 8, 8}), Tensor(std::vector<std::uint8_t>{1, 2, 3, 4}), 1.0 / 255};
+}
+
+/// The labels in the order in which they come.
+std::vector<std::int32_t> order(const Dataset& data, const BatchOptions& options) {
+  std::vector<std::int32_t> seen;
+  for (const Batch& batch : batches(data, options)) {
+    const auto labels = batch.labels.data<std::int32_t>();
+    seen.insert(seen.end(), labels.begin(), labels.end());
+  }
+  return seen;
+}
+
+TEST(Batches, ComeInTheOrderOfTheDataSetWithTheShortOneLast) {
+  const Dataset data = numbered(7);
+  std::vector<Shape> shapes;
+  std::int32_t next = 0;
+  for (auto [images, labels] : batches(data, {.size = 3})) {
+    shapes.push_back(images.shape());
+    EXPECT_EQ(labels.dtype(), DType::i32);
+    for (const std::int32_t label : labels.data<std::int32_t>()) EXPECT_EQ(label, next++);
+    EXPECT_EQ(images.data<float>()[1], images.data<float>()[0] + 1);
+    EXPECT_EQ(images.data<float>()[0], static_cast<float>(labels.data<std::int32_t>()[0]));
+  }
+  EXPECT_EQ(shapes, (std::vector<Shape>{{3, 2}, {3, 2}, {1, 2}}));
+  EXPECT_EQ(next, 7);
+}
+
+TEST(Batches, KnowHowManyTheyAre) {
+  const Dataset data = numbered(7);
+  EXPECT_EQ(batches(data, {.size = 3}).size(), 3);
+  EXPECT_EQ(batches(data, {.size = 3}).samples(), 7);
+  EXPECT_EQ(batches(data, {.size = 3, .drop_last = true}).size(), 2);
+  EXPECT_EQ(batches(data, {.size = 3, .drop_last = true}).samples(), 6);
+  EXPECT_EQ(batches(data, {.size = 7}).size(), 1);
+  EXPECT_EQ(batches(data, {.size = INT64_MAX}).size(), 1);
+  EXPECT_EQ(batches(data, {.size = 8, .drop_last = true}).size(), 0);
+  EXPECT_EQ(batches(numbered(0)).size(), 0);
+  EXPECT_TRUE(order(numbered(0), {.shuffle = true}).empty());
+}
+
+TEST(Batches, CanLeaveOutAShortOne) {
+  EXPECT_EQ(order(numbered(7), {.size = 3, .drop_last = true}), (std::vector<std::int32_t>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(Batches, AreShuffledAnewInEveryEpochAndAlikeForEqualSeeds) {
+  const Dataset data = numbered(100);
+  const auto shuffled = [&](std::uint64_t seed, std::int64_t epoch) {
+    return order(data, {.size = 9, .shuffle = true, .seed = seed, .epoch = epoch});
+  };
+  const std::vector<std::int32_t> first = shuffled(7, 0);
+  EXPECT_EQ(first, shuffled(7, 0));
+  EXPECT_NE(first, shuffled(7, 1));
+  EXPECT_NE(first, shuffled(8, 0));
+  EXPECT_NE(first, order(data, {}));
+  for (std::vector<std::int32_t> each : {first, shuffled(7, 1), shuffled(8, 0)}) {
+    std::sort(each.begin(), each.end());
+    EXPECT_EQ(each, order(data, {}));
+  }
+}
+
+TEST(Batches, DoNotChangeTheirOrderWithTheirSize) {
+  const Dataset data = numbered(50);
+  EXPECT_EQ(order(data, {.size = 7, .shuffle = true, .seed = 3}),
+            order(data, {.size = 50, .shuffle = true, .seed = 3}));
+}
+
+TEST(Batches, KeepImagesAndLabelsTogetherWhenShuffled) {
+  for (const auto& [images, labels] : batches(numbered(40), {.size = 6, .shuffle = true})) {
+    for (std::size_t i = 0; i < labels.data<std::int32_t>().size(); ++i) {
+      EXPECT_EQ(images.data<float>()[2 * i], static_cast<float>(labels.data<std::int32_t>()[i]));
+    }
+  }
+}
+
+TEST(Batches, GivePixelsDividedBy255CorrectlyRounded) {
+  const Batch f32 = batches(all_bytes(), {.size = 4})[0];
+  const Batch f64 = batches(all_bytes(), {.size = 4, .dtype = DType::f64})[0];
+  EXPECT_EQ(f32.images.shape(), Shape({4, 8, 8}));
+  for (std::size_t p = 0; p < 256; ++p) {
+    const float divided = static_cast<float>(p) / 255.0f;  // one IEEE division is correctly rounded
+    EXPECT_EQ(f32.images.data<float>()[p], divided) << p;
+    EXPECT_EQ(static_cast<float>(static_cast<double>(p) / 255), divided) << p;
+    EXPECT_EQ(f64.images.data<double>()[p], static_cast<double>(p) / 255) << p;
+  }
+  EXPECT_EQ(f32.labels.dtype(), DType::u8);
+}
+
+TEST(Batches, MultiplyByAScaleThatIsNoReciprocal) {
+  Dataset data = all_bytes();
+  data.scale = 0.3;
+  EXPECT_EQ(batches(data, {.dtype = DType::f64})[0].images.data<double>()[7], 7 * 0.3);
+  data.scale = 1;
+  EXPECT_EQ(batches(data)[0].images.data<float>()[7], 7.0f);
+}
+
+TEST(Batches, ConvertFeaturesOfEveryType) {
+  const Batch widened = batches(numbered(4), {.dtype = DType::f64})[0];
+  EXPECT_EQ(widened.images.data<double>()[3], 2.0);
+  const Dataset integers{Tensor({2, 4, 6, 8}, {2, 2}), Tensor({0, 1}), 0.5};
+  EXPECT_EQ(batches(integers)[0].images.data<float>()[3], 4.0f);
+  const Dataset doubles{Tensor({0.1, 0.2}, {2, 1}), Tensor({{0.0, 1.0}, {1.0, 0.0}})};
+  const Batch narrowed = batches(doubles)[0];
+  EXPECT_EQ(narrowed.images.data<float>()[0], 0.1f);
+  EXPECT_EQ(narrowed.labels.shape(), Shape({2, 2}));
+  EXPECT_EQ(narrowed.labels.dtype(), DType::f64);
+}
+
+TEST(Batches, MayHaveNoLabels) {
+  const Dataset data{.images = numbered(3).images};
+  EXPECT_FALSE(batches(data)[0].labels.defined());
+}
+
+TEST(Batches, KeepTheDataAlive) {
+  const auto made = [] { return batches(numbered(5), {.size = 2}); }();
+  EXPECT_EQ(made[2].labels.data<std::int32_t>()[0], 4);
+}
+
+TEST(Batches, CanBeGoneThroughAgainAndAskedForOneByOne) {
+  const Batches all = batches(numbered(5), {.size = 2, .shuffle = true});
+  for (int pass = 0; pass < 2; ++pass) {
+    std::int64_t i = 0;
+    for (const Batch& batch : all) {
+      EXPECT_EQ(batch.labels.data<std::int32_t>()[0], all[i++].labels.data<std::int32_t>()[0]);
+    }
+    EXPECT_EQ(i, all.size());
+  }
+  static_assert(std::input_iterator<Batches::Iterator>);
+}
+
+TEST(Batches, ComeFromPooledMemory) {
+  const Batches all = batches(numbered(1000), {.size = 10, .shuffle = true});
+  double seen = all[0].images.data<float>()[0];
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the pool is off under the sanitizer";
+#endif
+  const std::uint64_t before = kernels::system_allocations();
+  for (const Batch& batch : all) seen += static_cast<double>(batch.images.data<float>()[0]);
+  EXPECT_EQ(kernels::system_allocations(), before);
+  EXPECT_GT(seen, 0);
+}
+
+TEST(Batches, SayWhichOptionIsOutOfRange) {
+  const Dataset data = numbered(5);
+  EXPECT_THROW(batches(data, {.size = 0}), ValueError);
+  EXPECT_THROW(batches(data, {.size = -1}), ValueError);
+  EXPECT_THROW(batches(data, {.epoch = -1}), ValueError);
+  EXPECT_THROW(batches(data, {.dtype = DType::i32}), DTypeError);
+  EXPECT_THROW(batches(data)[1], ValueError);
+  EXPECT_THROW(batches(data)[-1], ValueError);
+  EXPECT_THROW(batches(Dataset{}), ValueError);
+  EXPECT_THROW(batches(Dataset{Tensor(1.0f), Tensor(1)}), ShapeError);
+  try {
+    batches(Dataset{numbered(5).images, Tensor({1, 2})});
+    FAIL() << "took five images and two labels";
+  } catch (const ShapeError& error) {
+    EXPECT_STREQ(error.what(),
+                 "dataset: images [5, 2] and labels [2]; expected the same number of samples first in both");
+  }
+}
+
+}  // namespace
+}  // namespace wengert::datasets
