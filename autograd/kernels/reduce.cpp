@@ -102,19 +102,28 @@ std::array<T, width> reduce_columns(const T* in, std::int64_t rows, std::int64_t
   return sums;
 }
 
-// Reduces n contiguous elements: as columns, then the rest, then the lanes pairwise.
+// Combines the lanes pairwise, the upper half with the lower.
+template <typename Op, typename T, std::size_t width>
+T fold(const std::array<T, width>& sums) {
+  if constexpr (width == 1) {
+    return sums[0];
+  } else {
+    std::array<T, width / 2> halves;
+    for (std::size_t j = 0; j < width / 2; ++j) halves[j] = Op::combine(sums[j], sums[j + width / 2]);
+    return fold<Op>(halves);
+  }
+}
+
+// Reduces n contiguous elements: as columns, then what is left, then the lanes. Short rows are reduced in order.
 template <typename Op, typename T>
 T reduce_row(const T* in, std::int64_t n) {
   constexpr std::int64_t width = lanes<T>;
-  const std::int64_t rows = n / width;
-  auto sums = reduce_columns<Op, T, lanes<T>>(in, rows, width);
-  const auto rest = static_cast<std::size_t>(n - rows * width);
-  for (std::size_t j = 0; j < rest; ++j)
-    sums[j] = Op::combine(sums[j], in[rows * width + static_cast<std::int64_t>(j)]);
-  for (std::size_t half = lanes<T> / 2; half > 0; half /= 2) {
-    for (std::size_t j = 0; j < half; ++j) sums[j] = Op::combine(sums[j], sums[j + half]);
-  }
-  return sums[0];
+  const std::int64_t rest = n % width;
+  const T* end = in + (n - rest);
+  T last = Op::template neutral<T>;
+  for (std::int64_t i = 0; i < rest; ++i) last = Op::combine(last, end[i]);
+  if (n < width) return last;
+  return Op::combine(fold<Op>(reduce_columns<Op, T, lanes<T>>(in, n / width, width)), last);
 }
 
 // The columns from `first` on, as many times `width` as there are; gives the first one left.
@@ -167,26 +176,32 @@ void arg_reduce_as(const T* in, std::int64_t* out, std::int64_t outer, std::int6
 template <typename T>
 using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
-template <typename T>
-void cumulative_sum_tile(const T* in, T* out, std::int64_t n, std::int64_t stride, std::int64_t width) {
-  std::array<Running<T>, 64> sums{};
-  for (std::int64_t i = 0; i < n; ++i, in += stride, out += stride) {
-    for (std::int64_t j = 0; j < width; ++j) {
-      Running<T>& sum = sums[static_cast<std::size_t>(j)];
-      sum = Sum::combine(sum, static_cast<Running<T>>(in[j]));
-      out[j] = static_cast<T>(sum);
+// `width` columns side by side, from `first` on as many times as there are; gives the first column left.
+template <typename T, std::size_t width>
+std::int64_t cumulative_sum_tiles(const T* in, T* out, std::int64_t n, std::int64_t inner, std::int64_t stride,
+                                  std::int64_t first) {
+  constexpr auto step = static_cast<std::int64_t>(width);
+  for (; first + step <= inner; first += step) {
+    std::array<Running<T>, width> sums{};
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < width; ++j) {
+        const std::int64_t at = i * stride + first + static_cast<std::int64_t>(j);
+        sums[j] = Sum::combine(sums[j], static_cast<Running<T>>(in[at]));
+        out[at] = static_cast<T>(sums[j]);
+      }
     }
   }
+  return first;
 }
 
 template <typename T>
 void cumulative_sum_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner, bool reverse) {
+  if (n == 0) return;
   const std::int64_t start = reverse ? (n - 1) * inner : 0;
   const std::int64_t stride = reverse ? -inner : inner;
   for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += n * inner) {
-    for (std::int64_t j = 0; j < inner; j += 64) {
-      cumulative_sum_tile(in + start + j, out + start + j, n, stride, std::min<std::int64_t>(64, inner - j));
-    }
+    const std::int64_t column = cumulative_sum_tiles<T, 8>(in + start, out + start, n, inner, stride, 0);
+    cumulative_sum_tiles<T, 1>(in + start, out + start, n, inner, stride, column);
   }
 }
 
