@@ -10,6 +10,7 @@ foreach(room IN LISTS room_paths)
       DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert
       FILES_MATCHING
       PATTERN *.h
+      PATTERN *-inl.h EXCLUDE
       PATTERN internal EXCLUDE
       PATTERN ops EXCLUDE)
   endif()

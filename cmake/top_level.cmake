@@ -1,6 +1,8 @@
 # What is decided for the whole build, and therefore only where wengert is the whole build.
 include(CheckLinkerFlag)
 
+option(BUILD_SHARED_LIBS "Build a shared library" OFF)
+
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
 endif()
