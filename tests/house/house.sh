@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# house.sh STORY: one of the functions below. A rule is looked up in the tree at $house, and prints each breach.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+house=${house:-$here/../..}
+cd "$house"
+
+files() { find autograd nn optim datasets training include examples bench tests -name '*.h' -o -name '*.cpp' 2>/dev/null | sort; }
+
+# room FOLDER ROOMS [HEADERS]: what FOLDER includes of the project is in ROOMS (a|b|…), or the version, or HEADERS.
+room() {
+  [[ -d $1 ]] || return 0
+  grep -rnE --include='*.h' --include='*.cpp' '#include [<"]wengert/' "$1" |
+    grep -vE "#include <wengert/(($2)/|${3:-version\.h>})" || true
+}
+
+IncludesFollowTheArrows() {
+  local breaches
+  breaches=$(
+    room autograd/kernels 'autograd/kernels'
+    room autograd 'autograd'
+    room nn 'autograd|nn'
+    room optim 'autograd|optim'
+    room datasets 'autograd|datasets'
+    room training 'autograd|nn|optim|datasets|training'
+    room examples 'autograd|nn|optim|datasets|training' '[a-z]+\.h>'
+    # What is internal to autograd stays there.
+    grep -rn 'autograd/internal/' nn optim datasets training examples include 2>/dev/null || true
+  )
+  none "$breaches" 'includes against the arrows (docs/architecture.md)'
+}
+
+# long_files.txt names those that have a reason: "path: reason".
+FilesStayShort() {
+  local file limit lines breaches=
+  while read -r file; do
+    limit=400
+    [[ $file == *.h ]] && limit=300
+    lines=$(wc -l <"$file")
+    if ((lines > limit)) && ! grep -qsF "$file: " "$here/long_files.txt"; then breaches+="$file: $lines lines, $limit at most"$'\n'; fi
+  done < <(files)
+  none "$breaches" 'files that grew too long: split them, or give the reason in tests/house/long_files.txt'
+}
+
+NothingIsLeftToDo() {
+  none "$(files | xargs grep -nE '\b(TODO|FIXME|XXX)\b' || true)" 'notes of work undone'
+}
+
+PublicHeadersIncludeTheStandardLibraryAlone() {
+  local breaches
+  breaches=$(
+    find autograd nn optim datasets training include -name '*.h' ! -name '*-inl.h' ! -path '*/internal/*' \
+      ! -path include/wengert/eigen.h ! -path include/wengert/fmt.h -print0 |
+      xargs -0 grep -nE '#include' | grep -vE '#include <(wengert/[a-z0-9_/]+\.h|[a-z0-9_]+)>' || true
+  )
+  none "$breaches" 'public headers that need more than the standard library'
+}
+
+# none BREACHES RULE
+none() {
+  [[ -z $1 ]] && return
+  printf '%s:\n%s\n' "$2" "$1"
+  return 1
+}
+
+# caught STORY FILE LINE: the story fails for a tree that has nothing but LINE in FILE.
+caught() {
+  local tree
+  tree=$(mktemp -d)
+  (cd "$tree" && mkdir -p autograd/kernels nn optim datasets training include examples bench tests && mkdir -p "$(dirname "$2")")
+  house=$tree bash "$here/house.sh" "$1" || { echo "$1 fails for an empty tree" && return 1; }
+  printf '%b\n' "$3" >"$tree/$2"
+  if house=$tree bash "$here/house.sh" "$1" >/dev/null; then echo "$1 does not see: $3" && return 1; fi
+  rm -r "$tree"
+}
+
+EveryRuleCatchesItsBreach() {
+  caught IncludesFollowTheArrows autograd/kernels/a.cpp '#include <wengert/autograd/tensor.h>'
+  caught IncludesFollowTheArrows autograd/a.cpp '#include <wengert/nn/dense.h>'
+  caught IncludesFollowTheArrows nn/a.h '#include <wengert/optim/adam.h>'
+  caught IncludesFollowTheArrows optim/a.h '#include "wengert/datasets/idx.h"'
+  caught IncludesFollowTheArrows datasets/a.h '#include <wengert/training/fit.h>'
+  caught IncludesFollowTheArrows training/a.h '#include <wengert/wengert.h>'
+  caught IncludesFollowTheArrows examples/a.cpp '#include <wengert/autograd/internal/list.h>'
+  caught FilesStayShort nn/a.h "$(yes '\n' | head -301 | tr -d '\n')"
+  caught FilesStayShort nn/a.cpp "$(yes '\n' | head -401 | tr -d '\n')"
+  caught NothingIsLeftToDo nn/a.cpp "// TO""DO: more"
+  caught PublicHeadersIncludeTheStandardLibraryAlone nn/a.h '#include <Eigen/Core>'
+  caught PublicHeadersIncludeTheStandardLibraryAlone autograd/kernels/a.h '#include "fmt/format.h"'
+}
+
+DevListsItsCommands() {
+  local command
+  for command in compare test gradcheck bench lint format docs; do
+    [[ $(./dev | grep -c "^\./dev $command ") == 1 ]] || { echo "./dev does not list $command" && return 1; }
+  done
+  if ./dev nonsense 2>/dev/null; then return 1; else [[ $? == 2 ]]; fi
+}
+
+# A machine without apt and without packages: nothing of Debian's is found.
+DevNamesMissingPackagesAndEndsWithTwo() {
+  local bin status=0 said tool
+  bin=$(mktemp -d)
+  for tool in bash dirname nproc grep env; do ln -s "$(command -v "$tool")" "$bin"; done
+  said=$(PATH=$bin ./dev compare) || status=$?
+  rm -r "$bin"
+  [[ $status == 2 && $said == *g++*libhwy-dev*dataset-fashion-mnist* ]] || { echo "status $status: $said" && return 1; }
+}
+
+"$1"
