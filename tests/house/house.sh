@@ -24,8 +24,9 @@ IncludesFollowTheArrows() {
     room datasets 'autograd|datasets'
     room training 'autograd|nn|optim|datasets|training'
     room examples 'autograd|nn|optim|datasets|training' '[a-z]+\.h>'
-    # What is internal to autograd stays there.
-    grep -rn 'autograd/internal/' nn optim datasets training examples include 2>/dev/null || true
+    # The tape's inner workings stay in autograd, and programs use what is public.
+    grep -rn 'wengert/autograd/internal/' nn optim datasets training || true
+    grep -rn '/internal/' examples include || true
   )
   none "$breaches" 'includes against the arrows (docs/architecture.md)'
 }
@@ -81,6 +82,7 @@ EveryRuleCatchesItsBreach() {
   caught IncludesFollowTheArrows optim/a.h '#include "wengert/datasets/idx.h"'
   caught IncludesFollowTheArrows datasets/a.h '#include <wengert/training/fit.h>'
   caught IncludesFollowTheArrows training/a.h '#include <wengert/wengert.h>'
+  caught IncludesFollowTheArrows nn/a.cpp '#include <wengert/autograd/internal/list.h>'
   caught IncludesFollowTheArrows examples/a.cpp '#include <wengert/autograd/internal/list.h>'
   caught FilesStayShort nn/a.h "$(yes '\n' | head -301 | tr -d '\n')"
   caught FilesStayShort nn/a.cpp "$(yes '\n' | head -401 | tr -d '\n')"
@@ -97,14 +99,50 @@ DevListsItsCommands() {
   if ./dev nonsense 2>/dev/null; then return 1; else [[ $? == 2 ]]; fi
 }
 
-# A machine without apt and without packages: nothing of Debian's is found.
-DevNamesMissingPackagesAndEndsWithTwo() {
-  local bin status=0 said tool
+# bare_machine: a folder of programs, with nothing of Debian's among them, for PATH.
+bare_machine() {
+  local bin tool
   bin=$(mktemp -d)
-  for tool in bash dirname nproc grep env; do ln -s "$(command -v "$tool")" "$bin"; done
+  for tool in bash cat dirname env grep mktemp nproc rm; do ln -s "$(command -v "$tool")" "$bin"; done
+  echo "$bin"
+}
+
+# expect STATUS PATTERN: what `status` and `said` must be.
+expect() {
+  [[ $status == "$1" && $said == $2 ]] || { echo "status $status: $said" && return 1; }
+}
+
+DevNamesMissingPackagesAndEndsWithTwo() {
+  local bin said status=0
+  bin=$(bare_machine)
   said=$(PATH=$bin ./dev compare) || status=$?
+  expect 2 'missing packages: g++ *libhwy-dev*dataset-fashion-mnist*'
+  # With apt at hand, but told not to use it.
+  printf '#!/usr/bin/env bash\nexit 9\n' >"$bin/apt-get"
+  chmod +x "$bin/apt-get"
+  status=0
+  said=$(PATH=$bin ./dev test --no-install Philox) || status=$?
+  expect 2 'missing packages: g++ *libgtest-dev*'
   rm -r "$bin"
-  [[ $status == 2 && $said == *g++*libhwy-dev*dataset-fashion-mnist* ]] || { echo "status $status: $said" && return 1; }
+}
+
+# An apt whose lists are missing: the first attempt fails, the lists are fetched, the second succeeds. Then there is still
+# no cmake, and the end is 1.
+DevInstallsWhatIsMissing() {
+  local bin said status=0
+  bin=$(bare_machine)
+  cat >"$bin/apt-get" <<END
+#!/usr/bin/env bash
+echo "\$1 \$*" >>"$bin/calls"
+[[ \$1 == update || \$(grep -c . "$bin/calls") == 3 ]]
+END
+  printf '#!/usr/bin/env bash\nexec "$@"\n' >"$bin/sudo"
+  chmod +x "$bin/apt-get" "$bin/sudo"
+  cp dev "$bin/dev"
+  said=$(PATH=$bin "$bin/dev" gradcheck 2>&1) || status=$?
+  expect 1 'installing with apt: g++ cmake *'$'\n''configuring build/release…'*
+  [[ $(cut -d' ' -f1 "$bin/calls" | tr '\n' ' ') == 'install update install ' ]]
+  rm -r "$bin"
 }
 
 "$1"
