@@ -28,10 +28,10 @@ struct TensorType {
 
 /// One way to call an operation, for gradient checks, documentation and benchmarks. f64 where it is floating.
 struct Sample {
-  std::vector<Tensor> inputs;
-  Attributes attributes;
+  std::vector<Tensor> inputs = {};
+  Attributes attributes = {};
   /// Why the gradient check leaves out this sample ("not differentiable where two maxima tie"); empty: it does not.
-  std::string skip_reason;
+  std::string skip_reason = {};
 };
 
 /// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results.
@@ -89,40 +89,40 @@ class PointwiseRule;
 struct Operation {
   using Arguments = std::span<const Tensor>;
 
-  std::string name;
-  std::string documentation;
+  std::string name = {};
+  std::string documentation = {};
   Category category = Category::other;
-  std::vector<Attributes::Entry> attributes;
+  std::vector<Attributes::Entry> attributes = {};
   /// Whether gradients pass through at all (comparisons, argmax: not).
   bool differentiable = true;
-  Reads reads;
+  Reads reads = {};
   std::size_t outputs = 1;
 
   /// Dtype and shape of the results, from those of the inputs alone; throws for inputs that do not fit.
-  std::function<void(Arguments, const Attributes&, std::span<TensorType> results)> infer;
+  std::function<void(Arguments, const Attributes&, std::span<TensorType> results)> infer = {};
   /// Computes the results into memory that is there already (`writable<T>`) …
-  std::function<void(Arguments, const Attributes&, std::span<Tensor> results)> kernel;
+  std::function<void(Arguments, const Attributes&, std::span<Tensor> results)> kernel = {};
   /// … or gives the results: sharing an input's buffer, or made with other operations (not recorded one by one).
-  std::function<Tensor(Arguments, const Attributes&)> evaluate;
+  std::function<Tensor(Arguments, const Attributes&)> evaluate = {};
   /// The vector–Jacobian product, written with operations.
-  std::function<void(const Vjp&)> vjp;
+  std::function<void(const Vjp&)> vjp = {};
   /// For a composed operation: the function itself, whose parts are recorded.
-  std::function<Tensor(Arguments, const Attributes&)> compose;
+  std::function<Tensor(Arguments, const Attributes&)> compose = {};
 
-  std::function<std::vector<Sample>()> samples;
+  std::function<std::vector<Sample>()> samples = {};
   /// Values of an input at which the derivative jumps: the gradient check keeps away from them.
-  std::vector<double> kinks;
+  std::vector<double> kinks = {};
   /// The first input is a truth value, through which no gradient passes (`where`).
   bool condition = false;
   /// Set for pointwise operations: the formula as a program, and its derivatives.
-  std::shared_ptr<const PointwiseRule> pointwise;
+  std::shared_ptr<const PointwiseRule> pointwise = {};
 };
 
 /// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in order.
 struct PointwiseDefinition {
   std::string documentation = {};
   Category category = Category::arithmetic;
-  Formula formula;
+  Formula formula = {};
   /// (inputs …, output, dy, attributes …) ↦ one adjoint per input. Left out: derived from the formula.
   Formula derivative = {};
   std::vector<Attributes::Entry> attributes = {};

@@ -47,8 +47,11 @@ class Tensor {
 
   /// From braces: `Tensor({1.0, 2.0})` is f64 [2], `Tensor({1, 2, 3, 4}, {2, 2})` i32. Mixed braces are doubles.
   template <Element T>
+    requires(!std::is_same_v<T, double>)
   Tensor(std::initializer_list<T> values)
       : Tensor(values.begin(), dtype_of<T>, Shape{static_cast<std::int64_t>(values.size())}) {}
+  // A template, although of doubles alone: so that rows of one number, {{1.0}, {2.0}}, rather make a matrix.
+  template <typename = void>
   Tensor(std::initializer_list<double> values)
       : Tensor(values.begin(), DType::f64, Shape{static_cast<std::int64_t>(values.size())}) {}
   template <Element T>
@@ -58,6 +61,7 @@ class Tensor {
 
   /// From nested braces: a matrix, row by row. Throws ShapeError where the rows differ in length.
   template <Element T>
+    requires(!std::is_same_v<T, double>)
   Tensor(std::initializer_list<std::initializer_list<T>> rows) : Tensor(from_rows(rows)) {}
   Tensor(std::initializer_list<std::initializer_list<double>> rows) : Tensor(from_rows(rows)) {}
 

@@ -41,7 +41,7 @@ std::string row(const char* bar, const Cells& cells, const Widths& widths) {
 /// 100480 as "100,480".
 std::string grouped(std::int64_t number) {
   std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
   return digits;
 }
 

@@ -22,7 +22,7 @@ std::uint64_t new_serial() {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool reads(std::uint32_t mask, std::size_t i) { return (mask >> std::min<std::size_t>(i, 31) & 1) != 0; }
+bool declared(std::uint32_t mask, std::size_t i) { return (mask >> std::min<std::size_t>(i, 31) & 1) != 0; }
 
 }  // namespace
 
@@ -67,7 +67,7 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
   const bool all = keeps_all();
   const auto first_link = static_cast<std::uint32_t>(links_.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const bool keep = all || reads(operation.reads.inputs, i);
+    const bool keep = all || declared(operation.reads.inputs, i);
     if (holds(inputs[i])) {
       const std::uint32_t number = Access::node(inputs[i])->number;
       if (keep && !values_[number].kept.defined()) values_[number].kept = inputs[i];
@@ -81,7 +81,7 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
     TensorNode* node = Access::node(results[i]);
     node->serial = serial_;
     node->number = number;
-    if (all || reads(operation.reads.outputs, i)) values_[number].kept = results[i];
+    if (all || declared(operation.reads.outputs, i)) values_[number].kept = results[i];
     links_.push_back(number);
   }
   records_.push_back({&operation, attributes, active_, first_link, static_cast<std::uint16_t>(inputs.size()),

@@ -13,219 +13,89 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/math_error-inl.h>
+#include <wengert/autograd/kernels/math_exponential-inl.h>
+#include <wengert/autograd/kernels/math_trigonometric-inl.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-// What the arithmetic primitives are on vectors. Truth values are 1 and 0, and any number but 0 is true.
-
-template <class D, class M>
-HWY_INLINE hn::Vec<D> truth(D d, M mask) {
-  return hn::IfThenElseZero(mask, hn::Set(d, hn::TFromD<D>{1}));
-}
-
-template <class D>
-HWY_INLINE hn::Mask<D> is_true(D d, hn::Vec<D> a) {
-  return hn::Ne(a, hn::Zero(d));
-}
-
-struct Add {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    return hn::Add(a, b);
-  }
-};
-struct Sub {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    return hn::Sub(a, b);
-  }
-};
-struct Mul {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    return hn::Mul(a, b);
-  }
-};
-struct Div {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    return hn::Div(a, b);
-  }
-};
-struct Fma {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b, V c) {
-    return hn::MulAdd(a, b, c);
-  }
-};
-struct Neg {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a) {
-    return hn::Neg(a);
-  }
-};
-struct Abs {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a) {
-    return hn::Abs(a);
-  }
-};
-
-// IEEE 754-2019 minimum and maximum: NaN if either is, and −0 below +0.
-struct Minimum {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    const V smaller = hn::IfThenElse(hn::Eq(a, b), hn::Or(a, b), hn::IfThenElse(hn::Lt(a, b), a, b));
-    return hn::IfThenElse(hn::IsNaN(a), a, smaller);
-  }
-};
-struct Maximum {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    const V larger = hn::IfThenElse(hn::Eq(a, b), hn::And(a, b), hn::IfThenElse(hn::Gt(a, b), a, b));
-    return hn::IfThenElse(hn::IsNaN(a), a, larger);
-  }
-};
-
-struct Sqrt {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a) {
-    return hn::Sqrt(a);
-  }
-};
-struct Floor {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a) {
-    return hn::Floor(a);
-  }
-};
-struct Ceil {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a) {
-    return hn::Ceil(a);
-  }
-};
-struct Round {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a) {
-    return hn::Round(a);
-  }
-};
-struct Less {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a, V b) {
-    return truth(d, hn::Lt(a, b));
-  }
-};
-struct LessEqual {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a, V b) {
-    return truth(d, hn::Le(a, b));
-  }
-};
-struct Equal {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a, V b) {
-    return truth(d, hn::Eq(a, b));
-  }
-};
-struct LogicalNot {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a) {
-    return truth(d, hn::Eq(a, hn::Zero(d)));
-  }
-};
-struct LogicalAnd {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a, V b) {
-    return truth(d, hn::And(is_true(d, a), is_true(d, b)));
-  }
-};
-struct LogicalOr {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a, V b) {
-    return truth(d, hn::Or(is_true(d, a), is_true(d, b)));
-  }
-};
-struct Select {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a, V b, V c) {
-    return hn::IfThenElse(is_true(d, a), b, c);
-  }
-};
-struct IsFinite {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a) {
-    return truth(d, hn::IsFinite(a));
-  }
-};
-struct IsNan {
-  template <class D, class V>
-  static HWY_INLINE V apply(D d, V a) {
-    return truth(d, hn::IsNaN(a));
-  }
-};
-struct CopySign {
-  template <class D, class V>
-  static HWY_INLINE V apply(D, V a, V b) {
-    return hn::CopySign(a, b);
-  }
-};
+namespace functions = math::HWY_NAMESPACE;
 
 template <typename T>
 HWY_INLINE const T* element(const Operand& x, std::size_t i) {
   return static_cast<const T*>(x.data) + (i & x.mask);
 }
 
-// `map` applies a vector function F of one to three operands.
-template <typename T, class F>
+// `map` applies a function of one to three vectors of T.
+template <typename T, auto function>
 void map1(const Operand& a, const Operand&, const Operand&, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    hn::StoreU(F::apply(d, hn::LoadU(d, element<T>(a, i))), d, static_cast<T*>(out) + i);
+    hn::StoreU(function(d, hn::LoadU(d, element<T>(a, i))), d, static_cast<T*>(out) + i);
   }
 }
-template <typename T, class F>
+template <typename T, auto function>
 void map2(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto result = F::apply(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)));
+    const auto result = function(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)));
     hn::StoreU(result, d, static_cast<T*>(out) + i);
   }
 }
-template <typename T, class F>
+template <typename T, auto function>
 void map3(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto result =
-        F::apply(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)), hn::LoadU(d, element<T>(c, i)));
+        function(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)), hn::LoadU(d, element<T>(c, i)));
     hn::StoreU(result, d, static_cast<T*>(out) + i);
   }
 }
 
-// Whole blocks are defined everywhere, also where elements are computed one by one.
+// `wide` applies a function of vectors of f64 to T, which for f32 is as many lanes of half the size.
+using Wide = hn::ScalableTag<double>;
+
+HWY_INLINE hn::Vec<Wide> load_wide(const double* from) { return hn::LoadU(Wide(), from); }
+HWY_INLINE hn::Vec<Wide> load_wide(const float* from) {
+  return hn::PromoteTo(Wide(), hn::LoadU(hn::Rebind<float, Wide>(), from));
+}
+HWY_INLINE void store_wide(hn::Vec<Wide> x, double* to) { hn::StoreU(x, Wide(), to); }
+HWY_INLINE void store_wide(hn::Vec<Wide> x, float* to) {
+  const hn::Rebind<float, Wide> d;
+  hn::StoreU(hn::DemoteTo(d, x), d, to);
+}
+
+template <typename T, auto function>
+void wide1(const Operand& a, const Operand&, const Operand&, void* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; i += hn::Lanes(Wide())) {
+    store_wide(function(Wide(), load_wide(element<T>(a, i))), static_cast<T*>(out) + i);
+  }
+}
+template <typename T, auto function>
+void wide2(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; i += hn::Lanes(Wide())) {
+    const auto result = function(Wide(), load_wide(element<T>(a, i)), load_wide(element<T>(b, i)));
+    store_wide(result, static_cast<T*>(out) + i);
+  }
+}
+
+// What is computed one by one leaves the rest of its last block defined too.
 template <typename T>
 void clear_rest_of_block(T* out, std::size_t count) {
   constexpr std::size_t block = block_bytes / sizeof(T);
   for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;
 }
 
-// `each` calls the C library, in f64 also for f32: the result is then the f64 one rounded.
-template <typename T, double (*function)(double)>
-void each1(const Operand& a, const Operand&, const Operand&, void* out, std::size_t count) {
-  T* const result = static_cast<T*>(out);
-  for (std::size_t i = 0; i < count; ++i) result[i] = static_cast<T>(function(double{*element<T>(a, i)}));
-  clear_rest_of_block(result, count);
-}
-template <typename T, double (*function)(double, double)>
-void each2(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
+// The C library's pow, in f64 also for f32.
+template <typename T>
+void power(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
   T* const result = static_cast<T*>(out);
   for (std::size_t i = 0; i < count; ++i) {
-    result[i] = static_cast<T>(function(double{*element<T>(a, i)}, double{*element<T>(b, i)}));
+    result[i] = static_cast<T>(std::pow(double{*element<T>(a, i)}, double{*element<T>(b, i)}));
   }
   clear_rest_of_block(result, count);
 }
@@ -234,7 +104,7 @@ void each2(const Operand& a, const Operand& b, const Operand&, void* out, std::s
 template <typename T>
 void fused_multiply_add(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count) {
 #if HWY_NATIVE_FMA
-  map3<T, Fma>(a, b, c, out, count);
+  map3<T, [](auto, auto x, auto y, auto z) HWY_ATTR { return hn::MulAdd(x, y, z); }>(a, b, c, out, count);
 #else
   T* const result = static_cast<T*>(out);
   for (std::size_t i = 0; i < count; ++i) {
@@ -244,57 +114,103 @@ void fused_multiply_add(const Operand& a, const Operand& b, const Operand& c, vo
 #endif
 }
 
+// Truth values are 1 and 0, and any number but 0 is true.
+template <class D, class M>
+HWY_INLINE hn::Vec<D> truth(D d, M mask) {
+  return hn::IfThenElseZero(mask, hn::Set(d, hn::TFromD<D>{1}));
+}
+template <class D, class V>
+HWY_INLINE hn::Mask<D> is_true(D d, V a) {
+  return hn::Ne(a, hn::Zero(d));
+}
+
+// As in IEEE 754-2019: NaN if either is, and −0 is below +0.
+template <class D, class V>
+HWY_INLINE V minimum(D, V a, V b) {
+  const V smaller = hn::IfThenElse(hn::Eq(a, b), hn::Or(a, b), hn::IfThenElse(hn::Lt(a, b), a, b));
+  return hn::IfThenElse(hn::IsNaN(a), a, smaller);
+}
+template <class D, class V>
+HWY_INLINE V maximum(D, V a, V b) {
+  const V larger = hn::IfThenElse(hn::Eq(a, b), hn::And(a, b), hn::IfThenElse(hn::Gt(a, b), a, b));
+  return hn::IfThenElse(hn::IsNaN(a), a, larger);
+}
+
+#define MAP1(expression)                \
+  map1<T, [](auto d, auto a) HWY_ATTR { \
+    (void)d;                            \
+    return expression;                  \
+  }>
+#define MAP2(expression)                        \
+  map2<T, [](auto d, auto a, auto b) HWY_ATTR { \
+    (void)d;                                    \
+    return expression;                          \
+  }>
+#define MAP3(expression)                                \
+  map3<T, [](auto d, auto a, auto b, auto c) HWY_ATTR { \
+    (void)d;                                            \
+    return expression;                                  \
+  }>
+#define WIDE1(name) wide1<T, [](auto d, auto a) HWY_ATTR { return functions::name<T>(d, a); }>
+#define WIDE2(name) wide2<T, [](auto d, auto a, auto b) HWY_ATTR { return functions::name<T>(d, a, b); }>
+
 template <typename T>
 PrimitiveFunction find(Primitive primitive) {
   switch (primitive) {
     case Primitive::constant: return nullptr;
-    case Primitive::add: return map2<T, Add>;
-    case Primitive::sub: return map2<T, Sub>;
-    case Primitive::mul: return map2<T, Mul>;
-    case Primitive::div: return map2<T, Div>;
+    case Primitive::add: return MAP2(hn::Add(a, b));
+    case Primitive::sub: return MAP2(hn::Sub(a, b));
+    case Primitive::mul: return MAP2(hn::Mul(a, b));
+    case Primitive::div: return MAP2(hn::Div(a, b));
     case Primitive::fma: return fused_multiply_add<T>;
-    case Primitive::neg: return map1<T, Neg>;
-    case Primitive::abs: return map1<T, Abs>;
-    case Primitive::minimum: return map2<T, Minimum>;
-    case Primitive::maximum: return map2<T, Maximum>;
-    case Primitive::sqrt: return map1<T, Sqrt>;
-    case Primitive::exp: return each1<T, std::exp>;
-    case Primitive::expm1: return each1<T, std::expm1>;
-    case Primitive::log: return each1<T, std::log>;
-    case Primitive::log1p: return each1<T, std::log1p>;
-    case Primitive::sin: return each1<T, std::sin>;
-    case Primitive::cos: return each1<T, std::cos>;
-    case Primitive::tan: return each1<T, std::tan>;
-    case Primitive::asin: return each1<T, std::asin>;
-    case Primitive::acos: return each1<T, std::acos>;
-    case Primitive::atan: return each1<T, std::atan>;
-    case Primitive::sinh: return each1<T, std::sinh>;
-    case Primitive::cosh: return each1<T, std::cosh>;
-    case Primitive::tanh: return each1<T, std::tanh>;
-    case Primitive::asinh: return each1<T, std::asinh>;
-    case Primitive::acosh: return each1<T, std::acosh>;
-    case Primitive::atanh: return each1<T, std::atanh>;
-    case Primitive::erf: return each1<T, std::erf>;
-    case Primitive::erfc: return each1<T, std::erfc>;
-    case Primitive::pow: return each2<T, std::pow>;
-    case Primitive::atan2: return each2<T, std::atan2>;
-    case Primitive::hypot: return each2<T, std::hypot>;
-    case Primitive::floor: return map1<T, Floor>;
-    case Primitive::ceil: return map1<T, Ceil>;
-    case Primitive::round: return map1<T, Round>;
-    case Primitive::less: return map2<T, Less>;
-    case Primitive::less_equal: return map2<T, LessEqual>;
-    case Primitive::equal: return map2<T, Equal>;
-    case Primitive::logical_not: return map1<T, LogicalNot>;
-    case Primitive::logical_and: return map2<T, LogicalAnd>;
-    case Primitive::logical_or: return map2<T, LogicalOr>;
-    case Primitive::select: return map3<T, Select>;
-    case Primitive::is_finite: return map1<T, IsFinite>;
-    case Primitive::is_nan: return map1<T, IsNan>;
-    case Primitive::copy_sign: return map2<T, CopySign>;
+    case Primitive::neg: return MAP1(hn::Neg(a));
+    case Primitive::abs: return MAP1(hn::Abs(a));
+    case Primitive::minimum: return MAP2(minimum(d, a, b));
+    case Primitive::maximum: return MAP2(maximum(d, a, b));
+    case Primitive::sqrt: return MAP1(hn::Sqrt(a));
+    case Primitive::exp: return WIDE1(exp);
+    case Primitive::expm1: return WIDE1(expm1);
+    case Primitive::log: return WIDE1(log);
+    case Primitive::log1p: return WIDE1(log1p);
+    case Primitive::sin: return WIDE1(sin);
+    case Primitive::cos: return WIDE1(cos);
+    case Primitive::tan: return WIDE1(tan);
+    case Primitive::asin: return WIDE1(asin);
+    case Primitive::acos: return WIDE1(acos);
+    case Primitive::atan: return WIDE1(atan);
+    case Primitive::sinh: return WIDE1(sinh);
+    case Primitive::cosh: return WIDE1(cosh);
+    case Primitive::tanh: return WIDE1(tanh);
+    case Primitive::asinh: return WIDE1(asinh);
+    case Primitive::acosh: return WIDE1(acosh);
+    case Primitive::atanh: return WIDE1(atanh);
+    case Primitive::erf: return WIDE1(erf);
+    case Primitive::erfc: return WIDE1(erfc);
+    case Primitive::pow: return power<T>;
+    case Primitive::atan2: return WIDE2(atan2);
+    case Primitive::hypot: return WIDE2(hypot);
+    case Primitive::floor: return MAP1(hn::Floor(a));
+    case Primitive::ceil: return MAP1(hn::Ceil(a));
+    case Primitive::round: return MAP1(hn::Round(a));
+    case Primitive::less: return MAP2(truth(d, hn::Lt(a, b)));
+    case Primitive::less_equal: return MAP2(truth(d, hn::Le(a, b)));
+    case Primitive::equal: return MAP2(truth(d, hn::Eq(a, b)));
+    case Primitive::logical_not: return MAP1(truth(d, hn::Eq(a, hn::Zero(d))));
+    case Primitive::logical_and: return MAP2(truth(d, hn::And(is_true(d, a), is_true(d, b))));
+    case Primitive::logical_or: return MAP2(truth(d, hn::Or(is_true(d, a), is_true(d, b))));
+    case Primitive::select: return MAP3(hn::IfThenElse(is_true(d, a), b, c));
+    case Primitive::is_finite: return MAP1(truth(d, hn::IsFinite(a)));
+    case Primitive::is_nan: return MAP1(truth(d, hn::IsNaN(a)));
+    case Primitive::copy_sign: return MAP2(hn::CopySign(a, b));
   }
   return nullptr;
 }
+
+#undef MAP1
+#undef MAP2
+#undef MAP3
+#undef WIDE1
+#undef WIDE2
 
 PrimitiveFunction find_here(Primitive primitive, bool is_f64) {
   return is_f64 ? find<double>(primitive) : find<float>(primitive);

@@ -62,8 +62,8 @@ bool same_bits(T a, T b) {
   return std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
-constexpr float inf = std::numeric_limits<float>::infinity();
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+
 
 TEST(Program, KnowsTheNameAndArityOfEveryPrimitive) {
   EXPECT_STREQ(name_of(Primitive::constant), "constant");

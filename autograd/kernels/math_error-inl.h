@@ -1,0 +1,80 @@
+// The error function on vectors of f64. Included once per instruction set; see math_exponential-inl.h.
+
+#if defined(WENGERT_MATH_ERROR_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef WENGERT_MATH_ERROR_INL_H_
+#undef WENGERT_MATH_ERROR_INL_H_
+#else
+#define WENGERT_MATH_ERROR_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/math_coefficients.h>
+#include <wengert/autograd/kernels/math_exponential-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels::math {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// x² − square, exactly, for `square` = x² rounded (Dekker's product where there is no fused instruction).
+template <class D, class V>
+HWY_INLINE V square_error(D d, V x, V square) {
+#if HWY_NATIVE_FMA
+  (void)d;
+  return hn::MulSub(x, x, square);
+#else
+  const hn::RebindToUnsigned<D> du;
+  const V high = hn::BitCast(d, hn::And(hn::BitCast(du, x), hn::Set(du, 0xFFFFFFFFF8000000)));
+  const V low = hn::Sub(x, high);
+  const V cross = hn::Mul(hn::Add(high, high), low);
+  return hn::Add(hn::Add(hn::Sub(hn::Mul(high, high), square), cross), hn::Mul(low, low));
+#endif
+}
+
+/// erfc a = m · 2ᵏ for a ≥ 0, as exp(−a²) times a polynomial over 1 + 2a. No digit is lost in the tail, because a² is
+/// taken with twice the digits.
+template <class V>
+struct Tail {
+  V m, k;
+};
+template <typename T, class D, class V>
+HWY_INLINE Tail<V> split_erfc(D d, V a) {
+  const V centre = hn::Set(d, erfc_centre<T>);
+  const V square = hn::Mul(a, a);
+  const V low = sizeof(T) == 4 ? hn::Zero(d) : hn::Neg(square_error(d, a, square));
+  const auto [tail, k] = split_exp<T>(d, hn::Neg(square), low);
+  const V p = polynomial(d, hn::Div(hn::Sub(a, centre), hn::Add(a, centre)), erfc_scaled<T>);
+  const V quotient = hn::Div(p, hn::MulAdd(hn::Set(d, 2.0), a, hn::Set(d, 1.0)));
+  return {hn::MulAdd(quotient, tail, quotient), k};
+}
+
+/// By its own series up to ½ in magnitude: x + x P(x²).
+template <typename T, class D, class V>
+HWY_INLINE V inner_erf(D d, V x) {
+  return hn::MulAdd(x, polynomial(d, hn::Mul(x, x), erf_tail<T>), x);
+}
+
+template <typename T, class D, class V>
+HWY_INLINE V erfc(D d, V x) {
+  const V a = hn::Abs(x);
+  const auto [m, k] = split_erfc<T>(d, at_most(d, a, sizeof(T) == 4 ? 10.2 : 27.3));
+  const V tail = scale<T>(d, m, k);
+  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2.0), tail), tail);
+  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.5)), hn::Sub(hn::Set(d, 1.0), inner_erf<T>(d, x)), outer);
+}
+
+template <typename T, class D, class V>
+HWY_INLINE V erf(D d, V x) {
+  const V a = hn::Abs(x);
+  const auto [m, k] = split_erfc<T>(d, at_most(d, a, 6));  // from there on erf is 1
+  const V outer = hn::NegMulAdd(m, power_of_two(d, k), hn::Set(d, 1.0));
+  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.5)), inner_erf<T>(d, x), hn::CopySign(outer, x));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace wengert::kernels::math
+HWY_AFTER_NAMESPACE();
+
+#endif
