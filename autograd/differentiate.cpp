@@ -2,6 +2,7 @@
 #include <numbers>
 #include <optional>
 
+#include <wengert/autograd/internal/formulas.h>
 #include <wengert/autograd/internal/tracer.h>
 
 /// Reverse-mode differentiation of a scalar program: the same walk as the tape's, over instructions instead of records.
@@ -12,6 +13,8 @@ namespace {
 using kernels::Instruction;
 using kernels::Primitive;
 using kernels::Program;
+
+constexpr double two_over_sqrt_pi = 2 * std::numbers::inv_sqrtpi;
 
 /// ∂ of a number whose value is `value` (1, 0 or −1, as its sign is).
 Scalar sign(Scalar value) { return select(value == 0.0, 0.0, copy_sign(1.0, value)); }
@@ -37,7 +40,7 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
     case Primitive::maximum: return {dy * share_of_larger(a, b), dy * share_of_larger(b, a)};
     case Primitive::sqrt: return {dy * 0.5 / y};
     case Primitive::exp: return {dy * y};
-    case Primitive::expm1: return {dy * (y + 1.0)};
+    case Primitive::expm1: return {dy * exp(a)};  // y + 1 would cancel in the tail
     case Primitive::log: return {dy / a};
     case Primitive::log1p: return {dy / (1.0 + a)};
     case Primitive::sin: return {dy * cos(a)};
@@ -50,15 +53,20 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
     case Primitive::cosh: return {dy * sinh(a)};
     case Primitive::tanh: return {dy * ((1.0 - y) * (1.0 + y))};
     case Primitive::asinh: return {dy / hypot(a, 1.0)};
-    case Primitive::acosh: return {dy / sqrt((a - 1.0) * (a + 1.0))};
+    case Primitive::acosh: return {dy / (sqrt(a - 1.0) * sqrt(a + 1.0))};
     case Primitive::atanh: return {dy / ((1.0 - a) * (1.0 + a))};
-    case Primitive::erf: return {dy * (2.0 * std::numbers::inv_sqrtpi) * exp(-(a * a))};
-    case Primitive::erfc: return {-(dy * (2.0 * std::numbers::inv_sqrtpi) * exp(-(a * a)))};
-    // x⁰ is 1 for every x, and 0ᵇ is 0 for every b > 0: their derivatives are 0, not 0 · inf.
-    case Primitive::pow:
-      return {dy * select(b == 0.0, 0.0, b * pow(a, b - 1.0)), dy * select(a == 0.0, 0.0, y * log(select(a == 0.0, 1.0, a)))};
+    case Primitive::erf: return {dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0))};
+    case Primitive::erfc: return {-(dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0)))};
+    // Where a = b = 0 the first is 0 · 0⁻¹ and where a = 0 ≤ b the second 0ᵇ ln 0: both are 0, not NaN. What is replaced are
+    // the arguments, so that derivatives of the derivatives are finite too.
+    case Primitive::pow: {
+      const Scalar exponent = select(a == 0.0 && b == 0.0, 1.0, b);
+      const Scalar base = select(a == 0.0 && b >= 0.0, 1.0, a);
+      return {dy * (b * pow(a, exponent - 1.0)), dy * (y * log(base))};
+    }
     case Primitive::atan2: {
-      const Scalar r = hypot(a, b);
+      const Scalar distance = hypot(a, b);
+      const Scalar r = select(distance == 0.0, 1.0, distance);
       return {dy * (b / r / r), -(dy * (a / r / r))};
     }
     case Primitive::hypot: {

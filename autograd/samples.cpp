@@ -23,23 +23,56 @@ std::vector<Sample> positive_samples() {
   };
 }
 
+std::vector<Sample> nonzero_samples() {
+  return {
+      {{Tensor({-2.5, -1.0, -0.3, 0.4, 1.0, 3.0})}},
+      {{Tensor({{0.1, -0.2, 0.7}, {-60.0, 8.0, 0.05}})}},
+      {{Tensor(0.75)}},
+      {{zeros({2, 0}, DType::f64)}},
+  };
+}
+
+std::vector<Sample> unit_samples() {
+  return {
+      {{Tensor({-0.95, -0.5, -0.2, 0.0, 0.3, 0.6, 0.9})}},
+      {{Tensor({{0.1, -0.35}, {1e-3, 0.8}})}},
+      {{Tensor(0.75)}},
+      {{zeros({0, 2}, DType::f64)}},
+  };
+}
+
+std::vector<Sample> activation_samples() {
+  return {
+      {{Tensor({-30.0, -4.2, -0.8, -0.02, 0.02, 1.4, 25.0})}},
+      {{Tensor({{0.1, -0.2, 0.7}, {-6.0, 8.0, 1e-2}})}},
+      {{Tensor(0.75)}},
+      {{zeros({2, 0}, DType::f64)}},
+  };
+}
+
 std::vector<Sample> binary_samples() {
   const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
   return {
-      {{matrix, Tensor({{1.5, 0.7, -2.2}, {0.4, -1.1, 2.5}})}},
-      {{matrix, Tensor({1.25, -0.5, 0.8})}},
-      {{Tensor({{1.75}, {-0.3}}), Tensor({{-0.9, 0.6, 2.1}})}},
-      {{Tensor(2.0), Tensor({0.7, -1.3})}},
+      {{matrix, Tensor({{1.5, 0.7, -2.2}, {0.4, -1.1, 2.5}})}}, {{matrix, Tensor({1.25, -0.5, 0.8})}},
+      {{Tensor({{1.75}, {-0.3}}), Tensor({{-0.9, 0.6, 2.1}})}}, {{Tensor(2.0), Tensor({0.7, -1.3})}},
       {{zeros({0, 3}, DType::f64), Tensor({1.0, 2.0, 3.0})}},
   };
+}
+
+Tensor as_tensor(const Operation& operation, const Operand& operand, DType dtype) {
+  try {
+    return operand.as(dtype);
+  } catch (const DTypeError& error) {
+    throw DTypeError(fmt::format("{}: {}", operation.name, error.what()));
+  }
 }
 
 Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b) {
   if (a.is_number() && b.is_number()) {
     throw ValueError(fmt::format("{}: both operands are numbers; expected a tensor on one side", operation.name));
   }
-  if (a.is_number()) return apply(operation, {a.as(b.tensor().dtype()), b.tensor()});
-  return apply(operation, {a.tensor(), b.as(a.tensor().dtype())});
+  if (a.is_number()) return apply(operation, {as_tensor(operation, a, b.tensor().dtype()), b.tensor()});
+  return apply(operation, {a.tensor(), as_tensor(operation, b, a.tensor().dtype())});
 }
 
 }  // namespace wengert::detail

@@ -9,12 +9,22 @@
 
 namespace wengert::detail {
 
-/// Inputs on which most elementwise functions of one number are smooth: small, large, of both signs, 0, a scalar, empty.
+/// Inputs on which most elementwise functions of one number are smooth: small, large, of both signs, 0, a scalar,
+/// empty.
 std::vector<Sample> unary_samples();
 /// The same for functions of a number > 0.
 std::vector<Sample> positive_samples();
+/// The same for functions with a pole at 0.
+std::vector<Sample> nonzero_samples();
+/// The same for functions on (−1, 1).
+std::vector<Sample> unit_samples();
+/// The same for activations: both tails, and close to 0 on either side.
+std::vector<Sample> activation_samples();
 /// Pairs of equal shapes, of broadcast ones, and empty; no zeros on the right side, no ties.
 std::vector<Sample> binary_samples();
+
+/// An operand of `operation` as a tensor; a number takes `dtype`. Throws DTypeError where that would lose it.
+Tensor as_tensor(const Operation& operation, const Operand& operand, DType dtype);
 
 /// Applies a binary operation; a number takes the other side's dtype. Throws ValueError for two numbers.
 Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b);

@@ -90,4 +90,46 @@ WENGERT_OPERATION(neg) {
 Tensor neg(const Tensor& x) { return apply(operations::neg(), {x}); }
 Tensor operator-(const Tensor& x) { return neg(x); }
 
+#ifdef WENGERT_DECLARATIONS
+/// |x|, any number. Derivative: the sign of x, at 0 that is 0. |−0| = 0; NaN stays NaN. The smallest integer wraps to itself.
+Tensor abs(const Tensor& x);
+#endif
+WENGERT_OPERATION(abs) {
+  return pointwise(name, {
+      .formula = [](Scalar x) { return abs(x); },
+      .domain = Domain::numbers,
+      .kinks = {0.0},
+      .samples = detail::unary_samples,
+  });
+}
+Tensor abs(const Tensor& x) { return apply(operations::abs(), {x}); }
+
+#ifdef WENGERT_DECLARATIONS
+/// 1, 0 or −1 as x is above, equal to or below 0, any number. ±0 and NaN stay what they are. Derivative 0.
+Tensor sign(const Tensor& x);
+#endif
+WENGERT_OPERATION(sign) {
+  return pointwise(name, {
+      .formula = [](Scalar x) { return select(x == 0.0 || is_nan(x), x, copy_sign(1.0, x)); },
+      .derivative = [](Scalar, Scalar, Scalar) { return Scalar(0.0); },
+      .domain = Domain::numbers,
+      .kinks = {0.0},
+      .samples = detail::unary_samples,
+  });
+}
+Tensor sign(const Tensor& x) { return apply(operations::sign(), {x}); }
+
+#ifdef WENGERT_DECLARATIONS
+/// 1 / x, floating. 1 / ±0 = ±inf, 1 / ±inf = ±0. Derivative −1 / x².
+Tensor reciprocal(const Tensor& x);
+#endif
+WENGERT_OPERATION(reciprocal) {
+  return pointwise(name, {
+      .formula = [](Scalar x) { return 1.0 / x; },
+      .derivative = [](Scalar, Scalar y, Scalar dy) { return -(dy * y * y); },
+      .samples = detail::nonzero_samples,
+  });
+}
+Tensor reciprocal(const Tensor& x) { return apply(operations::reciprocal(), {x}); }
+
 }  // namespace wengert

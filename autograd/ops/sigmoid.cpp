@@ -1,24 +1,110 @@
 #include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/internal/formulas.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
+namespace {
+
+// From here on e^−|x| is 0 in f64 and f32: bounds that keep ∞ · 0 away.
+constexpr double beyond = 800;
+Scalar bounded(Scalar x) { return maximum(minimum(x, beyond), -beyond); }
+
+/// tanh(ln(1 + eˣ)) is a rational function of eˣ, or of e⁻ˣ where x is positive; all terms are positive.
+struct TanhSoftplus {
+  Scalar value, derivative;
+};
+TanhSoftplus tanh_softplus(Scalar x) {
+  const Scalar is_negative = x < 0.0;
+  const Scalar e = exp(select(is_negative, x, -x));
+  const Scalar numerator = select(is_negative, e * (e + 2.0), 1.0 + 2.0 * e);
+  const Scalar denominator = numerator + select(is_negative, 2.0, 2.0 * e * e);
+  return {numerator / denominator, 4.0 * select(is_negative, e, e * e) * (1.0 + e) / denominator / denominator};
+}
+
+}  // namespace
 
 #ifdef WENGERT_DECLARATIONS
-/// Logistic sigmoid, σ(x) = 1 / (1 + e⁻ˣ), floating; derivative σ(x)(1 − σ(x)). Computed from e^−|x|, so that neither tail
-/// overflows or loses digits: σ(−inf) = 0, σ(inf) = 1, NaN stays NaN.
+/// Logistic sigmoid, σ(x) = 1 / (1 + e⁻ˣ), floating. Computed from e^−|x|, so that neither tail overflows or loses digits: 0 at
+/// −inf, 1 at inf. Derivative σ(x) (1 − σ(x)), from the value alone: to within a rounding of 1, so that it is 0 from x ≈ 37 on.
 Tensor sigmoid(const Tensor& x);
 #endif
 WENGERT_OPERATION(sigmoid) {
   return pointwise(name, {
       .category = Category::activation,
-      .formula = [](Scalar x) {
-        const Scalar e = exp(-abs(x));
-        return select(x < 0.0, e, 1.0) / (1.0 + e);
-      },
+      .formula = [](Scalar x) { return detail::logistic(x); },
       .derivative = [](Scalar, Scalar y, Scalar dy) { return dy * y * (1.0 - y); },
-      .samples = detail::unary_samples,
+      .samples = detail::activation_samples,
   });
 }
 Tensor sigmoid(const Tensor& x) { return apply(operations::sigmoid(), {x}); }
+
+#ifdef WENGERT_DECLARATIONS
+/// ln σ(x) = −ln(1 + e⁻ˣ), floating; x at the lower end, −e⁻ˣ at the upper, without loss of digits. −inf at −inf, 0 at inf.
+/// Derivative σ(−x).
+Tensor log_sigmoid(const Tensor& x);
+#endif
+WENGERT_OPERATION(log_sigmoid) {
+  return pointwise(name, {
+      .category = Category::activation,
+      .formula = [](Scalar x) { return minimum(x, 0.0) - log1p(exp(-abs(x))); },
+      .derivative = [](Scalar x, Scalar, Scalar dy) { return dy * detail::logistic(-x); },
+      .samples = detail::activation_samples,
+  });
+}
+Tensor log_sigmoid(const Tensor& x) { return apply(operations::log_sigmoid(), {x}); }
+
+#ifdef WENGERT_DECLARATIONS
+/// ln(1 + eˣ), floating; eˣ at the lower end, x at the upper, without loss of digits. 0 at −inf, inf at inf. Derivative σ(x).
+/// Dugas, Bengio, Bélisle, Nadeau and Garcia, "Incorporating second-order functional knowledge for better option pricing", 2000.
+Tensor softplus(const Tensor& x);
+#endif
+WENGERT_OPERATION(softplus) {
+  return pointwise(name, {
+      .category = Category::activation,
+      .formula = [](Scalar x) { return maximum(x, 0.0) + log1p(exp(-abs(x))); },
+      .derivative = [](Scalar x, Scalar, Scalar dy) { return dy * detail::logistic(x); },
+      .samples = detail::activation_samples,
+  });
+}
+Tensor softplus(const Tensor& x) { return apply(operations::softplus(), {x}); }
+
+#ifdef WENGERT_DECLARATIONS
+/// Sigmoid linear unit or swish, x σ(x), floating; x eˣ at the lower end, without loss of digits. −0 at −inf, inf at inf.
+/// Derivative σ(x) (1 + x σ(−x)).
+/// Hendrycks and Gimpel, "Gaussian error linear units", 2016; Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for
+/// neural network function approximation in reinforcement learning", 2017; Ramachandran, Zoph and Le, "Searching for
+/// activation functions", 2017.
+Tensor silu(const Tensor& x);
+#endif
+WENGERT_OPERATION(silu) {
+  return pointwise(name, {
+      .category = Category::activation,
+      .formula = [](Scalar x) { return maximum(x, -beyond) * detail::logistic(x); },
+      .derivative = [](Scalar x, Scalar, Scalar dy) {
+        return dy * (detail::logistic(x) * (1.0 + bounded(x) * detail::logistic(-x)));
+      },
+      .samples = detail::activation_samples,
+  });
+}
+Tensor silu(const Tensor& x) { return apply(operations::silu(), {x}); }
+
+#ifdef WENGERT_DECLARATIONS
+/// x tanh(softplus(x)), floating; x eˣ at the lower end, x at the upper, without loss of digits. −0 at −inf, inf at inf.
+/// Derivative: that of the product.
+/// Misra, "Mish: a self regularized non-monotonic activation function", 2019.
+Tensor mish(const Tensor& x);
+#endif
+WENGERT_OPERATION(mish) {
+  return pointwise(name, {
+      .category = Category::activation,
+      .formula = [](Scalar x) { return maximum(x, -beyond) * tanh_softplus(x).value; },
+      .derivative = [](Scalar x, Scalar, Scalar dy) {
+        const auto [value, derivative] = tanh_softplus(x);
+        return dy * (value + bounded(x) * derivative);
+      },
+      .samples = detail::activation_samples,
+  });
+}
+Tensor mish(const Tensor& x) { return apply(operations::mish(), {x}); }
 
 }  // namespace wengert

@@ -1,0 +1,56 @@
+#include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/kernels/pointwise.h>
+#include <wengert/autograd/operations.h>
+
+namespace wengert {
+namespace {
+
+/// Reading and writing convert; nothing is computed between.
+void convert(const Tensor& x, Tensor& result) {
+  static const kernels::PointwiseKernel copy(kernels::Program{.inputs = 1, .uniforms = 0, .instructions = {}, .outputs = {0}});
+  const std::int64_t stride = 1, count = x.size();
+  const kernels::PointwiseInput input{detail::Access::elements(x), x.dtype(), &stride};
+  const kernels::PointwiseOutput output{detail::Access::elements(result), result.dtype()};
+  const bool is_byte = size_of(x.dtype()) == 1;
+  copy.run(is_byte ? DType::i32 : x.dtype(), {&input, 1}, {}, {&output, 1}, {&count, 1});
+}
+
+}  // namespace
+
+#ifdef WENGERT_DECLARATIONS
+/// x with its elements converted to `dtype`, from any to any; x itself where it has that dtype. To a floating dtype: rounded to
+/// nearest, too large ones to ±inf. From a floating to an integer one: towards zero, what is out of range to the nearest integer
+/// there is, NaN to 0. Between integers: modulo 2ⁿ. To boolean: whether it is not 0 (NaN is not). From boolean: 1 and 0. The
+/// gradient is cast back; through an integer none passes.
+Tensor cast(const Tensor& x, DType dtype);
+#endif
+WENGERT_OPERATION(cast) {
+  return primitive(name, {
+      .attributes = {{"dtype", DType::f32}},
+      .infer = [](auto inputs, const Attributes& attributes, auto results) {
+        results[0] = {attributes.get<DType>("dtype"), inputs[0].shape()};
+      },
+      .kernel = [](auto inputs, const Attributes&, auto results) { convert(inputs[0], results[0]); },
+      .vjp = [](const Vjp& vjp) {
+        if (is_floating(vjp.input_dtype())) vjp.set(0, cast(vjp.dy(), vjp.input_dtype()));
+      },
+      .samples = [] {
+        const Tensor x({{0.5, -1.25, 2.0}, {-0.75, 1e-3, -3e4}});
+        return std::vector<Sample>{
+            {{x}, {{"dtype", DType::f64}}},
+            {{Tensor(0.75)}, {{"dtype", DType::f64}}},
+            {{zeros({0, 2}, DType::f64)}, {{"dtype", DType::f64}}},
+            {{x}, {{"dtype", DType::f32}}, "differences of numbers rounded to f32 say nothing"},
+            {{x}, {{"dtype", DType::i32}}, "integers are not differentiated"},
+            {{Tensor({1, 0, -7})}, {{"dtype", DType::f64}}, "integers are not differentiated"},
+        };
+      },
+  });
+}
+Tensor cast(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  return apply(operations::cast(), {x}, {{"dtype", dtype}});
+}
+
+}  // namespace wengert
