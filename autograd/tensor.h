@@ -19,7 +19,7 @@ namespace wengert {
 /// The C++ types that a tensor's elements may have.
 template <typename T>
 concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int32_t> ||
-                  std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint8_t> || std::is_same_v<T, bool>;
+    std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::uint8_t> || std::is_same_v<T, bool>;
 
 template <Element T>
 class OwnedElements;
@@ -27,6 +27,21 @@ class OwnedElements;
 namespace detail {
 struct TensorNode;
 struct Access;
+
+/// Numbers in braces that are not of one type: they count as doubles.
+class MixedRow {
+ public:
+  MixedRow(std::initializer_list<Number> numbers) {  // NOLINT(google-explicit-constructor): braces become rows
+    for (const Number& number : numbers) numbers_.push_back(number.real());
+  }
+  const std::vector<double>& numbers() const { return numbers_; }
+  auto begin() const { return numbers_.begin(); }
+  auto end() const { return numbers_.end(); }
+  std::size_t size() const { return numbers_.size(); }
+
+ private:
+  std::vector<double> numbers_;
+};
 }  // namespace detail
 
 /// An immutable array: shape, dtype, and a shared, reference-counted buffer, row-major without gaps. Copying a handle
@@ -47,23 +62,21 @@ class Tensor {
 
   /// From braces: `Tensor({1.0, 2.0})` is f64 [2], `Tensor({1, 2, 3, 4}, {2, 2})` i32. Mixed braces are doubles.
   template <Element T>
-    requires(!std::is_same_v<T, double>)
   Tensor(std::initializer_list<T> values)
       : Tensor(values.begin(), dtype_of<T>, Shape{static_cast<std::int64_t>(values.size())}) {}
-  // A template, although of doubles alone: so that rows of one number, {{1.0}, {2.0}}, rather make a matrix.
-  template <typename = void>
-  Tensor(std::initializer_list<double> values)
-      : Tensor(values.begin(), DType::f64, Shape{static_cast<std::int64_t>(values.size())}) {}
   template <Element T>
-  Tensor(std::initializer_list<T> values, const Shape& shape) : Tensor(std::span(values.begin(), values.size()), shape) {}
-  Tensor(std::initializer_list<double> values, const Shape& shape)
+  Tensor(std::initializer_list<T> values, const Shape& shape)
       : Tensor(std::span(values.begin(), values.size()), shape) {}
+  // A template only to stand behind the matrix of mixed numbers: a column {{1}, {2.5}} could be either.
+  template <typename = void>
+  Tensor(std::initializer_list<Number> values) : Tensor(detail::MixedRow(values).numbers()) {}
+  Tensor(std::initializer_list<Number> values, const Shape& shape)
+      : Tensor(detail::MixedRow(values).numbers(), shape) {}
 
   /// From nested braces: a matrix, row by row. Throws ShapeError where the rows differ in length.
   template <Element T>
-    requires(!std::is_same_v<T, double>)
-  Tensor(std::initializer_list<std::initializer_list<T>> rows) : Tensor(from_rows(rows)) {}
-  Tensor(std::initializer_list<std::initializer_list<double>> rows) : Tensor(from_rows(rows)) {}
+  Tensor(std::initializer_list<std::initializer_list<T>> rows) : Tensor(from_rows<T>(rows)) {}
+  Tensor(std::initializer_list<detail::MixedRow> rows) : Tensor(from_rows<double>(rows)) {}
 
   /// From a vector or span, rank 1, or of the shape given. Throws ShapeError where the number of values differs.
   template <Element T>
@@ -105,10 +118,12 @@ class Tensor {
   /// The element of a tensor that holds exactly one (else ShapeError), converted; a floating element is never
   /// converted to an integer (DTypeError).
   template <typename T = double>
-    requires std::is_arithmetic_v<T>
-  T item() const {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<T>(item_real());
-    else return static_cast<T>(item_integer());
+  requires std::is_arithmetic_v<T> T item()
+  const {
+    if constexpr (std::is_floating_point_v<T>)
+      return static_cast<T>(item_real());
+    else
+      return static_cast<T>(item_integer());
   }
 
   /// The same elements in another shape; one extent may be −1 and is worked out. Recorded like any operation.
@@ -117,8 +132,8 @@ class Tensor {
  private:
   friend struct detail::Access;
   Tensor(const void* elements, DType dtype, const Shape& shape);
-  template <typename T>
-  static Tensor from_rows(std::initializer_list<std::initializer_list<T>> rows);
+  template <typename T, typename Row>
+  static Tensor from_rows(std::initializer_list<Row> rows);
   static void check_count(std::int64_t count, const Shape& shape);
   const void* elements(DType expected) const;
   double item_real() const;
@@ -131,7 +146,8 @@ class Tensor {
 template <Element T>
 class OwnedElements {
  public:
-  explicit OwnedElements(Tensor tensor) : tensor_(std::move(tensor)), view_(std::as_const(tensor_).template data<T>()) {}
+  explicit OwnedElements(Tensor tensor)
+      : tensor_(std::move(tensor)), view_(std::as_const(tensor_).template data<T>()) {}
   const T* begin() const { return view_.data(); }
   const T* end() const { return view_.data() + view_.size(); }
   const T* data() const { return view_.data(); }
@@ -151,8 +167,8 @@ OwnedElements<T> Tensor::data() && {
   return OwnedElements<T>(std::move(*this));
 }
 
-template <typename T>
-Tensor Tensor::from_rows(std::initializer_list<std::initializer_list<T>> rows) {
+template <typename T, typename Row>
+Tensor Tensor::from_rows(std::initializer_list<Row> rows) {
   const auto height = static_cast<std::int64_t>(rows.size());
   const auto width = height == 0 ? 0 : static_cast<std::int64_t>(rows.begin()->size());
   std::vector<T> values;  // NOLINT: vector<bool> is taken apart below
