@@ -6,6 +6,8 @@
 
 #include <wengert/autograd/tape.h>
 
+/// Functions from functions to functions. What a tape is to take as a constant goes through `stop_gradient`.
+
 namespace wengert {
 
 /// A function from one tensor to one tensor.
@@ -47,8 +49,5 @@ auto vjp(F f) {
     return tape.gradient(f(variable), variable, v);
   };
 }
-
-/// The same value, taken as a constant by every tape.
-Tensor stop_gradient(const Tensor& x);
 
 }  // namespace wengert

@@ -23,11 +23,6 @@ constexpr int rounds = 10;
 std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
-Block stream_block(std::uint64_t key, std::uint64_t counter, std::int64_t number) {
-  const auto block = static_cast<std::uint64_t>(number);
-  return philox4x32({low(block), high(block), low(counter), high(counter)}, {low(key), high(key)});
-}
-
 float unit_f32(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24F; }
 
 double unit_f64(std::uint32_t first, std::uint32_t second) {
@@ -100,9 +95,10 @@ std::array<double, 2> normal_pair(const Block& words) {
 
 // Fills `out` with what `numbers_of` makes of the stream's blocks; the last block may be used in part.
 template <typename T, typename F>
-void fill(T* out, std::int64_t count, std::uint64_t key, std::uint64_t counter, F numbers_of) {
-  for (std::int64_t done = 0, block = 0; done < count; ++block) {
-    const auto numbers = numbers_of(stream_block(key, counter, block));
+void fill(T* out, std::int64_t count, std::uint64_t key, std::uint64_t stream, std::uint64_t first, F numbers_of) {
+  std::uint64_t block = first;
+  for (std::int64_t done = 0; done < count; ++block) {
+    const auto numbers = numbers_of(philox_block(key, stream, block));
     const auto taken = std::min<std::int64_t>(count - done, static_cast<std::int64_t>(numbers.size()));
     for (std::int64_t i = 0; i < taken; ++i) out[done + i] = static_cast<T>(numbers[static_cast<std::size_t>(i)]);
     done += taken;
@@ -122,24 +118,28 @@ Block philox4x32(Block counter, std::array<std::uint32_t, 2> key) {
   return counter;
 }
 
-void fill_uniform(float* out, std::int64_t count, std::uint64_t key, std::uint64_t counter) {
-  fill(out, count, key, counter, [](const Block& words) {
+Block philox_block(std::uint64_t key, std::uint64_t stream, std::uint64_t number) {
+  return philox4x32({low(number), high(number), low(stream), high(stream)}, {low(key), high(key)});
+}
+
+void fill_uniform(float* out, std::int64_t count, std::uint64_t key, std::uint64_t stream, std::uint64_t first) {
+  fill(out, count, key, stream, first, [](const Block& words) {
     return std::array{unit_f32(words[0]), unit_f32(words[1]), unit_f32(words[2]), unit_f32(words[3])};
   });
 }
 
-void fill_uniform(double* out, std::int64_t count, std::uint64_t key, std::uint64_t counter) {
-  fill(out, count, key, counter, [](const Block& words) {
+void fill_uniform(double* out, std::int64_t count, std::uint64_t key, std::uint64_t stream, std::uint64_t first) {
+  fill(out, count, key, stream, first, [](const Block& words) {
     return std::array{unit_f64(words[0], words[1]), unit_f64(words[2], words[3])};
   });
 }
 
-void fill_normal(float* out, std::int64_t count, std::uint64_t key, std::uint64_t counter) {
-  fill(out, count, key, counter, normal_pair);
+void fill_normal(float* out, std::int64_t count, std::uint64_t key, std::uint64_t stream, std::uint64_t first) {
+  fill(out, count, key, stream, first, normal_pair);
 }
 
-void fill_normal(double* out, std::int64_t count, std::uint64_t key, std::uint64_t counter) {
-  fill(out, count, key, counter, normal_pair);
+void fill_normal(double* out, std::int64_t count, std::uint64_t key, std::uint64_t stream, std::uint64_t first) {
+  fill(out, count, key, stream, first, normal_pair);
 }
 
 }  // namespace wengert::kernels

@@ -1,0 +1,14 @@
+#pragma once
+
+/// All of the room autograd: tensors and parameters, the tape, operations and transforms. It knows nothing of models or
+/// data. In the order to read them: tensor.h, operation.h, tape.h, transforms.h.
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/generator.h>
+#include <wengert/autograd/logits.h>
+#include <wengert/autograd/operation.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/parameter.h>
+#include <wengert/autograd/tape.h>
+#include <wengert/autograd/tensor.h>
+#include <wengert/autograd/transforms.h>
