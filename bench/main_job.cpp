@@ -1,0 +1,126 @@
+// The main job: 784 → 128 → 10 on Fashion-MNIST, batches of 32 in the order of the file, Adam, f32. A warm epoch by a
+// loop written by hand, and by fit.
+//
+//     bench_main_job [flags of Google Benchmark]
+//     bench_main_job --serve ACTIVATION WEIGHTS.safetensors [file|shuffled]
+//
+// The second takes turns with the programs in bench/peers, and speaks as they do (job.py): first it prints the losses
+// of the first steps from these weights, then it trains an epoch for every line it reads, and prints seconds and loss.
+
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+#include <nlohmann/json.hpp>
+
+#include <wengert/autograd/tape.h>
+#include <wengert/datasets/datasets.h>
+#include <wengert/nn/nn.h>
+#include <wengert/optim/optim.h>
+#include <wengert/training/training.h>
+
+namespace {
+
+namespace wg = wengert;
+
+constexpr std::int64_t batch_size = 32;
+constexpr std::size_t steps_compared = 30;
+
+const wg::datasets::Dataset& train_set() {
+  static const wg::datasets::Dataset data = wg::datasets::fashion_mnist().train;
+  return data;
+}
+
+/// The model and its optimiser, trained epoch by epoch.
+class Job {
+ public:
+  explicit Job(const std::string& activation)
+      : model_{wg::nn::Flatten{}, wg::nn::named("hidden", wg::nn::Dense{784, 128, wg::nn::activation(activation)}),
+               wg::nn::named("output", wg::nn::Dense{128, 10, wg::nn::softmax})} {}
+
+  void load(const std::string& weights) { wg::training::load_weights(model_, weights); }
+
+  /// The loop as a user writes it. Returns the losses of the steps.
+  std::vector<float> by_hand(bool shuffle = false) {
+    std::vector<float> losses;
+    for (const auto& [images, labels] :
+         wg::datasets::batches(train_set(), {.size = batch_size, .shuffle = shuffle, .epoch = epoch_++})) {
+      wg::Tape tape;
+      const wg::Tensor loss = wg::nn::sparse_categorical_crossentropy(model_(images), labels);
+      adam_.step(tape.gradient(loss));
+      losses.push_back(loss.item<float>());
+    }
+    return losses;
+  }
+
+  void by_fit(const std::vector<wg::nn::Metric>& metrics) {
+    wg::training::fit(
+        model_, adam_, wg::nn::sparse_categorical_crossentropy, train_set(),
+        {.batch_size = batch_size, .metrics = metrics, .shuffle = false, .progress = wg::training::Progress::silent});
+  }
+
+ private:
+  wg::nn::Sequential model_;
+  wg::optim::Adam adam_{model_.parameters()};
+  std::int64_t epoch_ = 0;
+};
+
+double mean(const std::vector<float>& losses) {
+  double sum = 0;
+  for (const float loss : losses) sum += static_cast<double>(loss);
+  return sum / static_cast<double>(losses.size());
+}
+
+void serve(const std::string& activation, const std::string& weights, bool shuffle) {
+  const auto say = [](const nlohmann::json& values) { std::cout << values << std::endl; };
+  Job job(activation);
+  job.load(weights);
+  std::vector<float> losses = job.by_hand();  // warms up, too
+  losses.resize(steps_compared);
+  say({{"losses", losses}});
+  job = Job(activation);
+  job.load(weights);
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto began = std::chrono::steady_clock::now();
+    const double loss = mean(job.by_hand(shuffle));
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+    say({{"seconds", seconds.count()}, {"loss", loss}});
+  }
+}
+
+template <typename Epoch>
+void measure(benchmark::State& state, Epoch epoch) {
+  Job job("relu");
+  epoch(job);
+  for (auto _ : state) epoch(job);
+  const auto steps = static_cast<double>((train_set().size() - 1) / batch_size + 1);
+  state.counters["steps/s"] = benchmark::Counter(steps, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void register_benchmarks() {
+  const auto add = [](const char* name, auto epoch) {
+    benchmark::RegisterBenchmark(name, [epoch](benchmark::State& state) { measure(state, epoch); })
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+  };
+  add("epoch/by_hand", [](Job& job) { job.by_hand(); });
+  add("epoch/by_hand_shuffled", [](Job& job) { job.by_hand(true); });
+  add("epoch/fit", [](Job& job) { job.by_fit({}); });
+  add("epoch/fit_with_accuracy", [](Job& job) { job.by_fit({wg::nn::accuracy}); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc >= 4 && std::string(argv[1]) == "--serve") {
+    serve(argv[2], argv[3], argc > 4 && std::string(argv[4]) == "shuffled");
+    return 0;
+  }
+  register_benchmarks();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,0 +1,181 @@
+"""The main job beside its peers, taking turns within one sitting; bench/run.sh --peers makes their environments.
+
+    python3 compare.py --ours BENCH_MAIN_JOB --comparison ACTIVATION_COMPARISON
+                       --torch-jax PYTHON --keras PYTHON [--json FILE]
+
+First the losses of the first steps must agree: the work is the same. Then every library trains one warm epoch after the
+other, round by round, and last comes the whole main job, from the start of the process to its end. What is printed are
+ratios, a peer's seconds by ours of the same round: the seconds of a machine that others use as well say little.
+"""
+
+import argparse
+import array
+import json
+import os
+import pathlib
+import random
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+# Two correct programs in f32 part by 5e-6 at most over the first thirty steps; another ε in Adam shows at 1e-4.
+LOSS_TOLERANCE = 2e-5
+SETTLE_SECONDS = 0.2  # threads of the one that ran last may still spin
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", required=True)
+    parser.add_argument("--comparison")
+    parser.add_argument("--torch-jax", required=True)
+    parser.add_argument("--keras")
+    parser.add_argument("--activations", default="relu,gelu")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--whole-rounds", type=int, default=2, help="0: leave out the whole main job")
+    parser.add_argument("--json", help="write what was measured")
+    return parser.parse_args()
+
+
+def write_weights(path):
+    """Glorot-uniform weights and zero biases of the main job's model, as a safetensors file of f32."""
+    source = random.Random(0)
+
+    def glorot_uniform(inputs, outputs):
+        limit = (6 / (inputs + outputs)) ** 0.5
+        return array.array("f", (source.uniform(-limit, limit) for _ in range(inputs * outputs)))
+
+    tensors = {
+        "hidden.weight": ([784, 128], glorot_uniform(784, 128)),
+        "hidden.bias": ([128], array.array("f", bytes(4 * 128))),
+        "output.weight": ([128, 10], glorot_uniform(128, 10)),
+        "output.bias": ([10], array.array("f", bytes(4 * 10))),
+    }
+    header, offset = {}, 0
+    for name, (shape, values) in tensors.items():
+        end = offset + 4 * len(values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for _, values in tensors.values():
+            file.write(values.tobytes())
+
+
+class Contestant:
+    """A program that trains an epoch when it is asked to."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        stderr=subprocess.DEVNULL)
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"compare.py: {' '.join(map(str, self.process.args))} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def epoch(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.answer()["seconds"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def commands(options):
+    """Name → (program, flags) of the peers."""
+    peers = {"PyTorch eager, 1 thread": [options.torch_jax, HERE / "main_job_torch.py", "--threads", "1"]}
+    if os.cpu_count() > 1:
+        threads = str(os.cpu_count())
+        peers[f"PyTorch eager, {threads} threads"] = [options.torch_jax, HERE / "main_job_torch.py", "--threads", threads]
+    peers["JAX, whole epoch under jit"] = [options.torch_jax, HERE / "main_job_jax.py"]
+    if options.keras:
+        peers["Keras, fit"] = [options.keras, HERE / "main_job_keras.py"]
+    return peers
+
+
+def same_losses(name, theirs, ours):
+    apart = max(abs(a - b) / abs(b) for a, b in zip(theirs, ours, strict=True))
+    if not apart <= LOSS_TOLERANCE:
+        sys.exit(f"compare.py: the losses of {name} are {apart:.1e} from ours; at most {LOSS_TOLERANCE:.0e} expected")
+    return apart
+
+
+def compare_epochs(options, activation, weights):
+    contestants = {"wengert": Contestant([options.ours, "--serve", activation, weights])}
+    losses = {"wengert": contestants["wengert"].answer()["losses"]}
+    apart = {}
+    for name, command in commands(options).items():
+        contestants[name] = Contestant([*command, "--activation", activation, "--weights", weights])
+        losses[name] = contestants[name].answer()["losses"]
+        apart[name] = same_losses(name, losses[name], losses["wengert"])
+    seconds = {name: [] for name in contestants}
+    for round_number in range(options.rounds + 1):
+        for name, contestant in contestants.items():
+            time.sleep(SETTLE_SECONDS)
+            taken = contestant.epoch()
+            if round_number > 0:  # the first one warms up
+                seconds[name].append(taken)
+    for contestant in contestants.values():
+        contestant.close()
+    return {"work": f"one warm epoch, {activation}", "seconds": seconds, "apart": apart}
+
+
+def timed(command):
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def compare_whole(options):
+    seconds = {"wengert": []}
+    for _ in range(options.whole_rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            seconds["wengert"].append(timed([options.comparison, "--jobs", str(os.cpu_count()), "--out", folder]))
+        for name, command in commands(options).items():
+            seconds.setdefault(name, []).append(timed([*command, "--whole"]))
+    return {"work": "main job, whole process: 4 activations × 5 epochs", "seconds": seconds}
+
+
+def rows(result):
+    """(name, median seconds, smallest, median and largest ratio to ours)."""
+    ours = result["seconds"]["wengert"]
+    for name, theirs in result["seconds"].items():
+        ratios = [a / b for a, b in zip(theirs, ours)]
+        yield name, statistics.median(theirs), min(ratios), statistics.median(ratios), max(ratios)
+
+
+def print_table(result):
+    print(f"\n{result['work']}: seconds, and how many times ours (smallest, median, largest ratio of a round)")
+    for name, seconds, least, middle, most in rows(result):
+        print(f"  {name:26} {seconds:8.3f} s   {least:6.2f} {middle:6.2f} {most:6.2f}", flush=True)
+
+
+def main():
+    asked = options()
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        weights = os.path.join(folder, "weights.safetensors")
+        write_weights(weights)
+        for activation in asked.activations.split(","):
+            results.append(compare_epochs(asked, activation, weights))
+            print_table(results[-1])
+            print("  losses of the first steps, largest relative difference to ours: "
+                  + ", ".join(f"{apart:.0e}" for apart in results[-1]["apart"].values()))
+    if asked.comparison and asked.whole_rounds > 0:
+        results.append(compare_whole(asked))
+        print_table(results[-1])
+    if asked.json:
+        pathlib.Path(asked.json).write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

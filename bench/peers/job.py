@@ -1,0 +1,84 @@
+"""What the peer programs of the main job share: options, weights to start from, and the way they are asked for epochs.
+
+A peer makes an object from the options, with
+
+    first_losses(n)   losses of the first n steps from the weights given, each before its update; nothing is kept
+    epoch()           trains one epoch, and returns the mean of the losses of its steps
+    test_accuracy()   on the test set
+
+and hands it to `run`. The program then prints the first losses as a line of JSON, trains an epoch for every line it
+reads, and answers with its loss and seconds: so the programs of several libraries can take turns within one sitting.
+With --whole it instead does the main job from beginning to end, as a user's program would, and prints what came out.
+"""
+
+import argparse
+import json
+import struct
+import sys
+import time
+
+import numpy as np
+
+STEPS_COMPARED = 30
+ACTIVATIONS = ["relu", "gelu", "sigmoid", "leaky_relu:0.3"]
+
+
+def options():
+    parser = argparse.ArgumentParser(description="The main job: 784 → 128 → 10 on Fashion-MNIST, Adam, f32.")
+    parser.add_argument("--weights", help="safetensors file to start from")
+    parser.add_argument("--activation", default="relu", choices=ACTIVATIONS)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=0, help="0: as the library decides")
+    parser.add_argument("--shuffle", action="store_true", help="another order in every epoch, not that of the file")
+    parser.add_argument("--whole", action="store_true", help="four activations, five epochs each, shuffled, evaluated")
+    return parser.parse_args()
+
+
+def load_weights(path):
+    """Hidden weight [784, 128] and bias, output weight [128, 10] and bias, from a safetensors file of f32."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        body = file.read()
+    tensors = []
+    for name in ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]:
+        begin, end = header[name]["data_offsets"]
+        tensors.append(np.frombuffer(body[begin:end], "<f4").reshape(header[name]["shape"]))
+    return tensors
+
+
+def initial_weights(options):
+    """Those of --weights; or drawn as Keras draws them."""
+    if options.weights:
+        return load_weights(options.weights)
+    random = np.random.default_rng(0)
+
+    def glorot_uniform(inputs, outputs):
+        limit = (6 / (inputs + outputs)) ** 0.5
+        return random.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
+
+    zeros = lambda n: np.zeros(n, np.float32)
+    return [glorot_uniform(784, 128), zeros(128), glorot_uniform(128, 10), zeros(10)]
+
+
+def say(**values):
+    print(json.dumps(values), flush=True)
+
+
+def run(make_trainer):
+    asked = options()
+    began = time.perf_counter()
+    if asked.whole:
+        asked.shuffle = True
+        for activation in ACTIVATIONS:
+            asked.activation = activation
+            trainer = make_trainer(asked)
+            losses = [float(trainer.epoch()) for _ in range(5)]
+            say(activation=activation, losses=losses, test_accuracy=float(trainer.test_accuracy()))
+        return
+    trainer = make_trainer(asked)
+    say(losses=trainer.first_losses(STEPS_COMPARED), ready_seconds=time.perf_counter() - began)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        loss = float(trainer.epoch())
+        say(seconds=time.perf_counter() - began, loss=loss)
