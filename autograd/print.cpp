@@ -23,38 +23,39 @@ constexpr std::int64_t threshold = 1000;
 constexpr std::int64_t edge = 3;
 constexpr int precision = 8;
 
-std::string digits_of(double value, bool single, std::chars_format form) {
-  std::array<char, 400> text{};
-  const auto result = single ? std::to_chars(text.data(), text.data() + text.size(), static_cast<float>(value), form)
-                             : std::to_chars(text.data(), text.data() + text.size(), value, form);
-  return {text.data(), result.ptr};
-}
-
 /// A number taken apart: "-12", "5" and "+03" of -12.5e+03.
 struct Digits {
   std::string whole, fraction, exponent;
 };
 
-/// The fewest digits that tell the number from its neighbours, but no more than `precision` after the point.
-Digits split(double value, bool single, std::chars_format form) {
-  std::string text = digits_of(value, single, form);
-  const auto fraction_length = [&] {
-    const std::size_t point = text.find('.');
-    return point == std::string::npos ? 0 : std::min(text.size(), text.find('e')) - point - 1;
-  };
-  if (fraction_length() > precision) {
-    std::array<char, 400> rounded{};
-    text = {rounded.data(), std::to_chars(rounded.data(), rounded.data() + rounded.size(), value, form, precision).ptr};
-  }
+Digits split(std::string_view text) {
   Digits digits;
-  if (const std::size_t e = text.find('e'); e != std::string::npos) {
+  if (const std::size_t e = text.find('e'); e != std::string_view::npos) {
     digits.exponent = text.substr(e + 1);
-    text.resize(e);
+    text = text.substr(0, e);
   }
   const std::size_t point = text.find('.');
   digits.whole = text.substr(0, point);
-  if (point == std::string::npos) return digits;
-  digits.fraction = text.substr(point + 1);
+  if (point != std::string_view::npos) digits.fraction = text.substr(point + 1);
+  return digits;
+}
+
+/// The longest number in fixed form, −1.8e308, has 310 characters before the point.
+using Characters = std::array<char, 400>;
+
+std::string rounded(double value, std::chars_format form, int digits) {
+  Characters text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value, form, digits).ptr};
+}
+
+/// The fewest digits that tell the number from its neighbours, but no more than `precision` after the point.
+Digits shortest(double value, bool single, std::chars_format form) {
+  Characters text{};
+  char* const end = text.data() + text.size();
+  const char* const stop = single ? std::to_chars(text.data(), end, static_cast<float>(value), form).ptr
+                                  : std::to_chars(text.data(), end, value, form).ptr;
+  Digits digits = split({text.data(), stop});
+  if (digits.fraction.size() > precision) digits = split(rounded(value, form, precision));
   digits.fraction.erase(digits.fraction.find_last_not_of('0') + 1);
   return digits;
 }
@@ -77,7 +78,7 @@ class Format {
     form_ = scientific ? std::chars_format::scientific : std::chars_format::fixed;
     for (const double value : values) {
       if (!std::isfinite(value)) continue;
-      const Digits digits = split(value, dtype_ == DType::f32, form_);
+      const Digits digits = shortest(value, dtype_ == DType::f32, form_);
       whole_ = std::max(whole_, digits.whole.size());
       fraction_ = std::max(fraction_, digits.fraction.size());
       exponent_ = std::max(exponent_, digits.exponent.size());
@@ -90,15 +91,13 @@ class Format {
 
   std::string write(double value) const {
     if (!std::isfinite(value)) return padded(special(value));
-    Digits digits = split(value, dtype_ == DType::f32, form_);
-    const char filler = form_ == std::chars_format::scientific ? '0' : ' ';
-    digits.fraction.append(fraction_ - digits.fraction.size(), filler);
-    std::string text = digits.whole + '.' + digits.fraction;
     if (form_ == std::chars_format::scientific) {
+      Digits digits = split(rounded(value, form_, static_cast<int>(fraction_)));
       digits.exponent.insert(1, exponent_ - digits.exponent.size(), '0');
-      text += 'e' + digits.exponent;
+      return padded(digits.whole + '.' + digits.fraction + 'e' + digits.exponent);
     }
-    return padded(text);
+    const Digits digits = shortest(value, dtype_ == DType::f32, form_);
+    return padded(digits.whole + '.' + digits.fraction + std::string(fraction_ - digits.fraction.size(), ' '));
   }
 
  private:
@@ -163,7 +162,7 @@ class Printer {
         for (const std::int64_t offset : offsets) {
           const T element = elements[static_cast<std::size_t>(offset)];
           if constexpr (std::is_same_v<T, bool>)
-            words_.emplace_back(element ? "True" : "False");
+            words_.emplace_back(element ? " True" : "False");
           else
             words_.push_back(std::to_string(element));
         }
@@ -231,6 +230,7 @@ std::string to_string(const Tensor& tensor) {
   if (!tensor.defined()) return "(undefined)";
   if (tensor.size() == 0) return "[]";
   if (tensor.rank() == 0 && is_floating(tensor.dtype())) return number(tensor);
+  if (tensor.rank() == 0 && tensor.dtype() == DType::boolean) return tensor.item<bool>() ? "True" : "False";
   return Printer(tensor).text();
 }
 
