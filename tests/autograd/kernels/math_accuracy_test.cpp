@@ -147,9 +147,6 @@ void expect_accuracy(const Case& given, double limit, std::size_t count) {
   }
   EXPECT_LE(worst, limit) << name_of(dtype_of<T>) << " on " << instruction_set() << " at " << std::hexfloat << a[at] << ", "
                           << b[at] << ": " << result[at];
-#ifdef SHOW
-  printf("%-8s %s %-6s %.3f at %a (%.17g), %a -> %a\n", name_of(given.primitive), std::string(name_of(dtype_of<T>)).c_str(), instruction_set(), worst, (double)a[at], (double)a[at], (double)b[at], (double)result[at]);
-#endif
 }
 
 class MathAccuracy : public testing::TestWithParam<Case> {
@@ -162,15 +159,15 @@ class MathAccuracy : public testing::TestWithParam<Case> {
   }
 };
 
-#ifndef COUNT
-#define COUNT 500
-#endif
+// Arguments.
+constexpr std::size_t of_each_kind = 500;
+
 TEST_P(MathAccuracy, StaysWithinItsUlpsOnEveryInstructionSet) {
   for (std::int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
     use(targets & -targets);
     if (std::string(hwy::TargetName(targets & -targets)) != instruction_set()) continue;  // not built
-    expect_accuracy<float>(GetParam(), GetParam().ulps_f32, COUNT);
-    expect_accuracy<double>(GetParam(), GetParam().ulps_f64, COUNT);
+    expect_accuracy<float>(GetParam(), GetParam().ulps_f32, of_each_kind);
+    expect_accuracy<double>(GetParam(), GetParam().ulps_f64, of_each_kind);
   }
 }
 
@@ -194,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                     unary(Primitive::atanh, mpfr_atanh, -1, 1, 3), unary(Primitive::erf, mpfr_erf, -4, 4, 2),
                     unary(Primitive::erfc, mpfr_erfc, -6, 28, 4), binary(Primitive::pow, mpfr_pow, 0, 20, 1),
                     binary(Primitive::atan2, mpfr_atan2, -5, 5, 3), binary(Primitive::hypot, mpfr_hypot, -5, 5, 2)),
-    [](const testing::TestParamInfo<Case>& info) { return std::string(name_of(info.param.primitive)); });
+    [](const testing::TestParamInfo<Case>& given) { return std::string(name_of(given.param.primitive)); });
 
 }  // namespace
 }  // namespace wengert::kernels
