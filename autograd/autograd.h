@@ -1,10 +1,11 @@
 #pragma once
 
 /// All of the room autograd: tensors and parameters, the tape, operations and transforms. It knows nothing of models or
-/// data. In the order to read them: tensor.h, operation.h, tape.h, transforms.h.
+/// data. In the order to read them: tensor.h, operation.h, tape.h, transforms.h, gradcheck.h.
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
+#include <wengert/autograd/gradcheck.h>
 #include <wengert/autograd/logits.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>

@@ -51,8 +51,10 @@ WENGERT_OPERATION(sum_to) {
         results[0] = {detail::number_dtype("sum_to", inputs[0].dtype()), target};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const Shape target(attributes.ints("shape"));
-        detail::reduce(kernels::Reduction::sum, inputs[0], detail::stretched_axes(target, inputs[0].shape()), results[0]);
+        const Ints axes = detail::stretched_axes(Shape(attributes.ints("shape")), inputs[0].shape());
+        // Without axes `reduce` would take all of them.
+        if (axes.empty()) return detail::stretch(inputs[0], results[0]);
+        detail::reduce(kernels::Reduction::sum, inputs[0], axes, results[0]);
       },
       .vjp = [](const Vjp& vjp) { vjp.set(0, broadcast_to(vjp.dy(), vjp.input_shape())); },
       .samples = [] {
