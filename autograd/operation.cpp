@@ -7,6 +7,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/operation.h>
@@ -43,12 +44,14 @@ bool any_variable(const List& list, std::span<const Tensor> inputs) {
 void compute(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
              std::span<TensorType> types, std::span<Tensor> results) {
   if (operation.evaluate) {
+    // A capture does see the parts: it has no need of the rule, and can do more with them.
     const Unrecorded pause(detail::thread_list(), 0);
     results[0] = operation.evaluate(inputs, attributes);
     // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
     if (Access::node(results[0])->references.load(std::memory_order_relaxed) != 1) results[0] = Access::alias(results[0]);
     return;
   }
+  const detail::Capture::Pause uncaptured;
   for (std::size_t i = 0; i < results.size(); ++i) results[i] = Access::make(types[i].dtype, types[i].shape);
   operation.kernel(inputs, attributes, results);
 }
@@ -113,6 +116,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
                       (list.keeps_all() || (operation.differentiable && is_floating(types[0].dtype)));
   compute(operation, inputs, attributes, types, results);
   if (record) list.record(operation, attributes, inputs, results);
+  if (detail::Capture* capture = detail::Capture::current()) capture->record(operation, attributes, inputs, results);
 }
 
 Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes) {

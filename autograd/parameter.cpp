@@ -1,6 +1,4 @@
-#include <fmt/format.h>
-
-#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/parameter.h>
 
@@ -15,17 +13,7 @@ Parameter::Parameter(Tensor value, std::string name)
 
 Tensor Parameter::value() const { return detail::thread_list().read(state_); }
 
-void Parameter::assign(const Tensor& value) {
-  if (value.shape() != shape()) {
-    throw ShapeError(fmt::format("parameter '{}' has shape {}; it cannot be assigned {}", name(), to_string(shape()),
-                                 to_string(value.shape())));
-  }
-  if (value.dtype() != dtype()) {
-    throw DTypeError(fmt::format("parameter '{}' is {}; it cannot be assigned {}; cast the value first", name(),
-                                 name_of(dtype()), name_of(value.dtype())));
-  }
-  state_->value = value;
-}
+void Parameter::assign(const Tensor& value) { detail::assign_state(state_, value); }
 
 const Shape& Parameter::shape() const { return state_->value.shape(); }
 DType Parameter::dtype() const { return state_->value.dtype(); }

@@ -109,26 +109,14 @@ struct Typing {
 
 DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
 
-/// Strides of an input as it is stretched to the result's shape: 0 where it repeats.
-std::array<std::int64_t, max_rank> stretched_strides(const Shape& input, const Shape& result) {
-  std::array<std::int64_t, max_rank> strides{};
-  std::int64_t stride = 1;
-  const std::size_t offset = result.rank() - input.rank();
-  for (std::size_t axis = input.rank(); axis-- > 0;) {
-    strides[offset + axis] = input[axis] == 1 ? 0 : stride;
-    stride *= input[axis];
-  }
-  return strides;
-}
-
 void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
          std::span<Tensor> results) {
   const Shape& shape = results[0].shape();
-  std::array<std::array<std::int64_t, max_rank>, most_inputs> strides;  // NOLINT(*-member-init): filled as far as read
+  std::array<Ints, most_inputs> strides;
   std::array<kernels::PointwiseInput, most_inputs> inputs;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    strides[i] = stretched_strides(arguments[i].shape(), shape);
-    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), strides[i].data()};
+    strides[i] = broadcast_strides(arguments[i].shape(), shape);
+    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), strides[i].begin()};
   }
   std::array<double, most_inputs> uniforms{};
   std::size_t count = 0;
@@ -229,6 +217,10 @@ const PointwiseRule::Derivative& PointwiseRule::derivative(const Operation& owne
     slot.derivative = std::move(derivative);
   });
   return *slot.derivative;
+}
+
+DType detail::pointwise_compute_dtype(const Operation& operation, std::span<const Tensor> inputs) {
+  return compute_dtype(inputs[operation.condition ? 1 : 0].dtype());
 }
 
 Operation pointwise(std::string name, PointwiseDefinition definition) {

@@ -69,6 +69,16 @@ Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {
   return Shape(extents);
 }
 
+Ints broadcast_strides(const Shape& from, const Shape& to) {
+  const std::size_t offset = to.rank() - from.rank();
+  const Ints own = row_major_strides(from);
+  Ints strides;
+  for (std::size_t axis = 0; axis < to.rank(); ++axis) {
+    strides.push_back(axis < offset || from[axis - offset] == 1 ? 0 : own[axis - offset]);
+  }
+  return strides;
+}
+
 std::size_t normalize_axis(const char* operation, std::int64_t axis, std::size_t rank) {
   const auto dimensions = static_cast<std::int64_t>(rank);
   if (axis < -dimensions || axis >= dimensions) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operation.h>
@@ -146,11 +147,13 @@ const void* Tensor::elements(DType expected) const {
     throw DTypeError(fmt::format("data: the tensor is {}, not {}; read it as {} or cast it", name_of(dtype()), name_of(expected),
                                  name_of(dtype())));
   }
+  detail::before_host_read(*this, "data");
   return node_->buffer->elements;
 }
 
 double Tensor::item_real() const {
   if (size() != 1) throw ShapeError(fmt::format("item: the tensor has shape {}; expected exactly one element", to_string(shape())));
+  detail::before_host_read(*this, "item");
   return dispatch(dtype(), [&](auto type) { return static_cast<double>(data<decltype(type)>()[0]); });
 }
 
@@ -159,6 +162,7 @@ std::int64_t Tensor::item_integer() const {
     throw DTypeError(fmt::format("item: the element is {}; read it as a floating number, or cast the tensor", name_of(dtype())));
   }
   if (size() != 1) return static_cast<std::int64_t>(item_real());  // throws
+  detail::before_host_read(*this, "item");
   return dispatch(dtype(), [&](auto type) { return static_cast<std::int64_t>(data<decltype(type)>()[0]); });
 }
 

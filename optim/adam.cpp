@@ -5,6 +5,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/optim/adam.h>
 
 namespace wengert::optim {
@@ -42,6 +43,16 @@ const Operation& adamw_update() {
   return operation;
 }
 
+/// η √(1 − β₂ᵗ) / (1 − β₁ᵗ), in f64 whatever the parameters are: 1 − β₂ᵗ loses all its digits in f32.
+const Operation& bias_corrected_rate() {
+  const auto formula = [](Scalar rate, Scalar t, Scalar beta_1, Scalar beta_2) {
+    return rate * sqrt(1.0 - pow(beta_2, t)) / (1.0 - pow(beta_1, t));
+  };
+  static const Operation operation =
+      pointwise("adam_rate", {.formula = formula, .attributes = {{"beta_1", 0.9}, {"beta_2", 0.999}}, .differentiable = false});
+  return operation;
+}
+
 double checked_beta(const char* name, double beta) {
   if (beta >= 0 && beta < 1) return beta;
   throw ValueError(fmt::format("adam: {} is {}; expected 0 or above, and below 1", name, beta));
@@ -65,18 +76,15 @@ Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double
                   {"one_minus_beta_2", 1 - beta_2_},
                   {"epsilon", not_negative("epsilon", options.epsilon)}} {}
 
-void Adam::update(Parameter& parameter, const Tensor& gradient, std::span<Tensor> state) {
-  // In double, whatever the dtype: 1 − β₂ᵗ loses all its digits in f32.
-  const auto t = static_cast<double>(steps());
-  const double rate = learning_rate() * std::sqrt(1 - std::pow(beta_2_, t)) / (1 - std::pow(beta_1_, t));
-  const std::array inputs{parameter.value(),
-                          state[0],
-                          state[1],
-                          gradient,
-                          scalar(rate, parameter.dtype()),
-                          scalar(learning_rate() * weight_decay_, parameter.dtype())};
-  std::array<Tensor, 3> results;
+Tensor Adam::step_rate(const Tensor& learning_rate, const Tensor& step) const {
+  return apply(bias_corrected_rate(), {learning_rate, step}, {{"beta_1", beta_1_}, {"beta_2", beta_2_}});
+}
+
+void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
+                  std::span<Tensor> state) {
   const bool decays = weight_decay_ > 0;
+  const std::array inputs{parameter.value(), state[0], state[1], gradient, rate, decays ? learning_rate * weight_decay_ : rate};
+  std::array<Tensor, 3> results;
   apply(decays ? adamw_update() : adam_update(), std::span(inputs).first(decays ? 6 : 5), attributes_, results);
   parameter.assign(results[0]);
   state[0] = std::move(results[1]);

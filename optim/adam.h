@@ -27,7 +27,9 @@ class Adam : public Optimizer {
   Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay);
 
  private:
-  void update(Parameter& parameter, const Tensor& gradient, std::span<Tensor> state) override;
+  Tensor step_rate(const Tensor& learning_rate, const Tensor& step) const override;
+  void update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
+              std::span<Tensor> state) override;
 
   double beta_1_, beta_2_, weight_decay_;
   Attributes attributes_;

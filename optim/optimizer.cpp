@@ -1,14 +1,18 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/optim/optimizer.h>
 
 namespace wengert::optim {
 
 namespace {
+
+constexpr std::size_t most_states = 4;
 
 double checked_rate(double learning_rate) {
   if (std::isfinite(learning_rate) && learning_rate >= 0) return learning_rate;
@@ -45,9 +49,10 @@ Tensor take(NamedTensors& state, const std::string& name, const Shape& shape, DT
 }  // namespace
 
 Optimizer::Optimizer(std::vector<Parameter> parameters, double learning_rate, std::vector<std::string> state_names)
-    : state_names_(std::move(state_names)), learning_rate_(checked_rate(learning_rate)) {
+    : state_names_(std::move(state_names)), learning_rate_(Tensor(checked_rate(learning_rate))),
+      steps_(Tensor(std::int64_t{0})) {
   if (parameters.empty()) throw ValueError("optimizer: no parameters given; pass model.parameters()");
-  slots_.reserve(parameters.size());
+  entries_.reserve(parameters.size());
   for (Parameter& parameter : parameters) {
     if (!is_floating(parameter.dtype())) {
       throw DTypeError(fmt::format("optimizer: parameter '{}' is {}; expected f32 or f64", parameter.name(),
@@ -56,81 +61,121 @@ Optimizer::Optimizer(std::vector<Parameter> parameters, double learning_rate, st
     if (find(parameter, 0) != nullptr) {
       throw ValueError(fmt::format("optimizer: parameter '{}' is given twice", parameter.name()));
     }
-    const std::string base = parameter.name().empty() ? std::to_string(slots_.size()) : parameter.name();
+    const std::string base = parameter.name().empty() ? std::to_string(entries_.size()) : parameter.name();
     std::string name = base;
-    const auto taken = [&](const Slot& slot) { return slot.name == name; };
-    for (int i = 1; std::any_of(slots_.begin(), slots_.end(), taken); ++i) name = fmt::format("{}_{}", base, i);
-    std::vector<Tensor> state(state_names_.size(), zeros(parameter.shape(), parameter.dtype()));
-    slots_.push_back({std::move(parameter), std::move(name), std::move(state)});
+    const auto taken = [&](const Entry& entry) { return entry.name == name; };
+    for (int i = 1; std::any_of(entries_.begin(), entries_.end(), taken); ++i) name = fmt::format("{}_{}", base, i);
+    std::vector<Slot> state;
+    for (std::size_t i = 0; i < state_names_.size(); ++i) state.emplace_back(zeros(parameter.shape(), parameter.dtype()));
+    entries_.push_back({std::move(parameter), std::move(name), std::move(state)});
   }
 }
 
-Optimizer::Slot* Optimizer::find(const Parameter& parameter, std::size_t hint) {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    Slot& slot = slots_[(hint + i) % slots_.size()];
-    if (slot.parameter == parameter) return &slot;
+Optimizer::Entry Optimizer::Entry::clone() const {
+  Entry copy = *this;
+  for (Slot& slot : copy.state) slot = slot.clone();
+  return copy;
+}
+
+Optimizer::Optimizer(const Optimizer& other)
+    : state_names_(other.state_names_), learning_rate_(other.learning_rate_.clone()), steps_(other.steps_.clone()) {
+  for (const Entry& entry : other.entries_) entries_.push_back(entry.clone());
+}
+
+Optimizer& Optimizer::operator=(const Optimizer& other) {
+  if (this == &other) return *this;
+  state_names_ = other.state_names_;
+  learning_rate_ = other.learning_rate_.clone();
+  steps_ = other.steps_.clone();
+  entries_.clear();
+  for (const Entry& entry : other.entries_) entries_.push_back(entry.clone());
+  return *this;
+}
+
+Optimizer::Entry* Optimizer::find(const Parameter& parameter, std::size_t hint) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[(hint + i) % entries_.size()];
+    if (entry.parameter == parameter) return &entry;
   }
   return nullptr;
 }
 
+Tensor Optimizer::step_rate(const Tensor& learning_rate, const Tensor&) const { return learning_rate; }
+
 void Optimizer::step(const Gradients& gradients) {
-  // Gradients come in the order of use, which mostly is the order of the slots: the next one is where we look first.
+  // Gradients come in the order of use, which mostly is the order of the entries: the next one is where we look first.
   const auto for_each_own = [&](auto action) {
     std::size_t next = 0;
-    for (const Gradients::Entry& entry : gradients) {
-      Slot* slot = find(entry.parameter, next);
-      if (slot == nullptr) continue;
-      next = static_cast<std::size_t>(slot - slots_.data()) + 1;
-      action(*slot, entry.gradient);
+    for (const Gradients::Entry& given : gradients) {
+      Entry* entry = find(given.parameter, next);
+      if (entry == nullptr) continue;
+      next = static_cast<std::size_t>(entry - entries_.data()) + 1;
+      action(*entry, given.gradient);
     }
   };
   bool any = false;
-  for_each_own([&](const Slot& slot, const Tensor& gradient) {
-    check_gradient(slot.parameter, gradient);
+  for_each_own([&](const Entry& entry, const Tensor& gradient) {
+    check_gradient(entry.parameter, gradient);
     any = true;
   });
   if (!any) {
     throw ValueError(
         fmt::format("step: none of the {} gradients is of one of the optimiser's {} parameters; was it made "
                     "from this model's parameters()?",
-                    gradients.size(), slots_.size()));
+                    gradients.size(), entries_.size()));
   }
-  ++steps_;
-  for_each_own([&](Slot& slot, const Tensor& gradient) { update(slot.parameter, gradient, slot.state); });
+  const Tensor learning_rate = learning_rate_.value();
+  steps_.assign(steps_.value() + 1);
+  const Tensor rate = step_rate(learning_rate, cast(steps_.value(), DType::f64));
+  for_each_own([&](Entry& entry, const Tensor& gradient) { step_one(entry, gradient, rate, learning_rate); });
 }
 
-void Optimizer::set_learning_rate(double learning_rate) { learning_rate_ = checked_rate(learning_rate); }
+void Optimizer::step_one(Entry& entry, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate) {
+  const DType dtype = entry.parameter.dtype();
+  const auto as = [dtype](const Tensor& x) { return x.dtype() == dtype ? x : cast(x, dtype); };
+  std::array<Tensor, most_states> state;
+  for (std::size_t i = 0; i < entry.state.size(); ++i) state[i] = entry.state[i].value();
+  update(entry.parameter, gradient, as(rate), as(learning_rate), std::span(state).first(entry.state.size()));
+  for (std::size_t i = 0; i < entry.state.size(); ++i) entry.state[i].assign(state[i]);
+}
+
+void Optimizer::set_learning_rate(double learning_rate) { learning_rate_.assign(Tensor(checked_rate(learning_rate))); }
 
 std::vector<Parameter> Optimizer::parameters() const {
   std::vector<Parameter> parameters;
-  for (const Slot& slot : slots_) parameters.push_back(slot.parameter);
+  for (const Entry& entry : entries_) parameters.push_back(entry.parameter);
   return parameters;
 }
 
 NamedTensors Optimizer::state() const {
-  NamedTensors state{{"step", Tensor(steps_)}, {"learning_rate", Tensor(learning_rate_)}};
+  NamedTensors state{{"step", steps_.value()}, {"learning_rate", learning_rate_.value()}};
   for (std::size_t i = 0; i < state_names_.size(); ++i) {
-    for (const Slot& slot : slots_) state.emplace_back(state_names_[i] + '.' + slot.name, slot.state[i]);
+    for (const Entry& entry : entries_) state.emplace_back(state_names_[i] + '.' + entry.name, entry.state[i].value());
   }
   return state;
 }
 
 void Optimizer::set_state(const NamedTensors& state) {
   NamedTensors left = state;
-  const auto steps = take(left, "step", Shape{}, DType::i64).item<std::int64_t>();
-  if (steps < 0) throw ValueError(fmt::format("set_state: 'step' is {}; expected 0 or above", steps));
+  Tensor steps = take(left, "step", Shape{}, DType::i64);
+  if (steps.item<std::int64_t>() < 0) {
+    throw ValueError(fmt::format("set_state: 'step' is {}; expected 0 or above", steps.item<std::int64_t>()));
+  }
   const double learning_rate = checked_rate(take(left, "learning_rate", Shape{}, DType::f64).item<double>());
-  std::vector<Slot> slots = slots_;
-  for (Slot& slot : slots) {
-    for (std::size_t i = 0; i < state_names_.size(); ++i) {
-      slot.state[i] = take(left, state_names_[i] + '.' + slot.name, slot.parameter.shape(), slot.parameter.dtype());
+  std::vector<Tensor> kept;
+  for (const Entry& entry : entries_) {
+    for (const std::string& name : state_names_) {
+      kept.push_back(take(left, name + '.' + entry.name, entry.parameter.shape(), entry.parameter.dtype()));
     }
   }
   if (!left.empty())
     throw ValueError(fmt::format("set_state: '{}' belongs to no part of this optimiser", left.front().first));
-  steps_ = steps;
-  learning_rate_ = learning_rate;
-  slots_ = std::move(slots);
+  steps_.assign(steps);
+  learning_rate_.assign(Tensor(learning_rate));
+  auto next = kept.begin();
+  for (Entry& entry : entries_) {
+    for (Slot& slot : entry.state) slot.assign(*next++);
+  }
 }
 
 }  // namespace wengert::optim

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <wengert/autograd/parameter.h>
+#include <wengert/autograd/slot.h>
 #include <wengert/autograd/tape.h>
 
 /// optim: what moves parameters along their gradients. An optimiser knows its parameters, is given gradients
@@ -19,7 +20,8 @@ namespace wengert::optim {
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// What all optimisers share. Copies share the parameters, not the state. One of your own derives from this and says in
-/// `update` what one step does to one parameter.
+/// `update` what one step does to one parameter. All that changes from step to step is kept in slots and computed with
+/// operations, so that a step may stand in a compiled function.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -30,11 +32,11 @@ class Optimizer {
   /// nothing was changed then.
   void step(const Gradients& gradients);
 
-  double learning_rate() const { return learning_rate_; }
+  double learning_rate() const { return learning_rate_.value().item<double>(); }
   /// Throws ValueError unless it is a finite number, 0 or above.
   void set_learning_rate(double learning_rate);
   /// Steps done so far.
-  std::int64_t steps() const { return steps_; }
+  std::int64_t steps() const { return steps_.value().item<std::int64_t>(); }
   std::vector<Parameter> parameters() const;
 
   /// "step" (i64), "learning_rate" (f64), and the tensors kept for each parameter: "m.hidden.weight". Parameters
@@ -49,28 +51,39 @@ class Optimizer {
   /// For every parameter as many tensors are kept as `state_names` says, zeros at first. Throws ValueError for a
   /// parameter that is given twice, a bad learning rate or no parameters; DTypeError for parameters of integers.
   Optimizer(std::vector<Parameter> parameters, double learning_rate, std::vector<std::string> state_names);
-  Optimizer(const Optimizer&) = default;
+  Optimizer(const Optimizer& other);
   Optimizer(Optimizer&&) = default;
-  Optimizer& operator=(const Optimizer&) = default;
+  Optimizer& operator=(const Optimizer& other);
   Optimizer& operator=(Optimizer&&) = default;
 
  private:
-  struct Slot {
+  /// What is kept for a parameter.
+  struct Entry {
     Parameter parameter;
     std::string name;
-    std::vector<Tensor> state;
+    std::vector<Slot> state;
+
+    Entry clone() const;
   };
 
-  /// Moves a parameter along its gradient; `steps()` counts this step already. `state` are the tensors kept for it.
-  virtual void update(Parameter& parameter, const Tensor& gradient, std::span<Tensor> state) = 0;
+  /// The rate of this step, f64, from the learning rate and the number of the step, counted from 1 (scalars, f64 both).
+  /// The learning rate itself unless overridden.
+  virtual Tensor step_rate(const Tensor& learning_rate, const Tensor& step) const;
 
-  /// The slot of a parameter, searched from `hint` on; null where it is none of ours.
-  Slot* find(const Parameter& parameter, std::size_t hint);
+  /// Moves a parameter along its gradient. `rate` is `step_rate`, `learning_rate` the learning rate, both scalars of the
+  /// parameter's dtype; `state` are the tensors kept for it, to be replaced.
+  virtual void update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
+                      std::span<Tensor> state) = 0;
 
-  std::vector<Slot> slots_;
+  void step_one(Entry& entry, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate);
+
+  /// What is kept for a parameter, searched from `hint` on; null where it is none of ours.
+  Entry* find(const Parameter& parameter, std::size_t hint);
+
+  std::vector<Entry> entries_;
   std::vector<std::string> state_names_;
-  double learning_rate_;
-  std::int64_t steps_ = 0;
+  Slot learning_rate_;
+  Slot steps_;
 };
 
 }  // namespace wengert::optim

@@ -20,7 +20,8 @@ class SGD : public Optimizer {
   explicit SGD(std::vector<Parameter> parameters, SGDOptions options = {});
 
  private:
-  void update(Parameter& parameter, const Tensor& gradient, std::span<Tensor> state) override;
+  void update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
+              std::span<Tensor> state) override;
 
   const Operation* operation_;
   Attributes attributes_;

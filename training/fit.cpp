@@ -1,9 +1,14 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/datasets/batches.h>
 #include <wengert/training/evaluate.h>
@@ -57,6 +62,15 @@ class Training {
   }
 
  private:
+  struct GradientsOf {
+    Training* training;
+    kernels::PoolVector<Tensor> operator()(std::span<const Tensor> batch) const { return training->gradients(batch); }
+  };
+  struct UpdateBy {
+    Training* training;
+    void operator()(std::span<const Tensor> given) const { training->update(given); }
+  };
+
   std::int64_t steps_per_epoch() const { return (data_.size() - 1) / options_.batch_size + 1; }
 
   Display::Plan plan() const {
@@ -99,16 +113,38 @@ class Training {
 
   /// The mean loss of the batch before the update, which is left out where the loss is no finite number.
   double step(const datasets::Batch& batch, RunningMeans& means) {
-    Tape tape;
-    const Tensor predictions = model_(batch.images);
-    const Tensor loss = loss_(predictions, batch.labels);
-    const auto value = loss.item<double>();
-    means.add(value, predictions, batch.labels);
-    if (std::isfinite(value))
-      optimizer_.step(tape.gradient(loss));
-    else
+    const std::array inputs{batch.images, batch.labels};
+    kernels::PoolVector<Tensor> results = options_.compile ? compiled_gradients_(inputs) : gradients(inputs);
+    const auto value = results[0].item<double>();
+    means.add(value, results[1], batch.labels);
+    if (!std::isfinite(value)) {
       history_.diverged = true;
+      return value;
+    }
+    const auto given = std::span(results).subspan(2);
+    if (options_.compile) compiled_update_(given);
+    else update(given);
     return value;
+  }
+
+  /// The loss, the predictions, then the gradients of the parameters that took part.
+  kernels::PoolVector<Tensor> gradients(std::span<const Tensor> batch) {
+    Tape tape;
+    const Tensor predictions = model_(batch[0]);
+    const Tensor loss = loss_(predictions, batch[1]);
+    kernels::PoolVector<Tensor> results{loss, predictions};
+    trained_.clear();
+    for (const Gradients::Entry& entry : tape.gradient(loss)) {
+      trained_.push_back(entry.parameter);
+      results.push_back(entry.gradient);
+    }
+    return results;
+  }
+
+  void update(std::span<const Tensor> given) {
+    Gradients gradients;
+    for (std::size_t i = 0; i < given.size(); ++i) gradients.add(trained_[i], given[i]);
+    optimizer_.step(gradients);
   }
 
   void report(const StepReport& report, const RunningMeans& means) {
@@ -155,6 +191,10 @@ class Training {
   const FitOptions& options_;
   Display display_;
   DType dtype_;
+  std::vector<Parameter> trained_;  // what the gradients are of
+  // A step in two parts: the update is left out where the loss is no number.
+  Compiled<GradientsOf> compiled_gradients_{GradientsOf{this}, {}};
+  Compiled<UpdateBy> compiled_update_{UpdateBy{this}, {}};
   std::int64_t total_steps_ = 0;
   StopRequest stop_;
   History history_;

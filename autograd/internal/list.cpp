@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/operations.h>
 
@@ -102,7 +103,7 @@ Tensor List::variable(const Tensor& tensor) {
 }
 
 Tensor List::read(const std::shared_ptr<ParameterState>& state) {
-  const Tensor& value = state->value;
+  const Tensor value = read_state(state);
   if (!recording() || !is_floating(value.dtype())) return value;
   const std::uint32_t innermost = tapes_.back().first_value;
   for (std::size_t i = reads_.size(); i-- > 0;) {

@@ -49,4 +49,9 @@ class PointwiseRule {
   mutable std::vector<Slot> slots_;
 };
 
+namespace detail {
+/// The type that a pointwise operation computes in, given its inputs.
+DType pointwise_compute_dtype(const Operation& operation, std::span<const Tensor> inputs);
+}  // namespace detail
+
 }  // namespace wengert

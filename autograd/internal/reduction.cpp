@@ -15,11 +15,6 @@ bool contains(const Ints& axes, std::size_t axis) {
   return std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(axis)) != axes.end();
 }
 
-/// An array [outer, n, inner]: a run of reduced axes between those that stay.
-struct Run {
-  std::int64_t outer = 1, n = 1, inner = 1;
-};
-
 }  // namespace
 
 DType number_dtype(const char* operation, DType dtype) {
@@ -34,6 +29,11 @@ DType floating_dtype(const char* operation, DType dtype) {
     throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)", operation, name_of(dtype)));
   }
   return dtype;
+}
+
+AxisRun::AxisRun(const Shape& shape, std::size_t axis) : n(shape[axis]) {
+  for (std::size_t i = 0; i < axis; ++i) outer *= shape[i];
+  for (std::size_t i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
 }
 
 Shape reduced_shape(const char* operation, const Shape& shape, const Attributes& attributes) {
@@ -74,7 +74,7 @@ void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Te
   for (std::size_t end = axes.size(); end > 0;) {
     std::size_t begin = end - 1;
     while (begin > 0 && axes[begin - 1] == axes[begin] - 1) --begin;
-    Run run;
+    AxisRun run;  // a run of reduced axes between those that stay
     for (std::size_t axis = 0; axis < extents.size(); ++axis) {
       const auto position = static_cast<std::int64_t>(axis);
       (position < axes[begin] ? run.outer : position <= axes[end - 1] ? run.n : run.inner) *= extents[axis];

@@ -14,6 +14,14 @@ DType number_dtype(const char* operation, DType dtype);
 /// The dtype, if it is f32 or f64.
 DType floating_dtype(const char* operation, DType dtype);
 
+/// An array [outer, n, inner]: an axis between those before and those behind it.
+struct AxisRun {
+  std::int64_t outer = 1, n = 1, inner = 1;
+
+  AxisRun() = default;
+  AxisRun(const Shape& shape, std::size_t axis);
+};
+
 /// The shape after reducing by the attributes `axes` (none: all) and `keepdims`.
 Shape reduced_shape(const char* operation, const Shape& shape, const Attributes& attributes);
 /// A reduction's result or its adjoint with the reduced axes back as extents of 1, so that it broadcasts against the input.

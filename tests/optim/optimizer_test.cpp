@@ -66,7 +66,7 @@ TEST(Optimizer, FindsItsParametersInAnyOrder) {
   std::vector<Parameter> parameters;
   std::vector<std::pair<Parameter, Tensor>> pairs;
   for (int i = 0; i < 7; ++i) {
-    parameters.push_back(parameter("p" + std::to_string(i), {0}));
+    parameters.push_back(parameter(std::string(1, static_cast<char>('a' + i)), {0}));
     pairs.insert(i % 2 == 0 ? pairs.begin() : pairs.end(), {parameters.back(), Tensor({-1.0 - i})});
   }
   SGD sgd{parameters, {.learning_rate = 1}};

@@ -146,8 +146,9 @@ TEST(Trajectory, IsThatOfKeras) {
       gradients.add(p, Tensor({0.1 * k, -0.3, 1e-4 * k * k}));
       optimizer->step(gradients);
     }
-    // Keras rounds some of its settings to f32 on the way (a momentum of 0.9 for one).
-    for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(p.value().data<double>()[i], reference.expected[i], 1e-7);
+    // Keras rounds its settings to f32 on the way: 1 − β₂ = 0.001 becomes another by 1.3e-5 of itself, and each of the
+    // five moves by 0.01 by half as much.
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(p.value().data<double>()[i], reference.expected[i], 1e-6);
   }
 }
 

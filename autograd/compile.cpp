@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <atomic>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/list.h>
+#include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/internal/replay.h>
+
+namespace wengert::detail {
+namespace {
+
+constexpr std::size_t most_programs = 8;
+
+std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
+  std::vector<TensorType> types;
+  for (const Tensor& tensor : tensors) types.push_back({tensor.dtype(), tensor.shape()});
+  return types;
+}
+
+bool fit(std::span<const TensorType> types, std::span<const Tensor> tensors) {
+  return std::equal(types.begin(), types.end(), tensors.begin(), tensors.end(), [](const TensorType& type, const Tensor& tensor) {
+    return type.dtype == tensor.dtype() && type.shape == tensor.shape();
+  });
+}
+
+Graph optimized(Graph graph, const CompileOptions& options) {
+  graph = remove_dead_records(std::move(graph));
+  if (options.merge_equal) graph = merge_equal_records(std::move(graph));
+  if (options.fuse) graph = fuse_pointwise(std::move(graph));
+  return graph;
+}
+
+Graph capture_call(CompiledFunction::Body body, void* function, std::span<const Tensor> inputs, std::vector<Tensor>& results) {
+  Capture capture(inputs);
+  results.clear();
+  body(function, capture.inputs(), results);
+  return capture.finish(results);
+}
+
+/// Holds a function for one thread.
+class Claim {
+ public:
+  explicit Claim(std::atomic<bool>& taken) : taken_(taken) {
+    if (taken_.exchange(true, std::memory_order_acquire)) {
+      throw ValueError("compile: the function is running already, on another thread or within itself; compile it once per thread");
+    }
+  }
+  ~Claim() { taken_.store(false, std::memory_order_release); }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+
+ private:
+  std::atomic<bool>& taken_;
+};
+
+}  // namespace
+
+struct CompiledFunction::Program {
+  Program(std::vector<TensorType> inputs, Graph graph, const CompileOptions& options)
+      : types(std::move(inputs)), recorded(graph), replay(optimized(std::move(graph), options)) {}
+
+  std::vector<TensorType> types;
+  Graph recorded;
+  Replay replay;
+};
+
+struct CompiledFunction::State {
+  CompileOptions options;
+  std::vector<std::unique_ptr<Program>> programs;  // the one used last comes last
+  std::vector<Tensor> results, direct_results;
+  std::atomic<bool> taken = false;
+};
+
+CompiledFunction::CompiledFunction(const CompileOptions& options) : state_(std::make_unique<State>()) { state_->options = options; }
+CompiledFunction::~CompiledFunction() = default;
+
+std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span<const Tensor> inputs) {
+  for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
+  const Claim claim(state_->taken);
+  std::vector<Tensor>& results = state_->results;
+  if (thread_list().recording() || Capture::current() != nullptr) {
+    results.clear();
+    body(function, inputs, results);
+    return results;
+  }
+  auto& programs = state_->programs;
+  const auto found = std::find_if(programs.rbegin(), programs.rend(), [&](const auto& program) { return fit(program->types, inputs); });
+  if (found == programs.rend()) {
+    record(body, function, inputs);
+    return results;
+  }
+  std::rotate(found.base() - 1, found.base(), programs.end());
+  if (state_->options.verify) {
+    verify(*programs.back(), body, function, inputs);
+    return results;
+  }
+  Replay& replay = programs.back()->replay;
+  results.resize(replay.graph().results.size());
+  replay.run(inputs, results);
+  return results;
+}
+
+CompiledFunction::Program& CompiledFunction::record(Body body, void* function, std::span<const Tensor> inputs) {
+  Graph graph = capture_call(body, function, inputs, state_->results);
+  auto& programs = state_->programs;
+  if (programs.size() == most_programs) programs.erase(programs.begin());
+  programs.push_back(std::make_unique<Program>(types_of(inputs), std::move(graph), state_->options));
+  return *programs.back();
+}
+
+void CompiledFunction::verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs) {
+  const Graph again = capture_call(body, function, inputs, state_->results);
+  std::string difference;
+  if (!same_graph(program.recorded, again, difference)) {
+    throw ValueError(fmt::format("compile: the function does not do the same at every call: {}; what changes must come in as a "
+                                 "tensor, a parameter or a slot",
+                                 difference));
+  }
+}
+
+std::string CompiledFunction::explain() const {
+  if (state_->programs.empty()) return "nothing recorded yet: call the function once\n";
+  std::string text;
+  for (const auto& program : state_->programs) {
+    text += "inputs:";
+    for (const TensorType& type : program->types) text += fmt::format(" {} {}", name_of(type.dtype), to_string(type.shape));
+    text += fmt::format("\nrecorded\n{}replayed, {} bytes of memory planned\n{}", to_table(program->recorded),
+                        program->replay.planned_bytes(), to_table(program->replay.graph()));
+  }
+  return text;
+}
+
+}  // namespace wengert::detail

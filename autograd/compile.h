@@ -1,0 +1,162 @@
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <wengert/autograd/tensor.h>
+
+/// Functions that are recorded once and replayed from then on.
+
+namespace wengert {
+
+struct CompileOptions {
+  /// Record again at every call instead of replaying, and throw ValueError naming the first record that differs: finds
+  /// what the host does beside computing with tensors (a counter, an `if` on something that changes).
+  bool verify = false;
+  /// Passes over the recorded program, each to be left out alone.
+  bool merge_equal = true;
+  bool fuse = true;
+};
+
+namespace detail {
+
+/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes.
+class CompiledFunction {
+ public:
+  /// The function itself, on tensors in and tensors out.
+  using Body = void (*)(void* function, std::span<const Tensor> inputs, std::vector<Tensor>& results);
+
+  explicit CompiledFunction(const CompileOptions& options);
+  ~CompiledFunction();
+  CompiledFunction(const CompiledFunction&) = delete;
+  CompiledFunction& operator=(const CompiledFunction&) = delete;
+
+  /// Gives the results, which stand in the function's own memory until the next call.
+  std::vector<Tensor>& call(Body body, void* function, std::span<const Tensor> inputs);
+  std::string explain() const;
+
+ private:
+  struct Program;
+  struct State;
+  Program& record(Body body, void* function, std::span<const Tensor> inputs);
+  void verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs);
+  std::unique_ptr<State> state_;
+};
+
+template <typename R>
+concept TensorTuple = requires { std::tuple_size<R>::value; };
+
+}  // namespace detail
+
+/// What `compile` gives; called as the function is. Copies share the recorded programs.
+template <typename F>
+class Compiled {
+ public:
+  Compiled(F function, const CompileOptions& options)
+      : shared_(std::make_shared<Shared>(std::move(function), options)) {}
+
+  template <std::convertible_to<Tensor>... Inputs>
+  auto operator()(const Inputs&... inputs) const {
+    const std::array<Tensor, sizeof...(Inputs)> tensors{Tensor(inputs)...};
+    return call(tensors, [](F& function, std::span<const Tensor> given) -> decltype(auto) {
+      return spread(function, given, std::index_sequence_for<Inputs...>{});
+    });
+  }
+
+  /// Of a function that takes any number of tensors, as a span.
+  auto operator()(std::span<const Tensor> inputs) const
+    requires std::invocable<F&, std::span<const Tensor>>
+  {
+    return call(inputs, [](F& function, std::span<const Tensor> given) -> decltype(auto) {
+      return std::invoke(function, given);
+    });
+  }
+
+  /// The recorded programs as tables: as they were written down, and as they are replayed.
+  std::string explain() const { return shared_->programs.explain(); }
+
+ private:
+  struct Shared {
+    Shared(F f, const CompileOptions& options) : function(std::move(f)), programs(options) {}
+    F function;
+    detail::CompiledFunction programs;
+  };
+
+  /// `invoke` holds nothing: it is made again where the function is recorded.
+  template <typename Invoke>
+  auto call(std::span<const Tensor> inputs, Invoke) const {
+    using Result = std::invoke_result_t<Invoke, F&, std::span<const Tensor>>;
+    const auto body = [](void* function, std::span<const Tensor> given, std::vector<Tensor>& results) {
+      if constexpr (std::is_void_v<Result>) Invoke{}(*static_cast<F*>(function), given);
+      else pack(Invoke{}(*static_cast<F*>(function), given), results);
+    };
+    std::vector<Tensor>& results = shared_->programs.call(body, &shared_->function, inputs);
+    if constexpr (!std::is_void_v<Result>) return unpack<Result>(results);
+  }
+
+  template <std::size_t... i>
+  static decltype(auto) spread(F& function, [[maybe_unused]] std::span<const Tensor> inputs, std::index_sequence<i...>) {
+    return std::invoke(function, inputs[i]...);
+  }
+
+  template <typename Result>
+  static void pack(Result&& result, std::vector<Tensor>& results) {
+    if constexpr (std::convertible_to<Result, Tensor>) {
+      results.push_back(std::forward<Result>(result));
+    } else if constexpr (detail::TensorTuple<std::remove_cvref_t<Result>>) {
+      std::apply([&](const auto&... tensors) { (results.push_back(tensors), ...); }, result);
+    } else {
+      results.assign(result.begin(), result.end());
+    }
+  }
+
+  template <typename Result>
+  static std::remove_cvref_t<Result> unpack(std::vector<Tensor>& results) {
+    using Value = std::remove_cvref_t<Result>;
+    if constexpr (std::convertible_to<Value, Tensor>) {
+      return std::move(results[0]);
+    } else if constexpr (detail::TensorTuple<Value>) {
+      return [&]<std::size_t... i>(std::index_sequence<i...>) {
+        return Value{std::move(results[i])...};
+      }(std::make_index_sequence<std::tuple_size_v<Value>>{});
+    } else {
+      return Value(results.begin(), results.end());
+    }
+  }
+
+  std::shared_ptr<Shared> shared_;
+};
+
+/// The function as one that is recorded when it is first called, with all that it computes: a gradient and an optimiser's
+/// step too. From then on the recorded program is replayed, and gives the same bits; the function's own code does not run
+/// again. It takes tensors (or a span of them), and gives nothing, a tensor, a container of tensors, or a tuple, pair or array of them.
+///
+/// - Other dtypes or shapes of the inputs are recorded anew; the last few programs are kept.
+/// - Parameters and slots (an optimiser's state, its learning rate and count of steps) are read and assigned at every
+///   call; they may be read, saved and set in between. All other tensors from outside are constants.
+/// - Reading elements on the host (`item`, `data`, printing) within the function throws ValueError: the value would be
+///   frozen. Other effects of the host's code cannot be seen; `{.verify = true}` finds them.
+/// - Within an open tape, or within another compiled function, the function just runs and is recorded there.
+/// - One thread at a time may call it; ValueError where a second one does.
+///
+///     auto step = compile([&](const Tensor& x, const Tensor& y) { …; return loss; });
+template <typename F>
+Compiled<std::decay_t<F>> compile(F&& function, const CompileOptions& options = {}) {
+  return Compiled<std::decay_t<F>>(std::forward<F>(function), options);
+}
+
+/// The recorded programs of a compiled function as tables.
+template <typename F>
+std::string explain(const Compiled<F>& compiled) {
+  return compiled.explain();
+}
+
+}  // namespace wengert

@@ -1,0 +1,142 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
+
+namespace wengert::detail {
+namespace {
+
+thread_local Capture* current_capture = nullptr;
+
+/// The same elements in a buffer of their own.
+Tensor apart(const Tensor& tensor) {
+  return Tensor::borrow(Access::elements(tensor), tensor.dtype(), tensor.shape(),
+                        std::make_shared<const Tensor>(tensor));
+}
+
+std::string description_of(const ParameterState& state) {
+  return state.name.empty() ? "a slot or nameless parameter" : fmt::format("parameter '{}'", state.name);
+}
+
+}  // namespace
+
+Capture* Capture::current() noexcept { return current_capture; }
+
+Capture::Capture(std::span<const Tensor> inputs) : outer_(current_capture) {
+  for (const Tensor& input : inputs) {
+    const auto place = static_cast<std::uint32_t>(inputs_.size());
+    inputs_.push_back(apart(input));
+    add_value(inputs_.back(), Source::input, place);
+  }
+  current_capture = this;
+}
+
+Capture::~Capture() { current_capture = outer_; }
+
+Capture::Pause::Pause() noexcept : paused_(std::exchange(current_capture, nullptr)) {}
+Capture::Pause::~Pause() { current_capture = paused_; }
+
+std::uint32_t Capture::add_value(const Tensor& tensor, Source source, std::uint32_t place) {
+  const auto number = static_cast<std::uint32_t>(graph_.values.size());
+  graph_.values.push_back({source, tensor.dtype(), tensor.size(), place, source == Source::constant ? tensor : Tensor()});
+  alive_.push_back(tensor);
+  numbers_.emplace(Access::node(tensor)->buffer, number);
+  return number;
+}
+
+std::uint32_t Capture::number_of(const Tensor& tensor) {
+  const auto found = numbers_.find(Access::checked(tensor).buffer);
+  return found != numbers_.end() ? found->second : add_value(tensor, Source::constant, 0);
+}
+
+void Capture::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
+                     std::span<const Tensor> results) {
+  const auto known = [&](const Tensor& tensor) { return numbers_.contains(Access::node(tensor)->buffer); };
+  // A view of what is there already computes nothing, and what constants give is a constant.
+  if (std::all_of(results.begin(), results.end(), known)) return;
+  GraphRecord record{.operation = &operation, .attributes = attributes};
+  for (const Tensor& input : inputs) record.inputs.push_back(use_of(input));
+  const bool constant = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
+    return graph_.values[use.value].source == Source::constant;
+  });
+  if (constant) return;
+  if (operation.pointwise != nullptr) record.compute = pointwise_compute_dtype(operation, inputs);
+  for (const Tensor& result : results) {
+    const std::uint32_t number = add_value(result, Source::computed, 0);
+    record.outputs.push_back({number, result.shape()});
+  }
+  graph_.records.push_back(std::move(record));
+}
+
+std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
+  const auto [found, added] = slots_.emplace(state.get(), static_cast<std::uint32_t>(graph_.slots.size()));
+  if (added) {
+    graph_.slots.push_back(state);
+    slot_states_.emplace_back();
+  }
+  return found->second;
+}
+
+Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
+  const std::uint32_t slot = slot_of(state);
+  Tensor& value = slot_states_[slot].value;
+  if (!value.defined()) {
+    value = apart(state->value);
+    add_value(value, Source::slot, slot);
+  }
+  return value;
+}
+
+void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
+  const std::uint32_t number = number_of(value);
+  const std::uint32_t slot = slot_of(state);
+  slot_states_[slot] = {value, true};
+  std::erase_if(graph_.assignments, [&](const Assignment& earlier) { return earlier.slot == slot; });
+  graph_.assignments.push_back({slot, number});
+}
+
+void Capture::check_host_read(const Tensor& tensor, const char* what) const {
+  const auto found = numbers_.find(Access::checked(tensor).buffer);
+  if (found == numbers_.end() || graph_.values[found->second].source == Source::constant) return;
+  std::string origin = "an input, a parameter or a slot of the function";
+  for (std::size_t i = 0; i < graph_.records.size(); ++i) {
+    const GraphRecord& record = graph_.records[i];
+    const auto made = [&](const Use& use) { return use.value == found->second; };
+    if (std::any_of(record.outputs.begin(), record.outputs.end(), made)) {
+      origin = fmt::format("the result of record {}, {} {},", i, record.operation->name, to_string(record.outputs[0].shape));
+    }
+  }
+  throw ValueError(fmt::format(
+      "{}: {} is read on the host while a function is being compiled; the value would be frozen into the program. Return "
+      "the tensor and read it outside, or compute with operations (where, clamp …)",
+      what, origin));
+}
+
+Graph Capture::finish(std::span<const Tensor> results) {
+  for (const Tensor& result : results) graph_.results.push_back(use_of(result));
+  return std::move(graph_);
+}
+
+Tensor read_state(const std::shared_ptr<ParameterState>& state) {
+  Capture* capture = Capture::current();
+  return capture == nullptr ? state->value : capture->read(state);
+}
+
+void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
+  const Tensor& present = state->value;
+  if (value.shape() != present.shape()) {
+    throw ShapeError(fmt::format("{} has shape {}; it cannot be assigned {}", description_of(*state), to_string(present.shape()),
+                                 to_string(value.shape())));
+  }
+  if (value.dtype() != present.dtype()) {
+    throw DTypeError(fmt::format("{} is {}; it cannot be assigned {}; cast the value first", description_of(*state),
+                                 name_of(present.dtype()), name_of(value.dtype())));
+  }
+  if (Capture* capture = Capture::current()) capture->assign(state, value);
+  state->value = value;
+}
+
+}  // namespace wengert::detail

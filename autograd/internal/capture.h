@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <wengert/autograd/internal/graph.h>
+
+namespace wengert::detail {
+
+/// While one lives, everything that its thread computes is written into a graph: operations, with a tape or without, and
+/// the reading and assigning of parameters and slots. Elements are told apart by the buffer they stand in, so that
+/// handles, aliases and reshaped views of one value are one value.
+class Capture {
+ public:
+  /// The capture at work on this thread; null where there is none, or a kernel runs.
+  static Capture* current() noexcept;
+
+  explicit Capture(std::span<const Tensor> inputs);
+  ~Capture();
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  /// The inputs as the function is to see them: apart from each other, even where one tensor was given twice.
+  std::span<const Tensor> inputs() const { return inputs_; }
+
+  void record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
+              std::span<const Tensor> results);
+  Tensor read(const std::shared_ptr<ParameterState>& state);
+  void assign(const std::shared_ptr<ParameterState>& state, const Tensor& value);
+  /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.
+  void check_host_read(const Tensor& tensor, const char* what) const;
+
+  /// The graph with these results.
+  Graph finish(std::span<const Tensor> results);
+
+  /// While it lives, this thread captures nothing.
+  class Pause {
+   public:
+    Pause() noexcept;
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    Capture* paused_;
+  };
+
+ private:
+  struct SlotState {
+    Tensor value;  // as last read or assigned; undefined before
+    bool assigned = false;
+  };
+
+  std::uint32_t add_value(const Tensor& tensor, Source source, std::uint32_t place);
+  /// The number of a value; one that is not known yet was made on the host, and is a constant.
+  std::uint32_t number_of(const Tensor& tensor);
+  std::uint32_t slot_of(const std::shared_ptr<ParameterState>& state);
+  Use use_of(const Tensor& tensor) { return {number_of(tensor), tensor.shape()}; }
+
+  Graph graph_;
+  std::vector<Tensor> inputs_;
+  std::vector<Tensor> alive_;  // one handle per value: a buffer that is gone could come back as another
+  std::vector<SlotState> slot_states_;
+  std::unordered_map<const Buffer*, std::uint32_t> numbers_;
+  std::unordered_map<const ParameterState*, std::uint32_t> slots_;
+  Capture* outer_;
+};
+
+/// A parameter's or slot's value, as a running capture sees it.
+Tensor read_state(const std::shared_ptr<ParameterState>& state);
+/// Replaces it, and tells a running capture.
+void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& value);
+
+/// To be called wherever elements are shown to the host. Throws ValueError where a capture runs that cannot allow it.
+inline void before_host_read(const Tensor& tensor, const char* what) {
+  if (const Capture* capture = Capture::current()) capture->check_host_read(tensor, what);
+}
+
+}  // namespace wengert::detail

@@ -1,0 +1,266 @@
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <map>
+#include <optional>
+
+#include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/internal/tracer.h>
+
+namespace wengert::detail {
+namespace {
+
+using kernels::Instruction;
+using kernels::Primitive;
+using kernels::Program;
+
+// Beyond these a group gains nothing: its arrays would no longer fit the first-level cache together.
+constexpr std::size_t most_arrays = 24;
+constexpr std::size_t most_instructions = 2000;
+
+/// Records that are run as one. Their place in the order is that of the node.
+struct Node {
+  std::vector<std::size_t> records;
+  std::size_t instructions = 0;
+  std::size_t arrays = 0;  // operands and results: more than will be inputs and outputs of the group
+};
+
+bool is_truth(Primitive primitive) {
+  switch (primitive) {
+    case Primitive::less:
+    case Primitive::less_equal:
+    case Primitive::equal:
+    case Primitive::logical_not:
+    case Primitive::logical_and:
+    case Primitive::logical_or:
+    case Primitive::is_finite:
+    case Primitive::is_nan: return true;
+    default: return false;
+  }
+}
+
+/// A single floating constant is a literal of the program: every f32 and f64 is a double.
+std::optional<double> literal(const Graph& graph, std::uint32_t value) {
+  const GraphValue& constant = graph.values[value];
+  if (constant.source != Source::constant || constant.elements != 1 || !is_floating(constant.dtype)) return std::nullopt;
+  return constant.constant.item<double>();
+}
+
+/// Writes the programs of a group's records one behind the other.
+class Joiner {
+ public:
+  Joiner(const Graph& graph, const Node& node, const std::vector<bool>& leaves) : graph_(graph) {
+    for (const std::size_t r : node.records) {
+      for (const Use& use : graph.records[r].outputs) inside_.emplace(use.value, 0);
+      for (const Use& use : graph.records[r].inputs) add_input(use);
+    }
+    program_.inputs = static_cast<std::uint16_t>(joined_.inputs.size());
+    for (const std::size_t r : node.records) append(graph.records[r]);
+    for (const std::size_t r : node.records) {
+      for (const Use& use : graph.records[r].outputs) {
+        if (!leaves[use.value]) continue;
+        program_.outputs.push_back(inside_.at(use.value));
+        joined_.outputs.push_back(use);
+      }
+    }
+    joined_.compute = graph.records[node.records.front()].compute;
+    joined_.fused = std::make_shared<const Program>(without_dead_code(program_));
+  }
+
+  GraphRecord take() { return std::move(joined_); }
+
+ private:
+  void add_input(const Use& use) {
+    if (inside_.contains(use.value) || literal(graph_, use.value)) return;
+    if (std::find(joined_.inputs.begin(), joined_.inputs.end(), use) == joined_.inputs.end()) joined_.inputs.push_back(use);
+  }
+
+  std::uint16_t place_of(const Use& use) {
+    const auto found = inside_.find(use.value);
+    if (found != inside_.end()) return found->second;
+    if (const std::optional<double> number = literal(graph_, use.value)) return constant(*number);
+    return static_cast<std::uint16_t>(std::find(joined_.inputs.begin(), joined_.inputs.end(), use) - joined_.inputs.begin());
+  }
+
+  std::uint16_t emit(const Instruction& instruction) {
+    program_.instructions.push_back(instruction);
+    return static_cast<std::uint16_t>(program_.inputs + program_.instructions.size() - 1);
+  }
+
+  std::uint16_t constant(double value) {
+    const auto [found, added] = constants_.emplace(std::bit_cast<std::uint64_t>(value), 0);
+    if (added) found->second = emit({.primitive = Primitive::constant, .value = value});
+    return found->second;
+  }
+
+  void append(const GraphRecord& record) {
+    const Program& program = record.operation->pointwise->program();
+    std::vector<std::uint16_t> place;
+    for (const Use& use : record.inputs) place.push_back(place_of(use));
+    for (const Attributes::Entry& entry : record.attributes) place.push_back(constant(std::get<double>(entry.value)));
+    for (Instruction instruction : program.instructions) {
+      const int operands = kernels::arity(instruction.primitive);
+      if (operands > 0) instruction.a = place[instruction.a];
+      if (operands > 1) instruction.b = place[instruction.b];
+      if (operands > 2) instruction.c = place[instruction.c];
+      place.push_back(instruction.primitive == Primitive::constant ? constant(instruction.value) : emit(instruction));
+    }
+    for (std::size_t k = 0; k < record.outputs.size(); ++k) {
+      const std::uint32_t value = record.outputs[k].value;
+      inside_[value] = as_stored(place[program.outputs[k]], graph_.values[value].dtype);
+    }
+    joined_.parts.push_back(record.operation);
+  }
+
+  /// In memory a truth value is 0 or 1, whatever number it was told by.
+  std::uint16_t as_stored(std::uint16_t place, DType dtype) {
+    if (dtype != DType::boolean) return place;
+    if (place >= program_.inputs && is_truth(program_.instructions[static_cast<std::size_t>(place - program_.inputs)].primitive)) {
+      return place;
+    }
+    return emit({.primitive = Primitive::logical_not, .a = emit({.primitive = Primitive::logical_not, .a = place})});
+  }
+
+  const Graph& graph_;
+  Program program_;
+  GraphRecord joined_;
+  std::map<std::uint32_t, std::uint16_t> inside_;  // values of the group: where they stand
+  std::map<std::uint64_t, std::uint16_t> constants_;
+};
+
+/// Puts records into nodes, one after the other, each into one that is there already where that is right.
+class Grouping {
+ public:
+  explicit Grouping(const Graph& graph)
+      : graph_(graph), made_by_(graph.values.size(), none), last_reader_(graph.values.size(), none), readers_(graph.values.size()) {
+    for (std::size_t r = 0; r < graph.records.size(); ++r) place(r);
+  }
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  std::size_t maker(std::uint32_t value) const { return made_by_[value]; }
+
+ private:
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+  bool can_join(const GraphRecord& record) const {
+    return record.is_pointwise() && std::all_of(record.outputs.begin(), record.outputs.end(), [&](const Use& use) {
+             const DType dtype = graph_.values[use.value].dtype;
+             return dtype == record.compute || dtype == DType::boolean;
+           });
+  }
+
+  /// Whether the record may become part of the node, but for its place in the order.
+  bool fits(const GraphRecord& record, std::size_t n) const {
+    const Node& node = nodes_[n];
+    if (node.records.empty()) return false;
+    const GraphRecord& other = graph_.records[node.records.front()];
+    if (!can_join(other) || other.compute != record.compute || other.outputs[0].shape != record.outputs[0].shape) return false;
+    if (node.arrays + record.inputs.size() + record.outputs.size() > most_arrays) return false;
+    if (node.instructions + record.operation->pointwise->program().instructions.size() > most_instructions) return false;
+    return std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
+      return made_by_[use.value] != n || use.shape == record.outputs[0].shape;
+    });
+  }
+
+  /// Values of the node are read by no later node: it may be moved to the end.
+  bool is_last_reader_of_itself(std::size_t n) const {
+    for (const std::size_t r : nodes_[n].records) {
+      for (const Use& use : graph_.records[r].outputs) {
+        if (last_reader_[use.value] != none && last_reader_[use.value] != n) return false;
+      }
+    }
+    return true;
+  }
+
+  void place(std::size_t r) {
+    const GraphRecord& record = graph_.records[r];
+    if (!can_join(record)) return add(r, append_node());
+    std::size_t ready = none;  // the last node that makes an operand
+    for (const Use& use : record.inputs) {
+      const std::size_t maker = made_by_[use.value];
+      if (maker != none && (ready == none || maker > ready)) ready = maker;
+    }
+    // Joining a node that comes no earlier than every operand is made …
+    std::size_t best = none;
+    const auto consider = [&](std::size_t n) {
+      if (n == none || (ready != none && n < ready) || (best != none && n <= best)) return;
+      if (fits(record, n)) best = n;
+    };
+    for (const Use& use : record.inputs) {
+      consider(made_by_[use.value]);
+      if (graph_.values[use.value].source == Source::constant) continue;
+      for (const std::size_t n : readers_[use.value]) consider(n);
+    }
+    if (best != none) return add(r, best);
+    // … or moving the node of an operand to the end, where nothing in between reads it.
+    for (const Use& use : record.inputs) {
+      const std::size_t n = made_by_[use.value];
+      if (n == none || !fits(record, n) || !is_last_reader_of_itself(n)) continue;
+      return add(r, move_to_end(n));
+    }
+    add(r, append_node());
+  }
+
+  std::size_t append_node() {
+    nodes_.emplace_back();
+    return nodes_.size() - 1;
+  }
+
+  std::size_t move_to_end(std::size_t n) {
+    const Node node = std::exchange(nodes_[n], {});
+    const std::size_t end = append_node();
+    for (const std::size_t r : node.records) add(r, end);
+    return end;
+  }
+
+  void add(std::size_t r, std::size_t n) {
+    const GraphRecord& record = graph_.records[r];
+    Node& node = nodes_[n];
+    node.records.push_back(r);
+    node.arrays += record.inputs.size() + record.outputs.size();
+    if (record.is_pointwise()) node.instructions += record.operation->pointwise->program().instructions.size();
+    for (const Use& use : record.inputs) {
+      std::size_t& last = last_reader_[use.value];
+      last = last == none ? n : std::max(last, n);
+      if (readers_[use.value].empty() || readers_[use.value].back() != n) readers_[use.value].push_back(n);
+    }
+    for (const Use& use : record.outputs) made_by_[use.value] = n;
+  }
+
+  const Graph& graph_;
+  std::vector<Node> nodes_;
+  std::vector<std::size_t> made_by_, last_reader_;
+  std::vector<std::vector<std::size_t>> readers_;
+};
+
+/// Which values are read outside the node that makes them.
+std::vector<bool> leaving_values(const Graph& graph, const Grouping& grouping) {
+  std::vector<bool> leaves(graph.values.size(), false);
+  for (std::size_t n = 0; n < grouping.nodes().size(); ++n) {
+    for (const std::size_t r : grouping.nodes()[n].records) {
+      for (const Use& use : graph.records[r].inputs) {
+        if (grouping.maker(use.value) != n) leaves[use.value] = true;
+      }
+    }
+  }
+  for (const Use& use : graph.results) leaves[use.value] = true;
+  for (const Assignment& assignment : graph.assignments) leaves[assignment.value] = true;
+  return leaves;
+}
+
+}  // namespace
+
+Graph fuse_pointwise(Graph graph) {
+  const Grouping grouping(graph);
+  const std::vector<bool> leaves = leaving_values(graph, grouping);
+  std::vector<GraphRecord> records;
+  for (const Node& node : grouping.nodes()) {
+    if (node.records.empty()) continue;
+    records.push_back(node.records.size() == 1 ? graph.records[node.records[0]] : Joiner(graph, node, leaves).take());
+  }
+  graph.records = std::move(records);
+  return graph;
+}
+
+}  // namespace wengert::detail

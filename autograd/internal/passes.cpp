@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/internal/passes.h>
+
+namespace wengert::detail {
+namespace {
+
+std::string name_of(const GraphRecord& record) {
+  if (record.fused == nullptr) return record.operation->name;
+  std::string names;
+  for (const Operation* part : record.parts) names += (names.empty() ? "" : " ") + part->name;
+  return "{" + names + "}";
+}
+
+/// What makes two records compute the same. The attributes are compared as text: digits are printed to the last bit.
+using Key = std::tuple<const Operation*, std::string, std::vector<std::uint32_t>, std::vector<std::int64_t>>;
+
+Key key_of(const GraphRecord& record) {
+  std::vector<std::uint32_t> values;
+  std::vector<std::int64_t> extents;
+  for (const Use& use : record.inputs) {
+    values.push_back(use.value);
+    extents.push_back(static_cast<std::int64_t>(use.shape.rank()));
+    extents.insert(extents.end(), use.shape.begin(), use.shape.end());
+  }
+  return {record.operation, to_string(record.attributes), std::move(values), std::move(extents)};
+}
+
+/// Equal constants: by their dtype and bytes. What is large is not looked at.
+std::string key_of(const GraphValue& constant) {
+  const auto bytes = static_cast<std::size_t>(constant.elements) * size_of(constant.dtype);
+  constexpr std::size_t most_bytes = 64;
+  if (constant.source != Source::constant || bytes > most_bytes) return {};
+  std::string key(1, static_cast<char>(constant.dtype));
+  return key.append(static_cast<const char*>(Access::elements(constant.constant)), bytes);
+}
+
+bool same_elements(const GraphValue& a, const GraphValue& b) {
+  if (a.source != b.source || a.dtype != b.dtype || a.elements != b.elements || a.place != b.place) return false;
+  if (a.source != Source::constant) return true;
+  const auto bytes = static_cast<std::size_t>(a.elements) * size_of(a.dtype);
+  return bytes == 0 || std::memcmp(Access::elements(a.constant), Access::elements(b.constant), bytes) == 0;
+}
+
+std::string describe(const Graph& graph, const Use& use) {
+  constexpr std::array names{"input", "slot", "constant", "value"};
+  const GraphValue& value = graph.values[use.value];
+  const auto source = static_cast<std::size_t>(value.source);
+  const std::uint32_t number = value.source == Source::input || value.source == Source::slot ? value.place : use.value;
+  return fmt::format("{} {} {}", names[source], number, to_string(use.shape));
+}
+
+std::string describe(const Graph& graph, std::span<const Use> uses) {
+  std::string text;
+  for (const Use& use : uses) text += (text.empty() ? "" : ", ") + describe(graph, use);
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> count_reads(const Graph& graph) {
+  std::vector<std::uint32_t> reads(graph.values.size(), 0);
+  for (const GraphRecord& record : graph.records) {
+    for (const Use& use : record.inputs) ++reads[use.value];
+  }
+  for (const Use& use : graph.results) ++reads[use.value];
+  for (const Assignment& assignment : graph.assignments) ++reads[assignment.value];
+  return reads;
+}
+
+Graph remove_dead_records(Graph graph) {
+  std::vector<std::uint32_t> reads = count_reads(graph);
+  std::vector<GraphRecord> alive;
+  for (std::size_t i = graph.records.size(); i-- > 0;) {
+    GraphRecord& record = graph.records[i];
+    const bool is_read = std::any_of(record.outputs.begin(), record.outputs.end(),
+                                     [&](const Use& output) { return reads[output.value] != 0; });
+    if (is_read) {
+      alive.push_back(std::move(record));
+    } else {
+      for (const Use& use : record.inputs) --reads[use.value];
+    }
+  }
+  std::reverse(alive.begin(), alive.end());
+  graph.records = std::move(alive);
+  return graph;
+}
+
+Graph merge_equal_records(Graph graph) {
+  std::vector<std::uint32_t> stands_for(graph.values.size());
+  std::iota(stands_for.begin(), stands_for.end(), 0);
+  std::map<std::string, std::uint32_t> constants;
+  for (std::uint32_t value = 0; value < graph.values.size(); ++value) {
+    const std::string key = key_of(graph.values[value]);
+    if (!key.empty()) stands_for[value] = constants.emplace(key, value).first->second;
+  }
+  const auto rename = [&](Use& use) { use.value = stands_for[use.value]; };
+  std::map<Key, std::size_t> first;
+  std::vector<GraphRecord> kept;
+  for (GraphRecord& record : graph.records) {
+    std::for_each(record.inputs.begin(), record.inputs.end(), rename);
+    const auto [found, added] = first.emplace(key_of(record), kept.size());
+    if (added) {
+      kept.push_back(std::move(record));
+      continue;
+    }
+    const GraphRecord& earlier = kept[found->second];
+    for (std::size_t i = 0; i < record.outputs.size(); ++i) {
+      stands_for[record.outputs[i].value] = earlier.outputs[i].value;
+    }
+  }
+  graph.records = std::move(kept);
+  std::for_each(graph.results.begin(), graph.results.end(), rename);
+  for (Assignment& assignment : graph.assignments) assignment.value = stands_for[assignment.value];
+  return graph;
+}
+
+bool same_graph(const Graph& a, const Graph& b, std::string& difference) {
+  const auto differ = [&](std::string text) {
+    difference = std::move(text);
+    return false;
+  };
+  for (std::size_t i = 0; i < std::min(a.records.size(), b.records.size()); ++i) {
+    const GraphRecord &x = a.records[i], &y = b.records[i];
+    const auto here = [&](const GraphRecord& record, const Graph& graph) {
+      return fmt::format("{}({}) {}", name_of(record), describe(graph, record.inputs), to_string(record.attributes));
+    };
+    bool same = key_of(x) == key_of(y);
+    for (std::size_t k = 0; same && k < x.inputs.size(); ++k) {
+      same = same_elements(a.values[x.inputs[k].value], b.values[y.inputs[k].value]);
+    }
+    if (!same) return differ(fmt::format("record {} was {}, and now is {}", i, here(x, a), here(y, b)));
+  }
+  if (a.records.size() != b.records.size()) {
+    return differ(fmt::format("{} records before, and now {}", a.records.size(), b.records.size()));
+  }
+  if (a.results != b.results) return differ("the results are others");
+  for (const Use& use : a.results) {
+    if (!same_elements(a.values[use.value], b.values[use.value])) return differ("a constant result is another");
+  }
+  return true;
+}
+
+std::string to_table(const Graph& graph) {
+  std::string text;
+  std::int64_t bytes = 0;
+  std::size_t width = 9;
+  for (const GraphRecord& record : graph.records) width = std::max(width, std::min<std::size_t>(name_of(record).size(), 60));
+  text += fmt::format("{:>6}  {:<{}}  {:<24}  {}\n", "record", "operation", width, "result", "operands");
+  for (std::size_t i = 0; i < graph.records.size(); ++i) {
+    const GraphRecord& record = graph.records[i];
+    for (const Use& use : record.outputs) bytes += graph.values[use.value].elements * static_cast<std::int64_t>(size_of(graph.values[use.value].dtype));
+    text += fmt::format("{:>6}  {:<{}}  {:<24}  {}\n", i, name_of(record), width, describe(graph, record.outputs),
+                        describe(graph, record.inputs));
+  }
+  return text + fmt::format("{} records, {} bytes of results, {} slots read or assigned\n", graph.records.size(), bytes,
+                            graph.slots.size());
+}
+
+}  // namespace wengert::detail

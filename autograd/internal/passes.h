@@ -1,0 +1,28 @@
+#pragma once
+
+#include <wengert/autograd/internal/graph.h>
+
+/// What is done to a graph before it is replayed. Each pass takes a graph and gives one that computes the same bits.
+
+namespace wengert::detail {
+
+/// Without the records that neither a result nor an assignment needs.
+Graph remove_dead_records(Graph graph);
+
+/// Without records that compute again what an earlier one did: same operation, attributes and operands.
+Graph merge_equal_records(Graph graph);
+
+/// With pointwise records joined where they share operands or follow each other, have one shape and compute in one type:
+/// what stands between them stays in the first-level cache.
+Graph fuse_pointwise(Graph graph);
+
+/// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
+bool same_graph(const Graph& a, const Graph& b, std::string& difference);
+
+/// As an aligned table: a line for each record, and one that sums up.
+std::string to_table(const Graph& graph);
+
+/// How often each value is read by records, results and assignments.
+std::vector<std::uint32_t> count_reads(const Graph& graph);
+
+}  // namespace wengert::detail

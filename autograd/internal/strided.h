@@ -1,0 +1,22 @@
+#pragma once
+
+#include <wengert/autograd/tensor.h>
+
+/// What the operations that only move elements share.
+
+namespace wengert::detail {
+
+/// Copies between strided places of any dtype: for every index of `shape`, the element at `to` + Σ index · to_strides
+/// becomes the one at `from` + Σ index · from_strides. Strides are in elements, offsets too.
+struct StridedCopy {
+  Shape shape;
+  Ints from_strides, to_strides;
+  std::int64_t from_offset = 0, to_offset = 0;
+
+  void operator()(const Tensor& from, Tensor& to) const;
+};
+
+/// The product of extents begin … end−1.
+std::int64_t extent_product(const Shape& shape, std::size_t begin, std::size_t end);
+
+}  // namespace wengert::detail

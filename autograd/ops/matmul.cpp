@@ -1,0 +1,160 @@
+#include <fmt/format.h>
+
+#include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/internal/strided.h>
+#include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/operations.h>
+
+namespace wengert {
+namespace {
+
+/// The sizes of one product: matrices [m, k] and [k, n] after transposition, and the axes before them.
+struct Product {
+  std::int64_t m, n, k;
+  Shape batch;
+
+  Product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+    if (a.rank() < 2 || b.rank() < 2) {
+      throw ShapeError(fmt::format("matmul: {} and {}; expected matrices [..., m, k] and [..., k, n]; reshape vectors",
+                                   to_string(a.shape()), to_string(b.shape())));
+    }
+    const auto rows = [](const Tensor& x) { return x.shape()[x.rank() - 2]; };
+    const auto columns = [](const Tensor& x) { return x.shape()[x.rank() - 1]; };
+    m = transpose_a ? columns(a) : rows(a);
+    k = transpose_a ? rows(a) : columns(a);
+    n = transpose_b ? rows(b) : columns(b);
+    const std::int64_t other_k = transpose_b ? columns(b) : rows(b);
+    if (k != other_k) {
+      throw ShapeError(fmt::format("matmul: {}{} and {}{} do not fit: the inner extents are {} and {}; expected equal ones",
+                                   to_string(a.shape()), transpose_a ? " transposed" : "", to_string(b.shape()),
+                                   transpose_b ? " transposed" : "", k, other_k));
+    }
+    const auto before = [](const Tensor& x) { return Shape(std::span(x.shape().begin(), x.rank() - 2)); };
+    batch = broadcast_shapes("matmul", before(a), before(b));
+  }
+  Product(std::span<const Tensor> inputs, const Attributes& attributes)
+      : Product(inputs[0], inputs[1], attributes.flag("transpose_a"), attributes.flag("transpose_b")) {}
+
+  Shape shape() const {
+    Ints extents(batch);
+    extents.push_back(m);
+    extents.push_back(n);
+    return Shape(extents);
+  }
+};
+
+/// The matrices of a batch, one after the other: where each of the result begins in an operand, in elements.
+class Matrices {
+ public:
+  Matrices(const Tensor& x, const Shape& batch)
+      : x_(x), batch_(batch), strides_(broadcast_strides(Shape(std::span(x.shape().begin(), x.rank() - 2)), batch)),
+        size_(x.shape()[x.rank() - 2] * x.shape()[x.rank() - 1]) {}
+
+  kernels::MatrixView operator()(std::int64_t number, bool transposed) const {
+    std::int64_t offset = 0;
+    for (std::size_t axis = batch_.rank(); axis-- > 0;) {
+      offset += number % batch_[axis] * strides_[axis];
+      number /= batch_[axis];
+    }
+    const auto* begin = static_cast<const std::byte*>(detail::Access::elements(x_));
+    return {begin + static_cast<std::size_t>(offset * size_) * size_of(x_.dtype()), x_.shape().back(), transposed};
+  }
+
+ private:
+  const Tensor& x_;
+  const Shape& batch_;
+  Ints strides_;
+  std::int64_t size_;
+};
+
+void multiply(std::span<const Tensor> inputs, const Attributes& attributes, Tensor& result) {
+  Product product(inputs, attributes);
+  const bool transpose_a = attributes.flag("transpose_a"), transpose_b = attributes.flag("transpose_b");
+  std::int64_t count = product.batch.elements();
+  // One matrix on the right for all on the left: these are the rows of one.
+  if (!transpose_a && inputs[1].rank() == 2 && count > 1) {
+    product.m *= std::exchange(count, 1);
+    product.batch = {};
+  }
+  const bool is_merged = product.batch.rank() == 0;
+  const Tensor a = is_merged && inputs[0].rank() > 2
+                       ? detail::Access::alias(inputs[0], transpose_a ? Shape{product.k, product.m} : Shape{product.m, product.k})
+                       : inputs[0];
+  const Matrices left(a, product.batch), right(inputs[1], product.batch);
+  auto* out = static_cast<std::byte*>(detail::Access::elements(result));
+  const std::size_t step = static_cast<std::size_t>(product.m * product.n) * size_of(result.dtype());
+  for (std::int64_t i = 0; i < count; ++i, out += step) {
+    kernels::gemm(result.dtype(), product.m, product.n, product.k, left(i, transpose_a), right(i, transpose_b), out, product.n);
+  }
+}
+
+/// All axes but the last as one.
+Tensor as_matrix(const Tensor& x) { return reshape(x, {detail::extent_product(x.shape(), 0, x.rank() - 1), x.shape().back()}); }
+
+/// op(A)ᵀ · dY and dY · op(B)ᵀ, or their transposes where the operand is itself taken transposed.
+void product_vjp(const Vjp& vjp) {
+  const Tensor &a = vjp.input(0), &b = vjp.input(1);
+  const bool ta = vjp.attributes().flag("transpose_a"), tb = vjp.attributes().flag("transpose_b");
+  const Tensor dy = vjp.dy();
+  if (vjp.needs(0)) {
+    const Tensor da = ta ? matmul(b, dy, {.transpose_a = tb, .transpose_b = true}) : matmul(dy, b, {.transpose_b = !tb});
+    vjp.set(0, sum_to(da, vjp.input_shape(0)));
+  }
+  if (!vjp.needs(1)) return;
+  // Where one matrix served the whole batch, its gradient is one product over all rows, not a sum of products.
+  const bool shared = b.rank() == 2 && a.rank() > 2 && !ta;
+  const Tensor rows = shared ? as_matrix(a) : a, dys = shared ? as_matrix(dy) : dy;
+  const Tensor db = tb ? matmul(dys, rows, {.transpose_a = true, .transpose_b = ta}) : matmul(rows, dys, {.transpose_a = !ta});
+  vjp.set(1, sum_to(db, vjp.input_shape(1)));
+}
+
+}  // namespace
+
+#ifdef WENGERT_DECLARATIONS
+struct MatmulOptions {
+  bool transpose_a = false;  ///< read a as its transpose in the last two axes, without moving it
+  bool transpose_b = false;
+};
+/// The matrix product a · b over the last two axes, [..., m, k] and [..., k, n] to [..., m, n]; the axes before them broadcast.
+/// Both of one dtype, any number. k = 0 gives zeros; 0 · inf and 0 · NaN are NaN; integers wrap.
+/// Throws ShapeError for fewer than two axes or inner extents that differ.
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
+#endif
+WENGERT_OPERATION(matmul) {
+  return primitive(name, {
+      .category = Category::linear_algebra,
+      .attributes = {{"transpose_a", false}, {"transpose_b", false}},
+      .reads = {.inputs = Reads::all},
+      .infer = [](auto inputs, const Attributes& attributes, auto results) {
+        const DType dtype = detail::number_dtype("matmul", inputs[0].dtype());
+        if (inputs[1].dtype() != dtype) {
+          throw DTypeError(fmt::format("matmul: inputs are {} and {}; expected one dtype; cast one of them", name_of(dtype),
+                                       name_of(inputs[1].dtype())));
+        }
+        results[0] = {dtype, Product(inputs, attributes).shape()};
+      },
+      .kernel = [](auto inputs, const Attributes& attributes, auto results) { multiply(inputs, attributes, results[0]); },
+      .vjp = product_vjp,
+      .samples = [] {
+        const Tensor a({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});
+        const Tensor cube({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6, 0.6, 1.1, -0.5, 2.2}, {2, 2, 3});
+        return std::vector<Sample>{
+            {{a, b}},
+            {{b, a}, {{"transpose_a", true}, {"transpose_b", true}}},
+            {{a, a}, {{"transpose_a", false}, {"transpose_b", true}}},
+            {{a, a}, {{"transpose_a", true}, {"transpose_b", false}}},
+            {{cube, b}},
+            {{a, reshape(cube, {2, 3, 2})}},
+            {{zeros({2, 0}, DType::f64), zeros({0, 3}, DType::f64)}},
+        };
+      },
+  });
+}
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  return apply(operations::matmul(), {a, b}, {{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}});
+}
+
+}  // namespace wengert

@@ -1,0 +1,213 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/strided.h>
+#include <wengert/autograd/operations.h>
+
+namespace wengert {
+namespace {
+
+/// Which indices a slice takes along each axis: `start`, `start + step` …, `count` of them.
+struct Bounds {
+  Ints starts, steps, counts;
+};
+
+void require_one_per_axis(const char* name, const char* what, const Ints& given, std::size_t rank) {
+  if (given.size() == rank) return;
+  throw ValueError(fmt::format("{}: {} are {} for rank {}; expected one per axis", name, what, to_string(given), rank));
+}
+
+Bounds bounds_of(const Shape& shape, const Attributes& attributes) {
+  const Ints &starts = attributes.ints("starts"), &stops = attributes.ints("stops"), &steps = attributes.ints("steps");
+  require_one_per_axis("slice", "starts", starts, shape.rank());
+  require_one_per_axis("slice", "stops", stops, shape.rank());
+  if (!steps.empty()) require_one_per_axis("slice", "steps", steps, shape.rank());
+  Bounds bounds;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    const std::int64_t extent = shape[axis], step = steps.empty() ? 1 : steps[axis];
+    if (step < 1) throw ValueError(fmt::format("slice: step {} along axis {}; expected 1 or more; to go backward, flip", step, axis));
+    const auto place = [extent](std::int64_t index) { return std::clamp<std::int64_t>(index < 0 ? index + extent : index, 0, extent); };
+    const std::int64_t start = place(starts[axis]), stop = std::max(start, place(stops[axis]));
+    bounds.starts.push_back(start);
+    bounds.steps.push_back(step);
+    bounds.counts.push_back((stop - start + step - 1) / step);
+  }
+  return bounds;
+}
+
+/// The copy between a whole and the part of it that the bounds say: the side of the whole.
+void locate(const Shape& whole, const Ints& starts, const Ints& steps, Ints& strides, std::int64_t& offset) {
+  const Ints own = row_major_strides(whole);
+  for (std::size_t axis = 0; axis < whole.rank(); ++axis) {
+    strides.push_back(own[axis] * steps[axis]);
+    offset += own[axis] * starts[axis];
+  }
+}
+
+}  // namespace
+
+#ifdef WENGERT_DECLARATIONS
+/// The part of x from `starts` short of `stops`, every `steps`-th index (each where left out); one number for each axis. Negative
+/// bounds count from the end, bounds beyond it are cut off, as in NumPy; steps are 1 or more. Any dtype.
+Tensor slice(const Tensor& x, const Ints& starts, const Ints& stops, const Ints& steps = {});
+#endif
+WENGERT_OPERATION(slice) {
+  return primitive(name, {
+      .category = Category::shape,
+      .attributes = {{"starts", Ints{}}, {"stops", Ints{}}, {"steps", Ints{}}},
+      .infer = [](auto inputs, const Attributes& attributes, auto results) {
+        results[0] = {inputs[0].dtype(), Shape(bounds_of(inputs[0].shape(), attributes).counts)};
+      },
+      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
+        const Bounds bounds = bounds_of(inputs[0].shape(), attributes);
+        detail::StridedCopy copy{results[0].shape(), {}, row_major_strides(results[0].shape())};
+        locate(inputs[0].shape(), bounds.starts, bounds.steps, copy.from_strides, copy.from_offset);
+        copy(inputs[0], results[0]);
+      },
+      .vjp = [](const Vjp& vjp) {
+        const Bounds bounds = bounds_of(vjp.input_shape(), vjp.attributes());
+        vjp.set(0, embed(vjp.dy(), vjp.input_shape(), bounds.starts, bounds.steps));
+      },
+      .samples = [] {
+        const Tensor matrix({{0.5, -1.25, 2.0, 0.1}, {-0.75, 1.5, -3.0, 0.7}, {0.2, 0.9, -0.4, 1.1}});
+        return std::vector<Sample>{
+            {{matrix}, {{"starts", Ints{1, 0}}, {"stops", Ints{3, 2}}}},
+            {{matrix}, {{"starts", Ints{0, 1}}, {"stops", Ints{3, 99}}, {"steps", Ints{2, 2}}}},
+            {{matrix}, {{"starts", Ints{-2, -3}}, {"stops", Ints{-1, -1}}}},
+            {{matrix}, {{"starts", Ints{2, 0}}, {"stops", Ints{1, 4}}}},
+        };
+      },
+  });
+}
+Tensor slice(const Tensor& x, const Ints& starts, const Ints& stops, const Ints& steps) {
+  return apply(operations::slice(), {x}, {{"starts", starts}, {"stops", stops}, {"steps", steps}});
+}
+
+#ifdef WENGERT_DECLARATIONS
+/// A tensor of `shape` that holds x at `starts`, its entries `steps` apart, and `value` elsewhere: what undoes `slice`. Any dtype.
+/// Throws ShapeError where x does not fit.
+Tensor embed(const Tensor& x, const Shape& shape, const Ints& starts, const Ints& steps = {}, double value = 0);
+#endif
+WENGERT_OPERATION(embed) {
+  return primitive(name, {
+      .category = Category::shape,
+      .attributes = {{"shape", Ints{}}, {"starts", Ints{}}, {"steps", Ints{}}, {"value", 0.0}},
+      .infer = [](auto inputs, const Attributes& attributes, auto results) {
+        const Shape &from = inputs[0].shape(), whole(attributes.ints("shape"));
+        require_one_per_axis("embed", "extents", attributes.ints("shape"), from.rank());
+        require_one_per_axis("embed", "starts", attributes.ints("starts"), from.rank());
+        require_one_per_axis("embed", "steps", attributes.ints("steps"), from.rank());
+        for (std::size_t axis = 0; axis < from.rank(); ++axis) {
+          const std::int64_t start = attributes.ints("starts")[axis], step = attributes.ints("steps")[axis];
+          if (start < 0 || step < 1 || (from[axis] > 0 && start + (from[axis] - 1) * step >= whole[axis])) {
+            throw ShapeError(fmt::format("embed: {} from {} on, {} apart, does not fit {}", to_string(from),
+                                         to_string(attributes.ints("starts")), to_string(attributes.ints("steps")), to_string(whole)));
+          }
+        }
+        results[0] = {inputs[0].dtype(), whole};
+      },
+      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
+        dispatch(inputs[0].dtype(), [&](auto type) {
+          const auto elements = writable<decltype(type)>(results[0]);
+          std::fill(elements.begin(), elements.end(), static_cast<decltype(type)>(attributes.number("value")));
+        });
+        detail::StridedCopy copy{inputs[0].shape(), row_major_strides(inputs[0].shape()), {}};
+        locate(results[0].shape(), attributes.ints("starts"), attributes.ints("steps"), copy.to_strides, copy.to_offset);
+        copy(inputs[0], results[0]);
+      },
+      .vjp = [](const Vjp& vjp) {
+        const Ints &starts = vjp.attributes().ints("starts"), &steps = vjp.attributes().ints("steps");
+        Ints stops;
+        for (std::size_t axis = 0; axis < starts.size(); ++axis) {
+          const std::int64_t extent = vjp.input_shape()[axis];
+          stops.push_back(extent == 0 ? starts[axis] : starts[axis] + (extent - 1) * steps[axis] + 1);
+        }
+        vjp.set(0, slice(vjp.dy(), starts, stops, steps));
+      },
+      .samples = [] {
+        const Tensor matrix({{0.5, -1.25}, {-0.75, 1.5}});
+        return std::vector<Sample>{
+            {{matrix}, {{"shape", Ints{3, 4}}, {"starts", Ints{1, 0}}, {"steps", Ints{1, 1}}}},
+            {{matrix}, {{"shape", Ints{3, 4}}, {"starts", Ints{0, 1}}, {"steps", Ints{2, 2}}, {"value", -1.5}}},
+            {{zeros({0, 2}, DType::f64)}, {{"shape", Ints{1, 2}}, {"starts", Ints{0, 0}}, {"steps", Ints{1, 1}}}},
+        };
+      },
+  });
+}
+Tensor embed(const Tensor& x, const Shape& shape, const Ints& starts, const Ints& steps, double value) {
+  Ints apart = steps;
+  for (std::size_t axis = apart.size(); steps.empty() && axis < x.rank(); ++axis) apart.push_back(1);
+  // Checked here, for a number that the dtype cannot hold must not be rounded silently.
+  static_cast<void>(scalar(value, x.dtype()));
+  return apply(operations::embed(), {x}, {{"shape", Ints(shape)}, {"starts", starts}, {"steps", apart}, {"value", value}});
+}
+
+#ifdef WENGERT_DECLARATIONS
+/// x with `before` and `after` entries of `value` added along each axis. Any dtype.
+Tensor pad(const Tensor& x, const Ints& before, const Ints& after, double value = 0);
+#endif
+WENGERT_OPERATION(pad) {
+  return composed(name, {
+      .category = Category::shape,
+      .attributes = {{"before", Ints{}}, {"after", Ints{}}, {"value", 0.0}},
+      .compose = [](auto inputs, const Attributes& attributes) {
+        return pad(inputs[0], attributes.ints("before"), attributes.ints("after"), attributes.number("value"));
+      },
+      .samples = [] {
+        const Tensor matrix({{0.5, -1.25}, {-0.75, 1.5}});
+        return std::vector<Sample>{
+            {{matrix}, {{"before", Ints{1, 0}}, {"after", Ints{0, 2}}}},
+            {{matrix}, {{"before", Ints{0, 0}}, {"after", Ints{0, 0}}, {"value", 3.0}}},
+            {{zeros({0}, DType::f64)}, {{"before", Ints{2}}, {"after", Ints{1}}, {"value", -0.5}}},
+        };
+      },
+  });
+}
+Tensor pad(const Tensor& x, const Ints& before, const Ints& after, double value) {
+  require_one_per_axis("pad", "counts before", before, x.rank());
+  require_one_per_axis("pad", "counts after", after, x.rank());
+  Ints extents(x.shape());
+  for (std::size_t axis = 0; axis < x.rank(); ++axis) {
+    if (before[axis] < 0 || after[axis] < 0) {
+      throw ValueError(fmt::format("pad: {} before and {} after; expected none negative; to cut off, slice", to_string(before), to_string(after)));
+    }
+    extents[axis] += before[axis] + after[axis];
+  }
+  return embed(x, Shape(extents), before, {}, value);
+}
+
+#ifdef WENGERT_DECLARATIONS
+/// x in reverse order along some axes (all of them when `axes` is empty). Any dtype.
+Tensor flip(const Tensor& x, const Ints& axes = {});
+#endif
+WENGERT_OPERATION(flip) {
+  return primitive(name, {
+      .category = Category::shape,
+      .attributes = {{"axes", Ints{}}},
+      .infer = [](auto inputs, const Attributes& attributes, auto results) {
+        static_cast<void>(normalize_axes("flip", attributes.ints("axes"), inputs[0].rank()));
+        results[0] = {inputs[0].dtype(), inputs[0].shape()};
+      },
+      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
+        const Shape& shape = inputs[0].shape();
+        detail::StridedCopy copy{shape, row_major_strides(shape), row_major_strides(shape)};
+        for (const std::int64_t axis : normalize_axes("flip", attributes.ints("axes"), shape.rank())) {
+          const auto i = static_cast<std::size_t>(axis);
+          copy.from_offset += copy.from_strides[i] * (shape[i] - 1);
+          copy.from_strides[i] = -copy.from_strides[i];
+        }
+        copy(inputs[0], results[0]);
+      },
+      .vjp = [](const Vjp& vjp) { vjp.set(0, flip(vjp.dy(), vjp.attributes().ints("axes"))); },
+      .samples = [] {
+        const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        return std::vector<Sample>{{{matrix}}, {{matrix}, {{"axes", Ints{-1}}}}, {{Tensor(0.5)}}, {{zeros({0, 2}, DType::f64)}}};
+      },
+  });
+}
+Tensor flip(const Tensor& x, const Ints& axes) { return apply(operations::flip(), {x}, {{"axes", axes}}); }
+
+}  // namespace wengert
