@@ -25,7 +25,7 @@ Scalar tanh_argument(Scalar x) {
 
 #ifdef WENGERT_DECLARATIONS
 /// Gaussian error linear unit, x Φ(x) with the normal distribution function Φ(x) = ½ erfc(−x/√2), floating. Relatively exact
-/// through the lower tail, until it underflows; −0 at −inf, inf at inf. Derivative Φ(x) + x φ(x) with φ(x) = exp(−x²/2) / √(2π).
+/// through the lower tail, until Φ is subnormal; −0 at −inf, inf at inf. Derivative Φ(x) + x φ(x) with φ(x) = exp(−x²/2) / √(2π).
 /// Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
 Tensor gelu(const Tensor& x);
 #endif

@@ -9,16 +9,18 @@ namespace {
 constexpr double beyond = 800;
 Scalar bounded(Scalar x) { return maximum(minimum(x, beyond), -beyond); }
 
-/// tanh(ln(1 + eˣ)) is a rational function of eˣ, or of e⁻ˣ where x is positive; all terms are positive.
+/// With e = e^−|x|: tanh(ln(1 + eˣ)) is e (e + 2) / (e (e + 2) + 2) for x < 0 and 1 − 2e² / (1 + 2e + 2e²) from 0 on. Nothing cancels,
+/// in these two or in their derivatives.
 struct TanhSoftplus {
   Scalar value, derivative;
 };
 TanhSoftplus tanh_softplus(Scalar x) {
   const Scalar is_negative = x < 0.0;
   const Scalar e = exp(select(is_negative, x, -x));
-  const Scalar numerator = select(is_negative, e * (e + 2.0), 1.0 + 2.0 * e);
-  const Scalar denominator = numerator + select(is_negative, 2.0, 2.0 * e * e);
-  return {numerator / denominator, 4.0 * select(is_negative, e, e * e) * (1.0 + e) / denominator / denominator};
+  const Scalar denominator = select(is_negative, 2.0 + e * (e + 2.0), 1.0 + 2.0 * e * (1.0 + e));
+  const Scalar quotient = select(is_negative, e * (e + 2.0), 2.0 * e * e) / denominator;
+  const Scalar derivative = 4.0 * select(is_negative, e, e * e) * (1.0 + e) / denominator / denominator;
+  return {select(is_negative, quotient, 1.0 - quotient), derivative};
 }
 
 }  // namespace
@@ -69,7 +71,7 @@ WENGERT_OPERATION(softplus) {
 Tensor softplus(const Tensor& x) { return apply(operations::softplus(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
-/// Sigmoid linear unit or swish, x σ(x), floating; x eˣ at the lower end, without loss of digits. −0 at −inf, inf at inf.
+/// Sigmoid linear unit or swish, x σ(x), floating; x eˣ at the lower end, without loss of digits until eˣ is subnormal. −0 at −inf, inf at inf.
 /// Derivative σ(x) (1 + x σ(−x)).
 /// Hendrycks and Gimpel, "Gaussian error linear units", 2016; Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for
 /// neural network function approximation in reinforcement learning", 2017; Ramachandran, Zoph and Le, "Searching for
@@ -89,7 +91,7 @@ WENGERT_OPERATION(silu) {
 Tensor silu(const Tensor& x) { return apply(operations::silu(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
-/// x tanh(softplus(x)), floating; x eˣ at the lower end, x at the upper, without loss of digits. −0 at −inf, inf at inf.
+/// x tanh(softplus(x)), floating; x eˣ at the lower end, x at the upper, without loss of digits until eˣ is subnormal. −0 at −inf, inf at inf.
 /// Derivative: that of the product.
 /// Misra, "Mish: a self regularized non-monotonic activation function", 2019.
 Tensor mish(const Tensor& x);
