@@ -3,6 +3,7 @@
 /// All of the room autograd: tensors and parameters, the tape, operations and transforms. It knows nothing of models or
 /// data. In the order to read them: tensor.h, operation.h, tape.h, transforms.h, gradcheck.h.
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/gradcheck.h>
@@ -10,6 +11,7 @@
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
+#include <wengert/autograd/slot.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/autograd/tensor.h>
 #include <wengert/autograd/transforms.h>
