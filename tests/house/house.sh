@@ -57,6 +57,63 @@ PublicHeadersIncludeTheStandardLibraryAlone() {
   none "$breaches" 'public headers that need more than the standard library'
 }
 
+# Everything that is part of the project, whether git knows it or not.
+all_files() {
+  find . \( -path ./build -o -path ./.git -o -path ./comparison -o -path ./.cache \) -prune -o -type f -print | sort
+}
+
+documents() { find . -maxdepth 1 -name '*.md' && find docs -name '*.md'; }
+
+# The project speaks of itself alone, not of the place where it was written.
+NothingSpeaksOfOtherPlaces() {
+  local words='/wor[k]/|/hom[e]/|\bfar[m]s?\b|\bsessio[n]s?\b|\bagen[t]s?\b|\bassistan[t]|\bprompte[d]\b|workplac[e]|\bissu[e] [0-9]'
+  none "$(all_files | xargs -d '\n' grep -nIiE "$words" || true)" 'words from elsewhere'
+}
+
+# links FILE: what it links to within the project, one path a line; samples of code are not links.
+links() {
+  local link
+  # shellcheck disable=SC2016  # these are no commands
+  sed '/^```/,/^```/d' "$1" | grep -oE '\]\([^)# ]+' | sed 's/^](//' | grep -v '^https\?:' |
+    while read -r link; do realpath -m --relative-to=. "$(dirname "$1")/$link"; done || true
+}
+
+EveryDocumentIsLinkedAndEveryLinkLeadsSomewhere() {
+  local file link linked breaches=
+  linked=$(links README.md && links docs/architecture.md)
+  while read -r file; do
+    grep -qxF "${file#./}" <<<"$linked" || breaches+="$file is linked neither from README.md nor from docs/architecture.md"$'\n'
+  done < <(find docs -name '*.md')
+  while read -r file; do
+    while read -r link; do
+      [[ -e $link ]] || breaches+="$file: $link does not exist"$'\n'
+    done < <(links "$file")
+  done < <(documents)
+  none "$breaches" 'documents and their links'
+}
+
+# Every command of ./dev is named in the README, and every command that a document names exists.
+DocumentsNameTheCommandsThatThereAre() {
+  local command known breaches=
+  known=$(./dev | grep -oE '^\./dev [a-z]+')
+  while read -r command; do
+    grep -qF "$command" README.md || breaches+="README.md does not name $command"$'\n'
+  done <<<"$known"
+  while read -r command; do
+    grep -qxF "${command#*:}" <<<"$known" || breaches+="${command%%:*} names ${command#*:}, which there is not"$'\n'
+  done < <(documents | xargs -d '\n' grep -oHE '\./dev [a-z]+' | sort -u)
+  none "$breaches" 'commands in the documents'
+}
+
+# What ./dev installs, docs/dependencies.md gives a reason for.
+EveryPackageHasAReason() {
+  local package breaches=
+  while read -r package; do
+    grep -qF "\`$package\`" docs/dependencies.md || breaches+="$package"$'\n'
+  done < <(sed -n 's/^[a-z]*_packages=(\(.*\))$/\1/p; s/^ *need //p' dev | tr ' ' '\n' | grep -E '^[a-z]' | sort -u)
+  none "$breaches" 'packages without a reason in docs/dependencies.md'
+}
+
 # none BREACHES RULE
 none() {
   [[ -z $1 ]] && return
@@ -87,6 +144,7 @@ EveryRuleCatchesItsBreach() {
   caught FilesStayShort nn/a.h "$(yes '\n' | head -301 | tr -d '\n')"
   caught FilesStayShort nn/a.cpp "$(yes '\n' | head -401 | tr -d '\n')"
   caught NothingIsLeftToDo nn/a.cpp "// TO""DO: more"
+  caught NothingSpeaksOfOtherPlaces nn/a.cpp "// of /wor""k/main"
   caught PublicHeadersIncludeTheStandardLibraryAlone nn/a.h '#include <Eigen/Core>'
   caught PublicHeadersIncludeTheStandardLibraryAlone autograd/kernels/a.h '#include "fmt/format.h"'
 }
@@ -109,6 +167,7 @@ bare_machine() {
 
 # expect STATUS PATTERN: what `status` and `said` must be.
 expect() {
+  # shellcheck disable=SC2053  # the pattern is one
   [[ $status == "$1" && $said == $2 ]] || { echo "status $status: $said" && return 1; }
 }
 

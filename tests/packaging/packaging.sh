@@ -44,4 +44,15 @@ AddSubdirectoryLeavesTheParentAsItWas() {
   use_installed "$work/installed"
 }
 
+# The README's lines, with these sources in the place of the repository: all but the library itself is built.
+FetchContentTakesTheLinesOfTheReadme() {
+  {
+    printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(fetching LANGUAGES CXX)' 'add_executable(my_program main.cpp)'
+    sed -n '/^include(FetchContent)/,/^target_link/p' "$source/README.md"
+  } >"$work/CMakeLists.txt"
+  cp "$here/consumer/main.cpp" "$work"
+  cmake -G Ninja -S "$work" -B "$work/build" -DFETCHCONTENT_SOURCE_DIR_WENGERT="$source"
+  ninja -C "$work/build" CMakeFiles/my_program.dir/main.cpp.o
+}
+
 "$story"
