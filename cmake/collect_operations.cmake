@@ -99,7 +99,8 @@ endforeach()
 
 write_if_changed("${HEADER}" "#pragma once
 
-// Written by the build from the declarations in autograd/ops/*.cpp.
+/// @file
+/// Every operation of the library. Written by the build from the declarations in autograd/ops/*.cpp.
 
 #include <cstdint>
 #include <span>
