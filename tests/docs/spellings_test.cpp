@@ -34,12 +34,12 @@ void train_by_hand() {
   wg::nn::Sequential model{wg::nn::Flatten{}, wg::nn::Dense{784, 128, wg::nn::relu},
                            wg::nn::Dense{128, 10, wg::nn::softmax}};
   wg::optim::Adam adam{model.parameters(), {.learning_rate = 1e-3}};
-  auto step = [&](const wg::Tensor& images, const wg::Tensor& labels) {
+  auto step = wg::compile([&](const wg::Tensor& images, const wg::Tensor& labels) {
     wg::Tape tape;
     wg::Tensor loss = wg::nn::sparse_categorical_crossentropy(model(images), labels);
     adam.step(tape.gradient(loss));
     return loss;
-  };
+  });
   double first = 0, last = 0;
   for (int epoch = 0; epoch < 5; ++epoch)
     for (auto [images, labels] :
