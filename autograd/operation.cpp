@@ -48,7 +48,9 @@ void compute(const Operation& operation, std::span<const Tensor> inputs, const A
     const Unrecorded pause(detail::thread_list(), 0);
     results[0] = operation.evaluate(inputs, attributes);
     // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
-    if (Access::node(results[0])->references.load(std::memory_order_relaxed) != 1) results[0] = Access::alias(results[0]);
+    const detail::Capture* capture = detail::Capture::current();
+    const std::uint32_t own = capture != nullptr && capture->holds(results[0]) ? 2 : 1;
+    if (Access::node(results[0])->references.load(std::memory_order_relaxed) > own) results[0] = Access::alias(results[0]);
     return;
   }
   const detail::Capture::Pause uncaptured;

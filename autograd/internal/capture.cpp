@@ -54,9 +54,8 @@ std::uint32_t Capture::number_of(const Tensor& tensor) {
 
 void Capture::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
                      std::span<const Tensor> results) {
-  const auto known = [&](const Tensor& tensor) { return numbers_.contains(Access::node(tensor)->buffer); };
   // A view of what is there already computes nothing, and what constants give is a constant.
-  if (std::all_of(results.begin(), results.end(), known)) return;
+  if (std::all_of(results.begin(), results.end(), [&](const Tensor& result) { return holds(result); })) return;
   GraphRecord record{.operation = &operation, .attributes = attributes};
   for (const Tensor& input : inputs) record.inputs.push_back(use_of(input));
   const bool constant = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {

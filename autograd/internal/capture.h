@@ -26,6 +26,9 @@ class Capture {
   /// The inputs as the function is to see them: apart from each other, even where one tensor was given twice.
   std::span<const Tensor> inputs() const { return inputs_; }
 
+  /// Whether the elements are a value of this capture, which then has a handle of its own on them.
+  bool holds(const Tensor& tensor) const { return numbers_.contains(Access::checked(tensor).buffer); }
+
   void record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
               std::span<const Tensor> results);
   Tensor read(const std::shared_ptr<ParameterState>& state);
