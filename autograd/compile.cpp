@@ -22,9 +22,10 @@ std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
 }
 
 bool fit(std::span<const TensorType> types, std::span<const Tensor> tensors) {
-  return std::equal(types.begin(), types.end(), tensors.begin(), tensors.end(), [](const TensorType& type, const Tensor& tensor) {
-    return type.dtype == tensor.dtype() && type.shape == tensor.shape();
-  });
+  return std::equal(types.begin(), types.end(), tensors.begin(), tensors.end(),
+                    [](const TensorType& type, const Tensor& tensor) {
+                      return type.dtype == tensor.dtype() && type.shape == tensor.shape();
+                    });
 }
 
 Graph optimized(Graph graph, const CompileOptions& options) {
@@ -34,7 +35,8 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   return graph;
 }
 
-Graph capture_call(CompiledFunction::Body body, void* function, std::span<const Tensor> inputs, std::vector<Tensor>& results) {
+Graph capture_call(CompiledFunction::Body body, void* function, std::span<const Tensor> inputs,
+                   std::vector<Tensor>& results) {
   Capture capture(inputs);
   results.clear();
   body(function, capture.inputs(), results);
@@ -46,7 +48,8 @@ class Claim {
  public:
   explicit Claim(std::atomic<bool>& taken) : taken_(taken) {
     if (taken_.exchange(true, std::memory_order_acquire)) {
-      throw ValueError("compile: the function is running already, on another thread or within itself; compile it once per thread");
+      throw ValueError(
+          "compile: the function is running already, on another thread or within itself; compile it once per thread");
     }
   }
   ~Claim() { taken_.store(false, std::memory_order_release); }
@@ -75,7 +78,9 @@ struct CompiledFunction::State {
   std::atomic<bool> taken = false;
 };
 
-CompiledFunction::CompiledFunction(const CompileOptions& options) : state_(std::make_unique<State>()) { state_->options = options; }
+CompiledFunction::CompiledFunction(const CompileOptions& options) : state_(std::make_unique<State>()) {
+  state_->options = options;
+}
 CompiledFunction::~CompiledFunction() = default;
 
 std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span<const Tensor> inputs) {
@@ -88,7 +93,8 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
     return results;
   }
   auto& programs = state_->programs;
-  const auto found = std::find_if(programs.rbegin(), programs.rend(), [&](const auto& program) { return fit(program->types, inputs); });
+  const auto found = std::find_if(programs.rbegin(), programs.rend(),
+                                  [&](const auto& program) { return fit(program->types, inputs); });
   if (found == programs.rend()) {
     record(body, function, inputs);
     return results;
@@ -116,9 +122,10 @@ void CompiledFunction::verify(const Program& program, Body body, void* function,
   const Graph again = capture_call(body, function, inputs, state_->results);
   std::string difference;
   if (!same_graph(program.recorded, again, difference)) {
-    throw ValueError(fmt::format("compile: the function does not do the same at every call: {}; what changes must come in as a "
-                                 "tensor, a parameter or a slot",
-                                 difference));
+    throw ValueError(
+        fmt::format("compile: the function does not do the same at every call: {}; what changes must come in as a "
+                    "tensor, a parameter or a slot",
+                    difference));
   }
 }
 
@@ -127,7 +134,8 @@ std::string CompiledFunction::explain() const {
   std::string text;
   for (const auto& program : state_->programs) {
     text += "inputs:";
-    for (const TensorType& type : program->types) text += fmt::format(" {} {}", name_of(type.dtype), to_string(type.shape));
+    for (const TensorType& type : program->types)
+      text += fmt::format(" {} {}", name_of(type.dtype), to_string(type.shape));
     text += fmt::format("\nrecorded\n{}replayed, {} bytes of memory planned\n{}", to_table(program->recorded),
                         program->replay.planned_bytes(), to_table(program->replay.graph()));
   }

@@ -52,7 +52,9 @@ class CompiledFunction {
 };
 
 template <typename R>
-concept TensorTuple = requires { std::tuple_size<R>::value; };
+concept TensorTuple = requires {
+  std::tuple_size<R>::value;
+};
 
 }  // namespace detail
 
@@ -72,9 +74,7 @@ class Compiled {
   }
 
   /// Of a function that takes any number of tensors, as a span.
-  auto operator()(std::span<const Tensor> inputs) const
-    requires std::invocable<F&, std::span<const Tensor>>
-  {
+  auto operator()(std::span<const Tensor> inputs) const requires std::invocable<F&, std::span<const Tensor>> {
     return call(inputs, [](F& function, std::span<const Tensor> given) -> decltype(auto) {
       return std::invoke(function, given);
     });
@@ -95,15 +95,18 @@ class Compiled {
   auto call(std::span<const Tensor> inputs, Invoke) const {
     using Result = std::invoke_result_t<Invoke, F&, std::span<const Tensor>>;
     const auto body = [](void* function, std::span<const Tensor> given, std::vector<Tensor>& results) {
-      if constexpr (std::is_void_v<Result>) Invoke{}(*static_cast<F*>(function), given);
-      else pack(Invoke{}(*static_cast<F*>(function), given), results);
+      if constexpr (std::is_void_v<Result>)
+        Invoke{}(*static_cast<F*>(function), given);
+      else
+        pack(Invoke{}(*static_cast<F*>(function), given), results);
     };
     std::vector<Tensor>& results = shared_->programs.call(body, &shared_->function, inputs);
     if constexpr (!std::is_void_v<Result>) return unpack<Result>(results);
   }
 
   template <std::size_t... i>
-  static decltype(auto) spread(F& function, [[maybe_unused]] std::span<const Tensor> inputs, std::index_sequence<i...>) {
+  static decltype(auto) spread(F& function, [[maybe_unused]] std::span<const Tensor> inputs,
+                               std::index_sequence<i...>) {
     return std::invoke(function, inputs[i]...);
   }
 
@@ -124,9 +127,8 @@ class Compiled {
     if constexpr (std::convertible_to<Value, Tensor>) {
       return std::move(results[0]);
     } else if constexpr (detail::TensorTuple<Value>) {
-      return [&]<std::size_t... i>(std::index_sequence<i...>) {
-        return Value{std::move(results[i])...};
-      }(std::make_index_sequence<std::tuple_size_v<Value>>{});
+      return [&]<std::size_t... i>(std::index_sequence<i...>) { return Value{std::move(results[i])...}; }
+      (std::make_index_sequence<std::tuple_size_v<Value>>{});
     } else {
       return Value(results.begin(), results.end());
     }
@@ -135,9 +137,10 @@ class Compiled {
   std::shared_ptr<Shared> shared_;
 };
 
-/// The function as one that is recorded when it is first called, with all that it computes: a gradient and an optimiser's
-/// step too. From then on the recorded program is replayed, and gives the same bits; the function's own code does not run
-/// again. It takes tensors (or a span of them), and gives nothing, a tensor, a container of tensors, or a tuple, pair or array of them.
+/// The function as one that is recorded when it is first called, with all that it computes: a gradient and an
+/// optimiser's step too. From then on the recorded program is replayed, and gives the same bits; the function's own
+/// code does not run again. It takes tensors (or a span of them), and gives nothing, a tensor, a container of tensors,
+/// or a tuple, pair or array of them.
 ///
 /// - Other dtypes or shapes of the inputs are recorded anew; the last few programs are kept.
 /// - Parameters and slots (an optimiser's state, its learning rate and count of steps) are read and assigned at every

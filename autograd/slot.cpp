@@ -6,7 +6,8 @@
 
 namespace wengert {
 
-Slot::Slot(Tensor value) : state_(std::make_shared<detail::ParameterState>(detail::ParameterState{std::move(value), {}})) {
+Slot::Slot(Tensor value)
+    : state_(std::make_shared<detail::ParameterState>(detail::ParameterState{std::move(value), {}})) {
   static_cast<void>(detail::Access::checked(state_->value));
 }
 

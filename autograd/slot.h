@@ -11,8 +11,8 @@ namespace detail {
 struct ParameterState;
 }
 
-/// A tensor that lives on between the calls of a function and is replaced now and then: the moments of an optimiser, its
-/// count of steps. Copies share the value. Unlike a Parameter it takes part in no tape; like one it may be read and
+/// A tensor that lives on between the calls of a function and is replaced now and then: the moments of an optimiser,
+/// its count of steps. Copies share the value. Unlike a Parameter it takes part in no tape; like one it may be read and
 /// assigned in a compiled function, which then does so again at every call.
 class Slot {
  public:

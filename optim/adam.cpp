@@ -48,8 +48,8 @@ const Operation& bias_corrected_rate() {
   const auto formula = [](Scalar rate, Scalar t, Scalar beta_1, Scalar beta_2) {
     return rate * sqrt(1.0 - pow(beta_2, t)) / (1.0 - pow(beta_1, t));
   };
-  static const Operation operation =
-      pointwise("adam_rate", {.formula = formula, .attributes = {{"beta_1", 0.9}, {"beta_2", 0.999}}, .differentiable = false});
+  static const Operation operation = pointwise(
+      "adam_rate", {.formula = formula, .attributes = {{"beta_1", 0.9}, {"beta_2", 0.999}}, .differentiable = false});
   return operation;
 }
 
@@ -83,7 +83,8 @@ Tensor Adam::step_rate(const Tensor& learning_rate, const Tensor& step) const {
 void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
                   std::span<Tensor> state) {
   const bool decays = weight_decay_ > 0;
-  const std::array inputs{parameter.value(), state[0], state[1], gradient, rate, decays ? learning_rate * weight_decay_ : rate};
+  const std::array inputs{parameter.value(), state[0], state[1],
+                          gradient,          rate,     decays ? learning_rate * weight_decay_ : rate};
   std::array<Tensor, 3> results;
   apply(decays ? adamw_update() : adam_update(), std::span(inputs).first(decays ? 6 : 5), attributes_, results);
   parameter.assign(results[0]);

@@ -49,7 +49,8 @@ Tensor take(NamedTensors& state, const std::string& name, const Shape& shape, DT
 }  // namespace
 
 Optimizer::Optimizer(std::vector<Parameter> parameters, double learning_rate, std::vector<std::string> state_names)
-    : state_names_(std::move(state_names)), learning_rate_(Tensor(checked_rate(learning_rate))),
+    : state_names_(std::move(state_names)),
+      learning_rate_(Tensor(checked_rate(learning_rate))),
       steps_(Tensor(std::int64_t{0})) {
   if (parameters.empty()) throw ValueError("optimizer: no parameters given; pass model.parameters()");
   entries_.reserve(parameters.size());
@@ -66,7 +67,8 @@ Optimizer::Optimizer(std::vector<Parameter> parameters, double learning_rate, st
     const auto taken = [&](const Entry& entry) { return entry.name == name; };
     for (int i = 1; std::any_of(entries_.begin(), entries_.end(), taken); ++i) name = fmt::format("{}_{}", base, i);
     std::vector<Slot> state;
-    for (std::size_t i = 0; i < state_names_.size(); ++i) state.emplace_back(zeros(parameter.shape(), parameter.dtype()));
+    for (std::size_t i = 0; i < state_names_.size(); ++i)
+      state.emplace_back(zeros(parameter.shape(), parameter.dtype()));
     entries_.push_back({std::move(parameter), std::move(name), std::move(state)});
   }
 }

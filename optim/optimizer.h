@@ -70,8 +70,8 @@ class Optimizer {
   /// The learning rate itself unless overridden.
   virtual Tensor step_rate(const Tensor& learning_rate, const Tensor& step) const;
 
-  /// Moves a parameter along its gradient. `rate` is `step_rate`, `learning_rate` the learning rate, both scalars of the
-  /// parameter's dtype; `state` are the tensors kept for it, to be replaced.
+  /// Moves a parameter along its gradient. `rate` is `step_rate`, `learning_rate` the learning rate, both scalars of
+  /// the parameter's dtype; `state` are the tensors kept for it, to be replaced.
   virtual void update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
                       std::span<Tensor> state) = 0;
 

@@ -60,7 +60,8 @@ SGD::SGD(std::vector<Parameter> parameters, SGDOptions options)
   attributes_ = {{"momentum", options.momentum}};
 }
 
-void SGD::update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor&, std::span<Tensor> state) {
+void SGD::update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor&,
+                 std::span<Tensor> state) {
   if (state.empty()) {
     parameter.assign(apply(*operation_, {parameter.value(), gradient, rate}));
     return;

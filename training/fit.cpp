@@ -122,8 +122,10 @@ class Training {
       return value;
     }
     const auto given = std::span(results).subspan(2);
-    if (options_.compile) compiled_update_(given);
-    else update(given);
+    if (options_.compile)
+      compiled_update_(given);
+    else
+      update(given);
     return value;
   }
 

@@ -31,7 +31,8 @@ struct FitOptions {
   /// The training ends after that many steps, in whichever epoch; 0: no limit.
   std::int64_t max_steps = 0;
   std::vector<Callback> callbacks = {};
-  /// Record a step once and replay it from then on (see compile.h); off for models or losses that read values on the host.
+  /// Record a step once and replay it from then on (see compile.h); off for models or losses that read values on the
+  /// host.
   bool compile = true;
   Progress progress = Progress::automatic;
   /// What is trained: put first in what is shown.

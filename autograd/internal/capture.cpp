@@ -41,7 +41,8 @@ Capture::Pause::~Pause() { current_capture = paused_; }
 
 std::uint32_t Capture::add_value(const Tensor& tensor, Source source, std::uint32_t place) {
   const auto number = static_cast<std::uint32_t>(graph_.values.size());
-  graph_.values.push_back({source, tensor.dtype(), tensor.size(), place, source == Source::constant ? tensor : Tensor()});
+  graph_.values.push_back(
+      {source, tensor.dtype(), tensor.size(), place, source == Source::constant ? tensor : Tensor()});
   alive_.push_back(tensor);
   numbers_.emplace(Access::node(tensor)->buffer, number);
   return number;
@@ -105,13 +106,15 @@ void Capture::check_host_read(const Tensor& tensor, const char* what) const {
     const GraphRecord& record = graph_.records[i];
     const auto made = [&](const Use& use) { return use.value == found->second; };
     if (std::any_of(record.outputs.begin(), record.outputs.end(), made)) {
-      origin = fmt::format("the result of record {}, {} {},", i, record.operation->name, to_string(record.outputs[0].shape));
+      origin =
+          fmt::format("the result of record {}, {} {},", i, record.operation->name, to_string(record.outputs[0].shape));
     }
   }
-  throw ValueError(fmt::format(
-      "{}: {} is read on the host while a function is being compiled; the value would be frozen into the program. Return "
-      "the tensor and read it outside, or compute with operations (where, clamp …)",
-      what, origin));
+  throw ValueError(
+      fmt::format("{}: {} is read on the host while a function is being compiled; the value would be frozen into the "
+                  "program. Return "
+                  "the tensor and read it outside, or compute with operations (where, clamp …)",
+                  what, origin));
 }
 
 Graph Capture::finish(std::span<const Tensor> results) {
@@ -127,8 +130,8 @@ Tensor read_state(const std::shared_ptr<ParameterState>& state) {
 void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
   const Tensor& present = state->value;
   if (value.shape() != present.shape()) {
-    throw ShapeError(fmt::format("{} has shape {}; it cannot be assigned {}", description_of(*state), to_string(present.shape()),
-                                 to_string(value.shape())));
+    throw ShapeError(fmt::format("{} has shape {}; it cannot be assigned {}", description_of(*state),
+                                 to_string(present.shape()), to_string(value.shape())));
   }
   if (value.dtype() != present.dtype()) {
     throw DTypeError(fmt::format("{} is {}; it cannot be assigned {}; cast the value first", description_of(*state),

@@ -10,8 +10,8 @@
 
 namespace wengert::detail {
 
-/// While one lives, everything that its thread computes is written into a graph: operations, with a tape or without, and
-/// the reading and assigning of parameters and slots. Elements are told apart by the buffer they stand in, so that
+/// While one lives, everything that its thread computes is written into a graph: operations, with a tape or without,
+/// and the reading and assigning of parameters and slots. Elements are told apart by the buffer they stand in, so that
 /// handles, aliases and reshaped views of one value are one value.
 class Capture {
  public:

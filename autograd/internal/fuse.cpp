@@ -43,7 +43,8 @@ bool is_truth(Primitive primitive) {
 /// A single floating constant is a literal of the program: every f32 and f64 is a double.
 std::optional<double> literal(const Graph& graph, std::uint32_t value) {
   const GraphValue& constant = graph.values[value];
-  if (constant.source != Source::constant || constant.elements != 1 || !is_floating(constant.dtype)) return std::nullopt;
+  if (constant.source != Source::constant || constant.elements != 1 || !is_floating(constant.dtype))
+    return std::nullopt;
   return constant.constant.item<double>();
 }
 
@@ -73,14 +74,16 @@ class Joiner {
  private:
   void add_input(const Use& use) {
     if (inside_.contains(use.value) || literal(graph_, use.value)) return;
-    if (std::find(joined_.inputs.begin(), joined_.inputs.end(), use) == joined_.inputs.end()) joined_.inputs.push_back(use);
+    if (std::find(joined_.inputs.begin(), joined_.inputs.end(), use) == joined_.inputs.end())
+      joined_.inputs.push_back(use);
   }
 
   std::uint16_t place_of(const Use& use) {
     const auto found = inside_.find(use.value);
     if (found != inside_.end()) return found->second;
     if (const std::optional<double> number = literal(graph_, use.value)) return constant(*number);
-    return static_cast<std::uint16_t>(std::find(joined_.inputs.begin(), joined_.inputs.end(), use) - joined_.inputs.begin());
+    return static_cast<std::uint16_t>(std::find(joined_.inputs.begin(), joined_.inputs.end(), use) -
+                                      joined_.inputs.begin());
   }
 
   std::uint16_t emit(const Instruction& instruction) {
@@ -116,7 +119,8 @@ class Joiner {
   /// In memory a truth value is 0 or 1, whatever number it was told by.
   std::uint16_t as_stored(std::uint16_t place, DType dtype) {
     if (dtype != DType::boolean) return place;
-    if (place >= program_.inputs && is_truth(program_.instructions[static_cast<std::size_t>(place - program_.inputs)].primitive)) {
+    if (place >= program_.inputs &&
+        is_truth(program_.instructions[static_cast<std::size_t>(place - program_.inputs)].primitive)) {
       return place;
     }
     return emit({.primitive = Primitive::logical_not, .a = emit({.primitive = Primitive::logical_not, .a = place})});
@@ -133,7 +137,10 @@ class Joiner {
 class Grouping {
  public:
   explicit Grouping(const Graph& graph)
-      : graph_(graph), made_by_(graph.values.size(), none), last_reader_(graph.values.size(), none), readers_(graph.values.size()) {
+      : graph_(graph),
+        made_by_(graph.values.size(), none),
+        last_reader_(graph.values.size(), none),
+        readers_(graph.values.size()) {
     for (std::size_t r = 0; r < graph.records.size(); ++r) place(r);
   }
 
@@ -155,9 +162,11 @@ class Grouping {
     const Node& node = nodes_[n];
     if (node.records.empty()) return false;
     const GraphRecord& other = graph_.records[node.records.front()];
-    if (!can_join(other) || other.compute != record.compute || other.outputs[0].shape != record.outputs[0].shape) return false;
+    if (!can_join(other) || other.compute != record.compute || other.outputs[0].shape != record.outputs[0].shape)
+      return false;
     if (node.arrays + record.inputs.size() + record.outputs.size() > most_arrays) return false;
-    if (node.instructions + record.operation->pointwise->program().instructions.size() > most_instructions) return false;
+    if (node.instructions + record.operation->pointwise->program().instructions.size() > most_instructions)
+      return false;
     return std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
       return made_by_[use.value] != n || use.shape == record.outputs[0].shape;
     });

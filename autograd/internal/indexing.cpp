@@ -21,7 +21,8 @@ Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_
       const auto index = static_cast<std::int64_t>(given);
       const std::int64_t place = from_end && index < 0 ? index + n : index;
       if (place < 0 || place >= n) {
-        throw ValueError(fmt::format("{}: index {} is out of range; expected {} … {}", operation, index, from_end ? -n : 0, n - 1));
+        throw ValueError(
+            fmt::format("{}: index {} is out of range; expected {} … {}", operation, index, from_end ? -n : 0, n - 1));
       }
       *out++ = place;
     }
@@ -32,8 +33,10 @@ Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_
 /// Sums as the dtype does: integers wrap.
 template <typename T>
 T wrapped_sum(T a, T b) {
-  if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) return static_cast<T>(a + b);
-  else return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) + static_cast<std::make_unsigned_t<T>>(b));
+  if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>)
+    return static_cast<T>(a + b);
+  else
+    return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) + static_cast<std::make_unsigned_t<T>>(b));
 }
 
 }  // namespace
@@ -45,7 +48,9 @@ void require_indices(const char* operation, const Tensor& indices) {
 }
 
 AxisIndices::AxisIndices(const char* operation, const Shape& shape, std::size_t axis, const Tensor& indices, Kind kind)
-    : run_(shape, axis), count_(kind == per_slice ? indices.size() : indices.shape()[axis]), kind_(kind),
+    : run_(shape, axis),
+      count_(kind == per_slice ? indices.size() : indices.shape()[axis]),
+      kind_(kind),
       indices_(checked_indices(operation, indices, run_.n, true)) {}
 
 template <typename F>
@@ -67,7 +72,8 @@ void AxisIndices::read(const Tensor& x, Tensor& result) const {
     using T = decltype(type);
     const T* from = static_cast<const T*>(Access::elements(x));
     T* to = static_cast<T*>(Access::elements(result));
-    for_each([&](std::int64_t whole, std::int64_t part, std::int64_t run) { std::copy_n(from + whole, run, to + part); });
+    for_each(
+        [&](std::int64_t whole, std::int64_t part, std::int64_t run) { std::copy_n(from + whole, run, to + part); });
   });
 }
 
@@ -90,7 +96,8 @@ void write_one_hot(const Tensor& indices, std::int64_t depth, Tensor& result) {
     const std::span<T> out = writable<T>(result);
     std::fill(out.begin(), out.end(), T{0});
     std::int64_t row = 0;
-    for (const std::int64_t place : places.data<std::int64_t>()) out[static_cast<std::size_t>(row++ * depth + place)] = T{1};
+    for (const std::int64_t place : places.data<std::int64_t>())
+      out[static_cast<std::size_t>(row++ * depth + place)] = T{1};
   });
 }
 

@@ -151,11 +151,13 @@ std::string to_table(const Graph& graph) {
   std::string text;
   std::int64_t bytes = 0;
   std::size_t width = 9;
-  for (const GraphRecord& record : graph.records) width = std::max(width, std::min<std::size_t>(name_of(record).size(), 60));
+  for (const GraphRecord& record : graph.records)
+    width = std::max(width, std::min<std::size_t>(name_of(record).size(), 60));
   text += fmt::format("{:>6}  {:<{}}  {:<24}  {}\n", "record", "operation", width, "result", "operands");
   for (std::size_t i = 0; i < graph.records.size(); ++i) {
     const GraphRecord& record = graph.records[i];
-    for (const Use& use : record.outputs) bytes += graph.values[use.value].elements * static_cast<std::int64_t>(size_of(graph.values[use.value].dtype));
+    for (const Use& use : record.outputs)
+      bytes += graph.values[use.value].elements * static_cast<std::int64_t>(size_of(graph.values[use.value].dtype));
     text += fmt::format("{:>6}  {:<{}}  {:<24}  {}\n", i, name_of(record), width, describe(graph, record.outputs),
                         describe(graph, record.inputs));
   }

@@ -12,8 +12,8 @@ Graph remove_dead_records(Graph graph);
 /// Without records that compute again what an earlier one did: same operation, attributes and operands.
 Graph merge_equal_records(Graph graph);
 
-/// With pointwise records joined where they share operands or follow each other, have one shape and compute in one type:
-/// what stands between them stays in the first-level cache.
+/// With pointwise records joined where they share operands or follow each other, have one shape and compute in one
+/// type: what stands between them stays in the first-level cache.
 Graph fuse_pointwise(Graph graph);
 
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.

@@ -67,7 +67,8 @@ std::vector<std::size_t> last_reads(const Graph& graph) {
 
 /// Whether a pointwise record may write this output over that input: element by element, each after it was read.
 bool may_share(const Graph& graph, const GraphRecord& record, const Use& output, const Use& input) {
-  const auto views = std::count_if(record.inputs.begin(), record.inputs.end(), [&](const Use& use) { return use.value == input.value; });
+  const auto views = std::count_if(record.inputs.begin(), record.inputs.end(),
+                                   [&](const Use& use) { return use.value == input.value; });
   return record.is_pointwise() && views == 1 && input.shape == output.shape &&
          graph.values[input.value].dtype == graph.values[output.value].dtype;
 }
@@ -149,7 +150,8 @@ void Replay::find_escapes() {
     escape_of_[value] = static_cast<std::int64_t>(escapes_.size());
     escapes_.push_back({value, slot_to_overwrite(value), shape, {}});
   };
-  for (const Assignment& assignment : graph_.assignments) add(assignment.value, graph_.slots[assignment.slot]->value.shape());
+  for (const Assignment& assignment : graph_.assignments)
+    add(assignment.value, graph_.slots[assignment.slot]->value.shape());
   for (const Use& use : graph_.results) add(use.value, use.shape);
   old_values_.resize(graph_.values.size());
   passed_on_.assign(graph_.values.size(), false);
@@ -157,14 +159,15 @@ void Replay::find_escapes() {
   for (const Use& use : graph_.results) passed_on_[use.value] = true;
 }
 
-/// The slot that gets a value, where the value may take the place of the slot's old one: it is made by a pointwise record
-/// that reads the old one element by element, and is the last to read it; and neither is passed on elsewhere.
+/// The slot that gets a value, where the value may take the place of the slot's old one: it is made by a pointwise
+/// record that reads the old one element by element, and is the last to read it; and neither is passed on elsewhere.
 std::int64_t Replay::slot_to_overwrite(std::uint32_t value) const {
   const auto is_result = [&](std::uint32_t v) {
     return std::any_of(graph_.results.begin(), graph_.results.end(), [&](const Use& use) { return use.value == v; });
   };
   const auto assigned = [&](std::uint32_t v) {
-    return std::count_if(graph_.assignments.begin(), graph_.assignments.end(), [&](const Assignment& a) { return a.value == v; });
+    return std::count_if(graph_.assignments.begin(), graph_.assignments.end(),
+                         [&](const Assignment& a) { return a.value == v; });
   };
   if (is_result(value) || assigned(value) != 1) return -1;
   const auto assignment = std::find_if(graph_.assignments.begin(), graph_.assignments.end(),
@@ -172,7 +175,8 @@ std::int64_t Replay::slot_to_overwrite(std::uint32_t value) const {
   const std::vector<std::size_t> last = last_reads(graph_);
   for (std::size_t r = 0; r < graph_.records.size(); ++r) {
     const GraphRecord& record = graph_.records[r];
-    const auto output = std::find_if(record.outputs.begin(), record.outputs.end(), [&](const Use& use) { return use.value == value; });
+    const auto output =
+        std::find_if(record.outputs.begin(), record.outputs.end(), [&](const Use& use) { return use.value == value; });
     if (output == record.outputs.end()) continue;
     for (const Use& input : record.inputs) {
       const GraphValue& old = graph_.values[input.value];

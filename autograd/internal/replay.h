@@ -9,9 +9,9 @@
 
 namespace wengert::detail {
 
-/// A graph made ready to run again and again: every value has its place in memory before the first run, values whose lives
-/// do not overlap share one. What a run gives (results, new values of slots) is fresh, or written over the slot's old value
-/// where nobody else holds it. Serves one thread at a time.
+/// A graph made ready to run again and again: every value has its place in memory before the first run, values whose
+/// lives do not overlap share one. What a run gives (results, new values of slots) is fresh, or written over the slot's
+/// old value where nobody else holds it. Serves one thread at a time.
 class Replay {
  public:
   explicit Replay(Graph graph);

@@ -13,7 +13,8 @@ struct Odometer {
   Ints index = {};
   std::int64_t from = 0, to = 0;
 
-  Odometer(const StridedCopy& given, std::size_t count) : copy(given), axes(count), from(given.from_offset), to(given.to_offset) {
+  Odometer(const StridedCopy& given, std::size_t count)
+      : copy(given), axes(count), from(given.from_offset), to(given.to_offset) {
     for (std::size_t axis = 0; axis < axes; ++axis) index.push_back(0);
   }
 
@@ -33,7 +34,8 @@ template <typename T>
 void copy_elements(const StridedCopy& copy, const T* from, T* to) {
   const std::size_t rank = copy.shape.rank();
   const std::int64_t run = rank == 0 ? 1 : copy.shape.back();
-  const std::int64_t from_step = rank == 0 ? 1 : copy.from_strides.back(), to_step = rank == 0 ? 1 : copy.to_strides.back();
+  const std::int64_t from_step = rank == 0 ? 1 : copy.from_strides.back(),
+                     to_step = rank == 0 ? 1 : copy.to_strides.back();
   Odometer at(copy, rank == 0 ? 0 : rank - 1);
   for (std::int64_t left = copy.shape.elements() / run; left > 0; --left, at.advance()) {
     if (from_step == 1 && to_step == 1) {

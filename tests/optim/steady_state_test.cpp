@@ -74,7 +74,8 @@ TEST(SteadyState, AStepOfTrainingAsksTheSystemForNothing) {
     };
     const auto compiled = compile(step);
     EXPECT_EQ(allocations_of([&] { seen += nn::accuracy.sum(step(images, labels), labels); }), 0) << activation.name();
-    EXPECT_EQ(allocations_of([&] { seen += nn::accuracy.sum(compiled(images, labels), labels); }), 0) << activation.name();
+    EXPECT_EQ(allocations_of([&] { seen += nn::accuracy.sum(compiled(images, labels), labels); }), 0)
+        << activation.name();
     EXPECT_EQ(seen, 2 * 25 * 2.0);
   }
 }
