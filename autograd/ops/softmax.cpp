@@ -147,6 +147,29 @@ void infer_cross_entropy(std::span<const Tensor> inputs, TensorType& result) {
   result = {dtype, Shape{logits.shape()[0]}};
 }
 
+/// Labels [rows] as indices [rows, 1] for `gather`, which would count negative ones from the end.
+const Operation& class_indices() {
+  static const Operation operation = primitive("class_indices", {
+      .attributes = {{"classes", std::int64_t{0}}},
+      .differentiable = false,
+      .infer = [](auto inputs, const Attributes&, auto results) { results[0] = {DType::i64, Shape{inputs[0].shape()[0], 1}}; },
+      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
+        const std::int64_t classes = attributes.integer("classes");
+        const std::span<std::int64_t> indices = writable<std::int64_t>(results[0]);
+        dispatch(inputs[0].dtype(), [&](auto type) {
+          const auto labels = inputs[0].template data<decltype(type)>();
+          for (std::size_t row = 0; row < labels.size(); ++row) {
+            indices[row] = static_cast<std::int64_t>(labels[row]);
+            if (indices[row] >= 0 && indices[row] < classes) continue;
+            throw ValueError(fmt::format("softmax_cross_entropy: label {} in row {}; expected 0 … {}, for there are {} classes",
+                                         indices[row], row, classes - 1, classes));
+          }
+        });
+      },
+  });
+  return operation;
+}
+
 /// Σ t · x over each row; where t is 0, x may be anything.
 Tensor weighted_sum(const Tensor& t, const Tensor& x) { return sum(where(t == 0.0, 0.0, t * x), {-1}); }
 
@@ -154,7 +177,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const std::int64_t rows = logits.shape()[0];
   const Tensor x = shifted(logits, {-1});
   const Tensor total = log(sum(exp(x), {-1}));
-  if (are_labels(targets)) return total - reshape(gather(x, reshape(targets, {rows, 1}), 1), {rows});
+  if (are_labels(targets)) {
+    const Tensor indices = apply(class_indices(), {targets}, {{"classes", logits.shape()[1]}});
+    return total - reshape(gather(x, indices, 1), {rows});
+  }
   return total * sum(targets, {-1}) - weighted_sum(targets, x);
 }
 
