@@ -47,6 +47,7 @@ class Training {
         display_(options.progress, options.output, plan()),
         dtype_(input_dtype(model)) {
     history_.metrics = plan().metrics;
+    history_.validated = options.validation.images.defined();
   }
 
   History run() {
@@ -175,7 +176,7 @@ class Training {
   }
 
   void end_epoch(EpochRecord record, std::int64_t samples) {
-    if (options_.validation.images.defined() && history_.stopped_reason.empty()) {
+    if (history_.validated && history_.stopped_reason.empty()) {
       record.validation = evaluate(model_, loss_, options_.validation, {.metrics = options_.metrics});
     }
     display_.end_epoch(record, samples);

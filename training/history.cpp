@@ -16,16 +16,11 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-bool has_validation(const History& history) {
-  return std::any_of(history.epochs.begin(), history.epochs.end(),
-                     [](const EpochRecord& e) { return e.validation.has_value(); });
-}
-
 /// The numbers of an epoch in the order of the columns; none stands for those it does not have.
 std::vector<std::optional<double>> values(const History& history, const EpochRecord& epoch) {
   std::vector<std::optional<double>> row{static_cast<double>(epoch.epoch), epoch.train.loss};
   row.insert(row.end(), epoch.train.metrics.begin(), epoch.train.metrics.end());
-  if (has_validation(history)) {
+  if (history.validated) {
     const std::size_t begin = row.size();
     row.resize(begin + 1 + history.metrics.size());
     if (epoch.validation) {
@@ -51,7 +46,7 @@ std::string csv_field(std::string_view text) {
 std::vector<std::string> History::columns() const {
   std::vector<std::string> names{"epoch", "loss"};
   names.insert(names.end(), metrics.begin(), metrics.end());
-  if (has_validation(*this)) {
+  if (validated) {
     names.emplace_back("val_loss");
     for (const std::string& metric : metrics) names.push_back("val_" + metric);
   }

@@ -32,6 +32,8 @@ struct EpochRecord {
 struct History {
   /// Names of the metrics, in the order of `Scores::metrics`.
   std::vector<std::string> metrics = {};
+  /// Whether validation data were given: there are columns for them then, also where no epoch came that far.
+  bool validated = false;
   /// The last one may have been broken off: by `max_steps`, an interruption, or a loss that was no number.
   std::vector<EpochRecord> epochs = {};
   /// Ended by Ctrl-C.

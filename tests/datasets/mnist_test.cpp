@@ -10,18 +10,8 @@ namespace {
 using test::contains;
 using test::Environment;
 using test::gzip;
-using test::idx;
-
-std::string images(std::uint32_t count, std::uint32_t extent = 28) {
-  std::string pixels(std::size_t{count} * extent * extent, '\0');
-  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<char>(i % 251);
-  return idx(0x08, {count, extent, extent}, pixels);
-}
-std::string labels(std::uint32_t count) {
-  std::string values;
-  for (std::uint32_t i = 0; i < count; ++i) values += static_cast<char>(i % 10);
-  return idx(0x08, {count}, values);
-}
+using test::images;
+using test::labels;
 
 /// A small data set of the format: twelve and five samples; half of the files compressed.
 class MnistFiles : public testing::Test {

@@ -88,6 +88,18 @@ inline std::string idx(char code, const std::vector<std::uint32_t>& extents, con
   return bytes + elements;
 }
 
+/// Files of images and labels as in MNIST, with some pattern in them; the labels go through 0 … 9.
+inline std::string images(std::uint32_t count, std::uint32_t extent = 28) {
+  std::string pixels(std::size_t{count} * extent * extent, '\0');
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<char>(i % 251);
+  return idx(0x08, {count, extent, extent}, pixels);
+}
+inline std::string labels(std::uint32_t count) {
+  std::string values;
+  for (std::uint32_t i = 0; i < count; ++i) values += static_cast<char>(i % 10);
+  return idx(0x08, {count}, values);
+}
+
 inline std::string gzip(const std::string& bytes) {
   z_stream stream{};
   deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);

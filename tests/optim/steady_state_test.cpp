@@ -1,36 +1,14 @@
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <memory>
+#include <typeinfo>
 #include <vector>
 
+#include "support/count_allocations.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/compile.h>
-#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/nn/nn.h>
 #include <wengert/optim/optim.h>
-
-namespace {
-std::atomic<long> news{0};
-}
-
-// Every allocation of the program is counted.
-void* operator new(std::size_t size) {
-  ++news;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++news;
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(step, (size + step) / step * step)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace wengert::optim {
 namespace {
@@ -39,10 +17,9 @@ namespace {
 template <typename F>
 long allocations_of(F step) {
   for (int i = 0; i < 5; ++i) step();
-  const std::uint64_t system_before = kernels::system_allocations();
-  const long before = news;
+  const long before = test::allocations();
   for (int i = 0; i < 20; ++i) step();
-  return news - before + static_cast<long>(kernels::system_allocations() - system_before);
+  return test::allocations() - before;
 }
 
 TEST(SteadyState, AStepOfEveryOptimizerAsksTheSystemForNothing) {

@@ -11,12 +11,16 @@ namespace {
 
 const double nan = std::numeric_limits<double>::quiet_NaN();
 
+EpochRecord record(std::int64_t epoch, const Scores& train, double seconds, std::int64_t steps) {
+  return {.epoch = epoch, .train = train, .seconds = seconds, .steps = steps};
+}
+
 History two_epochs() {
   History history;
   history.metrics = {"accuracy"};
-  history.epochs.push_back(
-      {.epoch = 1, .train = {0.1 + 0.2, {0.5}}, .validation = Scores{1.0 / 3, {0.25}}, .seconds = 1.5, .steps = 10});
-  history.epochs.push_back({.epoch = 2, .train = {nan, {0.75}}, .seconds = 0.5, .steps = 3});
+  history.validated = true;
+  history.epochs = {record(1, {0.1 + 0.2, {0.5}}, 1.5, 10), record(2, {nan, {0.75}}, 0.5, 3)};
+  history.epochs[0].validation = Scores{1.0 / 3, {0.25}};
   return history;
 }
 
@@ -27,9 +31,11 @@ TEST(History, IsATableWithDigitsEnoughToReadItBack) {
             "2,nan,0.75,,,0.5\n");
 }
 
-TEST(History, HasNoColumnsForValidationThatWasNotDone) {
+TEST(History, HasColumnsForValidationWhereThereWasDataForIt) {
   History history = two_epochs();
-  history.epochs[0].validation.reset();
+  history.epochs.clear();  // broken off before the first validation
+  EXPECT_EQ(history.csv_header(), "epoch,loss,accuracy,val_loss,val_accuracy,seconds\n");
+  history.validated = false;
   EXPECT_EQ(history.csv_header(), "epoch,loss,accuracy,seconds\n");
   EXPECT_EQ(History{}.to_csv(), "epoch,loss,seconds\n");
 }

@@ -1,4 +1,4 @@
-#include <cstdlib>
+#include <algorithm>
 #include <iostream>
 
 #include <sys/ioctl.h>
@@ -63,8 +63,10 @@ void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
   ProgressState now = state(record.epoch, record.train);
   if (record.validation) add_values(now, "val_", plan_.metrics, *record.validation);
   now.samples_per_second = record.seconds > 0 ? static_cast<double>(samples) / record.seconds : 0;
-  const std::string line = epoch_line(now, record.seconds);
+  std::string line = epoch_line(now, record.seconds);
   if (live()) {
+    // What is to be drawn over must not run on into a second line.
+    if (progress_ == Progress::one_line) line.resize(std::min(line.size(), terminal_width()));
     draw(line);
     if (progress_ == Progress::live) end_line();
   } else {
