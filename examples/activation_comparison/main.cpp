@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+
+#include "options.h"
+#include "outputs.h"
+#include "plot.h"
+#include "screen.h"
+#include "train.h"
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <wengert/autograd/error.h>
+#include <wengert/training/interrupt.h>
+#include <wengert/training/write_file.h>
+
+/// Trains one model per activation function on Fashion-MNIST and compares how their losses fall.
+
+namespace comparison {
+namespace {
+
+namespace fs = std::filesystem;
+using wengert::FileError;
+using wengert::training::Interrupt;
+using wengert::training::write_file_atomically;
+
+const std::array pictures{
+    Picture{.name = "losses",
+            .title = "Fashion-MNIST: training loss of one model per activation function",
+            .label = "training loss, mean over the epoch",
+            .column = "loss"},
+    Picture{.name = "accuracy",
+            .title = "Fashion-MNIST: accuracy in training (solid) and on the test images (dashed)",
+            .label = "accuracy",
+            .column = "accuracy",
+            .dashed_column = "val_accuracy"}};
+
+/// Before hours are spent on results that could not be kept: makes the directory, and tries to write there.
+void prepare_directory(const std::string& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) throw FileError(fmt::format("{}: cannot be made a directory: {}", directory, error.message()));
+  const std::string probe = fmt::format("{}/.probe", directory);
+  try {
+    write_file_atomically(probe, std::string(std::size_t{1} << 18, ' '));  // about what the results take
+  } catch (const FileError& failure) {
+    fs::remove(probe, error);
+    throw FileError(fmt::format("{}: nothing can be written there: {}", directory, failure.what()));
+  }
+  fs::remove(probe, error);
+}
+
+/// The same for a single file, which may be a device.
+void check_writable(const std::string& path) {
+  const fs::path directory = fs::path(path).parent_path();
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) throw FileError(path + ": is a directory; expected the name of a file");
+  if (!directory.empty() && !fs::is_directory(directory, ignored)) {
+    throw FileError(path + ": there is no such directory to write it in");
+  }
+}
+
+std::string heading(const Options& options, const wengert::datasets::TrainAndTest& data) {
+  return fmt::format(
+      "Fashion-MNIST: {} training images, {} test images\nAdam, learning rate {}; batches of {}{}; {} "
+      "epoch{}, seed {}, {}\n\n",
+      data.train.size(), data.test.size(), options.learning_rate, options.batch_size,
+      options.shuffle ? ", shuffled" : "", options.epochs, options.epochs == 1 ? "" : "s", options.seed,
+      name_of(options.precision));
+}
+
+/// The activations that have something to draw.
+std::vector<std::string> drawable(const std::vector<Result>& results) {
+  std::vector<std::string> activations;
+  for (const Result& result : results) {
+    const auto& epochs = result.history.epochs;
+    if (std::any_of(epochs.begin(), epochs.end(), [](const auto& epoch) { return std::isfinite(epoch.train.loss); })) {
+      activations.push_back(result.activation);
+    }
+  }
+  return activations;
+}
+
+/// Writes what a run leaves behind, and gives the names of the files. Pictures of an earlier run go first: they would
+/// not belong to the new figures.
+std::vector<std::string> write_figures(const Options& options, const std::vector<Result>& results) {
+  std::error_code ignored;
+  for (const Picture& picture : pictures) {
+    for (const char* ending : {".png", ".svg"}) fs::remove(options.out + '/' + picture.name + ending, ignored);
+  }
+  write_file_atomically(options.out + "/history.csv", history_csv(results));
+  write_file_atomically(options.out + "/summary.json", summary_json(options, results));
+  if (!options.record_steps.empty()) write_file_atomically(options.record_steps, steps_json(results));
+  return {"history.csv", "summary.json"};
+}
+
+std::vector<std::string> draw_pictures(const Options& options, const std::vector<Result>& results) {
+  const std::vector<std::string> activations = drawable(results);
+  if (activations.empty()) return {};
+  std::vector<std::string> names;
+  for (const Picture& picture : pictures) {
+    draw(options.out, picture, activations);
+    names.push_back(picture.name + ".png, " + picture.name + ".svg");
+  }
+  return names;
+}
+
+std::vector<std::string> divergences(const std::vector<Result>& results) {
+  std::vector<std::string> reasons;
+  for (const Result& result : results) {
+    if (result.history.diverged) reasons.push_back(result.activation + ' ' + result.history.stopped_reason);
+  }
+  return reasons;
+}
+
+/// One line, whatever a file name or a flag holds.
+int report(int status, std::string message) {
+  std::replace_if(
+      message.begin(), message.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  std::cerr << "error: " << message << std::endl;
+  return status;
+}
+
+int run(const Options& options) {
+  const Interrupt interrupt;
+  std::vector<Candidate> candidates = make_candidates(options);
+  const wengert::datasets::TrainAndTest data = wengert::datasets::fashion_mnist(options.data);
+  prepare_directory(options.out);
+  if (!options.record_steps.empty()) check_writable(options.record_steps);
+
+  Screen screen(options.quiet, candidates.size());
+  screen.print(candidates.front().model.summary({28, 28}) + '\n' + heading(options, data));
+  const std::vector<Result> results = train(options, std::move(candidates), data, screen);
+  const std::string note = slope_note(options);
+  screen.print('\n' + table(results) + (note.empty() ? "" : '\n' + note + '\n'));
+
+  std::vector<std::string> written = write_figures(options, results);
+  std::vector<std::string> complaints = divergences(results);
+  try {
+    const std::vector<std::string> drawn = draw_pictures(options, results);
+    written.insert(written.begin(), drawn.begin(), drawn.end());
+  } catch (const wengert::Error& error) {
+    complaints.emplace_back(error.what());
+  }
+  screen.print(fmt::format("\nWritten to {}: {}\n", options.out, fmt::join(written, ", ")));
+
+  const int status = Interrupt::requested() ? 130 : complaints.empty() ? 0 : 1;
+  return complaints.empty() ? status : report(status, fmt::format("{}", fmt::join(complaints, "; ")));
+}
+
+}  // namespace
+}  // namespace comparison
+
+int main(int argc, char** argv) {
+  using comparison::report;
+  try {
+    const auto options = comparison::read_options(argc, argv);
+    return options ? comparison::run(*options) : 0;
+  } catch (const comparison::UsageError& error) {
+    return report(2, fmt::format("{} (--help lists the flags)", error.what()));
+  } catch (const std::bad_alloc&) {
+    return report(1, "there is not enough memory");
+  } catch (const std::exception& error) {
+    return report(1, error.what());
+  }
+}

@@ -1,0 +1,89 @@
+#include "train.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+
+#include <fmt/format.h>
+
+#include <wengert/nn/nn.h>
+#include <wengert/optim/adam.h>
+#include <wengert/training/training.h>
+
+namespace comparison {
+
+namespace nn = wengert::nn;
+namespace training = wengert::training;
+
+namespace {
+
+constexpr std::int64_t pixels = 28 * 28, classes = 10;
+
+nn::Sequential make_model(const Options& options, const std::string& activation) {
+  nn::Sequential model;
+  model.add("flatten", nn::Flatten{});
+  std::int64_t inputs = pixels;
+  for (std::size_t layer = 0; layer < options.hidden.size(); ++layer) {
+    const std::string name = layer == 0 ? "hidden" : fmt::format("hidden_{}", layer);
+    model.add(name, nn::Dense{inputs, options.hidden[layer], nn::activation(activation), {.dtype = options.precision}});
+    inputs = options.hidden[layer];
+  }
+  model.add("output", nn::Dense{inputs, classes, nn::softmax, {.dtype = options.precision}});
+
+  model.initialize(options.seed);
+  if (!options.initial_weights.empty()) training::load_weights(model, options.initial_weights);
+  return model;
+}
+
+Result train_one(const Options& options, Candidate& candidate, const wengert::datasets::TrainAndTest& data,
+                 Screen& screen) {
+  Result result{.activation = candidate.activation};
+  std::vector<training::Callback> callbacks;
+  if (!options.record_steps.empty()) {
+    callbacks.push_back(
+        {.on_step_end = [&](const training::StepReport& report) { result.step_losses.push_back(report.loss); }});
+  }
+  Screen::Line line(screen);
+  wengert::optim::Adam adam{candidate.model.parameters(), {.learning_rate = options.learning_rate}};
+  result.history = training::fit(candidate.model, adam, nn::sparse_categorical_crossentropy, data.train,
+                                 {.epochs = options.epochs,
+                                  .batch_size = options.batch_size,
+                                  .validation = data.test,
+                                  .metrics = {nn::accuracy},
+                                  .shuffle = options.shuffle,
+                                  .seed = options.seed,
+                                  .max_steps = options.max_steps,
+                                  .callbacks = callbacks,
+                                  .progress = screen.progress(),
+                                  .label = candidate.activation,
+                                  .output = &line});
+  return result;
+}
+
+}  // namespace
+
+std::vector<Candidate> make_candidates(const Options& options) {
+  std::vector<Candidate> candidates;
+  for (const std::string& activation : options.activations) {
+    candidates.push_back({activation, make_model(options, activation)});
+  }
+  return candidates;
+}
+
+std::vector<Result> train(const Options& options, std::vector<Candidate> candidates,
+                          const wengert::datasets::TrainAndTest& data, Screen& screen) {
+  std::vector<Result> results(candidates.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < candidates.size(); i = next++) {
+      results[i] = train_one(options, candidates[i], data, screen);
+    }
+  };
+  std::vector<std::future<void>> workers;
+  const auto count = std::min<std::size_t>(candidates.size(), std::min(options.jobs, options.threads));
+  for (std::size_t i = 0; i < count; ++i) workers.push_back(std::async(std::launch::async, work));
+  for (std::future<void>& worker : workers) worker.get();  // throws what was thrown there
+  return results;
+}
+
+}  // namespace comparison
