@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 namespace wengert {
 
@@ -10,17 +11,24 @@ namespace wengert {
 class Number {
  public:
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  Number(T value)  // NOLINT(google-explicit-constructor): `x * 0.5` is the point
-      : real_(static_cast<double>(value)), integer_(0), integral_(std::is_integral_v<T>) {
-    if constexpr (std::is_integral_v<T>) integer_ = static_cast<std::int64_t>(value);
+  requires std::is_arithmetic_v<T> Number(T value)  // NOLINT(google-explicit-constructor): `x * 0.5` is the point
+      : real_(static_cast<double>(value)), integer_(0), integral_(false) {
+    if constexpr (std::is_integral_v<T>) {
+      integral_ = std::in_range<std::int64_t>(static_cast<Integer<T>>(value));
+      if (integral_) integer_ = static_cast<std::int64_t>(value);
+    }
   }
 
+  /// An integer that `integer` gives exactly: one of 64 bits with sign.
   bool is_integral() const { return integral_; }
   double real() const { return real_; }
   std::int64_t integer() const { return integer_; }
 
  private:
+  // in_range does not take bool and the character types.
+  template <typename T>
+  using Integer = std::conditional_t<std::is_unsigned_v<T>, std::uint64_t, std::int64_t>;
+
   double real_;
   std::int64_t integer_;
   bool integral_;

@@ -14,16 +14,17 @@ class Operand {
   Operand(const Parameter& parameter) : tensor_(parameter.value()) {}  // NOLINT(google-explicit-constructor)
   template <typename T>
     requires std::is_arithmetic_v<T>
-  Operand(T value) : number_(value) {}  // NOLINT(google-explicit-constructor)
+  Operand(T value) : number_(value), is_number_(true) {}  // NOLINT(google-explicit-constructor)
 
-  bool is_number() const { return !tensor_.defined(); }
+  bool is_number() const { return is_number_; }
   const Tensor& tensor() const { return tensor_; }
   /// The operand as a tensor; a number becomes a scalar of `dtype`. Throws DTypeError where that would lose it.
-  Tensor as(DType dtype) const { return is_number() ? scalar(number_, dtype) : tensor_; }
+  Tensor as(DType dtype) const { return is_number_ ? scalar(number_, dtype) : tensor_; }
 
  private:
   Tensor tensor_;
   Number number_ = 0;
+  bool is_number_ = false;
 };
 
 }  // namespace wengert

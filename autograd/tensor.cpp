@@ -56,13 +56,10 @@ template <typename T>
 T convert(Number value, DType dtype) {
   if (!holds<T>(value)) {
     throw DTypeError(fmt::format("the number {} does not fit {}; cast the tensor to a dtype that holds it (cast(x, DType::f32))",
-                                 value.real(), name_of(dtype)));
+                                 value.is_integral() ? fmt::to_string(value.integer()) : fmt::to_string(value.real()),
+                                 name_of(dtype)));
   }
-  if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(value.real());
-  } else {
-    return value.is_integral() ? static_cast<T>(value.integer()) : static_cast<T>(value.real());
-  }
+  return value.is_integral() ? static_cast<T>(value.integer()) : static_cast<T>(value.real());
 }
 
 }  // namespace
