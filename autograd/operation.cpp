@@ -107,7 +107,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
     results[0] = operation.compose(inputs, attributes);
     return;
   }
-  constexpr std::size_t usual = 4;
+  constexpr std::size_t usual = 2;
   std::array<TensorType, usual> few;
   std::vector<TensorType> many(results.size() > usual ? results.size() : 0);
   const std::span<TensorType> types = many.empty() ? std::span(few).first(results.size()) : std::span(many);

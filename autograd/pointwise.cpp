@@ -15,6 +15,7 @@ namespace {
 using kernels::Program;
 
 constexpr std::size_t most_inputs = 16;
+constexpr std::size_t few_inputs = 3;
 
 /// One output of a program alone.
 Program only_output(const Program& program, std::size_t output) {
@@ -109,25 +110,45 @@ struct Typing {
 
 DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
 
-void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
-         std::span<Tensor> results) {
+/// With room for `most` inputs, attributes and outputs each: next to a tiny operation, clearing room for sixteen would show.
+template <std::size_t most>
+void run_within(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
+                std::span<Tensor> results) {
   const Shape& shape = results[0].shape();
-  std::array<Ints, most_inputs> strides;
-  std::array<kernels::PointwiseInput, most_inputs> inputs;
+  const std::int64_t total = shape.elements();
+  static constexpr std::int64_t next = 1, same = 0;
+  std::array<kernels::PointwiseInput, most> inputs;
+  bool is_flat = true;  // every input has all elements of the result in order, or one
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    strides[i] = broadcast_strides(arguments[i].shape(), shape);
-    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), strides[i].begin()};
+    const std::int64_t size = arguments[i].size();
+    is_flat = is_flat && (size == total || size == 1);
+    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), size == total ? &next : &same};
   }
-  std::array<double, most_inputs> uniforms{};
+  std::array<double, most> uniforms;  // NOLINT(*-member-init): filled as far as read
   std::size_t count = 0;
   for (const Attributes::Entry& entry : attributes) uniforms[count++] = std::get<double>(entry.value);
-  std::array<kernels::PointwiseOutput, most_inputs> outputs;
+  std::array<kernels::PointwiseOutput, most> outputs;
   for (std::size_t i = 0; i < results.size(); ++i) {
     outputs[i] = {detail::Access::elements(results[i]), results[i].dtype()};
   }
-  const DType dtype = compute_dtype(arguments[condition ? 1 : 0].dtype());
-  rule.kernel().run(dtype, std::span(inputs).first(arguments.size()), std::span(uniforms).first(count),
-                    std::span(outputs).first(results.size()), std::span(shape.begin(), shape.rank()));
+  const auto run_over = [&](std::span<const std::int64_t> extents) {
+    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), std::span(inputs).first(arguments.size()),
+                      std::span(uniforms).first(count), std::span(outputs).first(results.size()), extents);
+  };
+  if (is_flat) return run_over({&total, 1});
+  std::array<Ints, most> strides;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    strides[i] = broadcast_strides(arguments[i].shape(), shape);
+    inputs[i].strides = strides[i].begin();
+  }
+  run_over({shape.begin(), shape.rank()});
+}
+
+void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
+         std::span<Tensor> results) {
+  const std::size_t most = std::max({arguments.size(), attributes.size(), results.size()});
+  const auto function = most <= few_inputs ? run_within<few_inputs> : run_within<most_inputs>;
+  function(rule, condition, arguments, attributes, results);
 }
 
 /// The argument that a derivative's number stands for: an input, an output, or the adjoint of an output.
@@ -135,6 +156,22 @@ Tensor argument(const Vjp& vjp, std::size_t number, std::size_t outputs_read) {
   if (number < vjp.inputs()) return vjp.input(number);
   number -= vjp.inputs();
   return number < outputs_read ? vjp.output(number) : vjp.dy(number - outputs_read);
+}
+
+/// The adjoint of an input, of the result's shape.
+template <std::size_t most>
+Tensor adjoint_within(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std::size_t outputs_read) {
+  std::array<Tensor, most> arguments;
+  for (std::size_t k = 0; k < derivative.arguments.size(); ++k) {
+    arguments[k] = argument(vjp, derivative.arguments[k], outputs_read);
+  }
+  return apply(derivative.operation, std::span(arguments).first(derivative.arguments.size()), vjp.attributes());
+}
+
+Tensor adjoint(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std::size_t outputs_read) {
+  if (derivative.is_argument) return argument(vjp, derivative.arguments[0], outputs_read);
+  if (derivative.arguments.size() <= few_inputs) return adjoint_within<few_inputs>(derivative, vjp, outputs_read);
+  return adjoint_within<most_inputs>(derivative, vjp, outputs_read);
 }
 
 Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes, std::shared_ptr<PointwiseRule> rule,
@@ -158,14 +195,7 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes, 
       if (!vjp.needs(i)) continue;
       const PointwiseRule::Derivative& derivative = rule->derivative(vjp.operation(), i);
       if (derivative.is_zero) continue;
-      std::array<Tensor, most_inputs> arguments;
-      for (std::size_t k = 0; k < derivative.arguments.size(); ++k) {
-        arguments[k] = argument(vjp, derivative.arguments[k], outputs_read);
-      }
-      Tensor adjoint = derivative.is_argument
-                           ? arguments[0]
-                           : apply(derivative.operation, std::span(arguments).first(derivative.arguments.size()), vjp.attributes());
-      vjp.set(i, sum_to(adjoint, vjp.input_shape(i)));
+      vjp.set(i, sum_to(adjoint(derivative, vjp, outputs_read), vjp.input_shape(i)));
     }
   };
   return operation;
@@ -231,6 +261,7 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
   if (inputs + 2 * program.outputs.size() > most_inputs || inputs == 0) {
     throw ValueError(fmt::format("{}: {} inputs; expected 1 … {}", name, inputs, most_inputs - 2 * program.outputs.size()));
   }
+  if (uniforms > most_inputs) throw ValueError(fmt::format("{}: {} attributes; expected up to {}", name, uniforms, most_inputs));
   std::vector<Program> derivatives;
   if (definition.derivative) {
     const Program all = trace(definition.derivative, uniforms);
