@@ -44,7 +44,7 @@ class Sequential : public Module {
  public:
   Sequential() = default;
   /// Not for a lone Sequential, which is copied or moved as usual.
-  template <LayerEntry First, LayerEntry... Rest>
+  template <LayerEntry First, LayerEntry... Rest>  // NOLINTNEXTLINE(google-explicit-constructor): it is conditional
   requires(!std::derived_from<std::remove_cvref_t<First>, Sequential> ||
            sizeof...(Rest) > 0) explicit(sizeof...(Rest) == 0) Sequential(First&& first, Rest&&... rest) {
     entries_.reserve(1 + sizeof...(Rest));

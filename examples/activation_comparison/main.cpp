@@ -26,16 +26,15 @@ using wengert::FileError;
 using wengert::training::Interrupt;
 using wengert::training::write_file_atomically;
 
-const std::array pictures{
-    Picture{.name = "losses",
-            .title = "Fashion-MNIST: training loss of one model per activation function",
-            .label = "training loss, mean over the epoch",
-            .column = "loss"},
-    Picture{.name = "accuracy",
-            .title = "Fashion-MNIST: accuracy in training (solid) and on the test images (dashed)",
-            .label = "accuracy",
-            .column = "accuracy",
-            .dashed_column = "val_accuracy"}};
+const std::array pictures{Picture{.name = "losses",
+                                  .title = "Fashion-MNIST: training loss of one model per activation function",
+                                  .label = "training loss, mean over the epoch",
+                                  .column = "loss"},
+                          Picture{.name = "accuracy",
+                                  .title = "Fashion-MNIST: accuracy in training (solid), on test images (dashed)",
+                                  .label = "accuracy",
+                                  .column = "accuracy",
+                                  .dashed_column = "val_accuracy"}};
 
 /// Before hours are spent on results that could not be kept: makes the directory, and tries to write there.
 void prepare_directory(const std::string& directory) {

@@ -80,8 +80,8 @@ std::vector<Result> train(const Options& options, std::vector<Candidate> candida
     }
   };
   std::vector<std::future<void>> workers;
-  const auto count = std::min<std::size_t>(candidates.size(), std::min(options.jobs, options.threads));
-  for (std::size_t i = 0; i < count; ++i) workers.push_back(std::async(std::launch::async, work));
+  const auto most = static_cast<std::int64_t>(candidates.size());
+  for (std::int64_t i = 0; i < std::min({most, options.jobs, options.threads}); ++i) workers.push_back(std::async(std::launch::async, work));
   for (std::future<void>& worker : workers) worker.get();  // throws what was thrown there
   return results;
 }

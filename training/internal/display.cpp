@@ -30,6 +30,11 @@ void add_values(ProgressState& state, const std::string& prefix, const std::vect
   for (std::size_t i = 0; i < metrics.size(); ++i) state.values.emplace_back(prefix + metrics[i], scores.metrics[i]);
 }
 
+/// As many of the parts between commas as fit.
+std::string shortened(const std::string& line, std::size_t width) {
+  return line.size() <= width ? line : line.substr(0, std::min(width, line.rfind(", ", width)));
+}
+
 }  // namespace
 
 Display::Display(Progress progress, std::ostream* output, Plan plan)
@@ -66,7 +71,7 @@ void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
   std::string line = epoch_line(now, record.seconds);
   if (live()) {
     // What is to be drawn over must not run on into a second line.
-    if (progress_ == Progress::one_line) line.resize(std::min(line.size(), terminal_width()));
+    if (progress_ == Progress::one_line) line = shortened(line, terminal_width());
     draw(line);
     if (progress_ == Progress::live) end_line();
   } else {
