@@ -43,12 +43,14 @@ concept LayerEntry = Layer<L> || requires(L entry) {
 class Sequential : public Module {
  public:
   Sequential() = default;
-  /// Not for a lone Sequential, which is copied or moved as usual.
-  template <LayerEntry First, LayerEntry... Rest>  // NOLINTNEXTLINE(google-explicit-constructor): it is conditional
-  requires(!std::derived_from<std::remove_cvref_t<First>, Sequential> ||
-           sizeof...(Rest) > 0) explicit(sizeof...(Rest) == 0) Sequential(First&& first, Rest&&... rest) {
-    entries_.reserve(1 + sizeof...(Rest));
+  /// Of one layer; a lone Sequential is copied or moved as usual.
+  template <LayerEntry L>
+  requires(!std::derived_from<L, Sequential>) explicit Sequential(L only) { add(std::move(only)); }
+  template <LayerEntry First, LayerEntry Second, LayerEntry... Rest>
+  Sequential(First&& first, Second&& second, Rest&&... rest) {
+    entries_.reserve(2 + sizeof...(Rest));
     add(std::forward<First>(first));
+    add(std::forward<Second>(second));
     (add(std::forward<Rest>(rest)), ...);
   }
   Sequential(const Sequential& other);

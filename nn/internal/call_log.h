@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -21,10 +22,8 @@ class CallLog {
 
   /// The shape of the module's last result; none where it was not called.
   std::optional<Shape> result_of(const Module& module) const {
-    for (auto call = calls_.rbegin(); call != calls_.rend(); ++call) {
-      if (call->first == &module) return call->second;
-    }
-    return std::nullopt;
+    const auto call = std::find_if(calls_.rbegin(), calls_.rend(), [&](const auto& c) { return c.first == &module; });
+    return call == calls_.rend() ? std::nullopt : std::optional(call->second);
   }
 
  private:
