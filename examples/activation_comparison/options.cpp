@@ -8,6 +8,7 @@
 #include <set>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,10 +26,22 @@ constexpr const char* description =
     "Trains one model per activation function on Fashion-MNIST, and draws how their losses fall.\n"
     "Each is Flatten -> Dense(128, activation) -> Dense(10, softmax), trained by Adam on the cross-entropy.";
 
-constexpr const char* footer =
-    "Written to --out: losses.png and .svg, accuracy.png and .svg, history.csv, summary.json.\n"
-    "Ends with 0; with 1 where something failed (a loss that became NaN, a file), 2 for a command line that makes\n"
-    "no sense, 130 after Ctrl-C, which ends the training after the step in hand and writes what there is.";
+constexpr const char* footer = R"(Activations:
+{}
+Written to --out: losses.png and .svg, accuracy.png and .svg, history.csv, summary.json.
+Ends with 0; with 1 where something failed (a loss that became NaN, a file), 2 for a command line that makes
+no sense, 130 after Ctrl-C, which ends the training after the step in hand and writes what there is.
+)";
+
+/// A few to a line.
+std::string known_activations() {
+  std::string text, line = " ";
+  for (const std::string& name : wengert::nn::activation_names()) {
+    if (line.size() + name.size() > 90) text += std::exchange(line, " ") + '\n';
+    line += ' ' + name;
+  }
+  return text + line + '\n';
+}
 
 /// The number that all of the text spells, if it does.
 template <typename T>
@@ -114,12 +127,12 @@ class CommandLine {
  public:
   explicit CommandLine(Options& options) : app_(description, "activation_comparison") {
     app_.set_version_flag("--version", fmt::format("activation_comparison {}", wengert::version_string));
-    app_.get_formatter()->column_width(38);
-    app_.footer(footer);
+    app_.get_formatter()->column_width(30);
+    app_.footer(fmt::format(footer, known_activations()));
 
     constexpr std::int64_t many = 1'000'000;
     add("--activations", "a,b,...", fmt::format("{}", fmt::join(options.activations, ",")),
-        "Any of the catalogue by name, with a parameter after a colon where it is not the usual one: leaky_relu:SLOPE",
+        "Any of those below, with its parameter after a colon where\nit is not the usual one: leaky_relu:SLOPE",
         [&options](const std::string& text) { options.activations = read_activations(text); });
     add_number("--epochs", "N", options.epochs, {1, many}, "Passes over the training images");
     add_number("--batch-size", "N", options.batch_size, {1, many}, "Images of each step");
@@ -136,15 +149,16 @@ class CommandLine {
         "--no-shuffle", [&options] { options.shuffle = false; }, "Take the images in the order of the file");
     add_number("--max-steps", "N", options.max_steps, {1, many * many}, "End every training after that many steps");
     add_path("--initial-weights", "FILE", options.initial_weights,
-             "Start every model from this safetensors file: hidden.weight [784, N], hidden.bias, output.weight, "
-             "output.bias, F32 or F64; further hidden layers are called hidden_1, hidden_2 and so on");
+             "Start every model from this safetensors file, F32 or F64:\nhidden.weight [784, N], hidden.bias, "
+             "output.weight, output.bias;\nfurther hidden layers are called hidden_1, hidden_2 and so on");
     add_path("--record-steps", "FILE", options.record_steps,
              "Write the loss of every step, as {\"loss\": {activation: [...]}}");
-    add_number("--jobs", "N", options.jobs, {1, 1024}, "Models trained side by side; the figures are the same bits");
-    add_number("--threads", "N", options.threads, {1, 1024}, "Threads in all; the figures are the same bits");
+    add_number("--jobs", "N", options.jobs, {1, 1024}, "Models trained side by side");
+    add_number("--threads", "N", options.threads, {1, 1024},
+               "Threads in all. Whatever these two are, the figures are the same bits");
     add_path("--data", "DIR", options.data,
-             "Where the four files of Fashion-MNIST are; else $WENGERT_DATA, else datasets/fashion-mnist of the XDG "
-             "data directories, such as /usr/share");
+             "Where the four files of Fashion-MNIST are; else $WENGERT_DATA,\nelse datasets/fashion-mnist of the XDG "
+             "data directories,\nsuch as /usr/share");
     add_path("--out", "DIR", options.out, "Where results are written");
     app_.add_flag("--quiet", options.quiet, "Print nothing but errors");
   }

@@ -81,7 +81,8 @@ std::vector<Result> train(const Options& options, std::vector<Candidate> candida
   };
   std::vector<std::future<void>> workers;
   const auto most = static_cast<std::int64_t>(candidates.size());
-  for (std::int64_t i = 0; i < std::min({most, options.jobs, options.threads}); ++i) workers.push_back(std::async(std::launch::async, work));
+  for (std::int64_t i = 0; i < std::min({most, options.jobs, options.threads}); ++i)
+    workers.push_back(std::async(std::launch::async, work));
   for (std::future<void>& worker : workers) worker.get();  // throws what was thrown there
   return results;
 }

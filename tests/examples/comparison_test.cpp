@@ -5,7 +5,9 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <wengert/nn/activation.h>
 #include <wengert/training/safetensors.h>
 #include <wengert/version.h>
 
@@ -74,6 +76,14 @@ TEST_F(Comparison, NamesTheSlopeWhereTwoLeakyModelsAreDrawn) {
   EXPECT_TRUE(contains(svg, "leaky_relu:0.25_loss"));
   EXPECT_EQ(count(svg, "leaky_relu:0."), 2U);
   EXPECT_TRUE(contains(svg, ">relu_loss<"));
+}
+
+TEST_F(Comparison, TrainsEveryActivationOfTheCatalogue) {
+  const std::vector<std::string> names = nn::activation_names();
+  ASSERT_EQ(compare({"--activations", fmt::format("{}", fmt::join(names, ",")), "--max-steps", "4"}).status, 0);
+  const auto models = nlohmann::json::parse(result("summary.json"))["models"];
+  ASSERT_EQ(models.size(), names.size());
+  for (const auto& model : models) EXPECT_TRUE(model["val_loss"].is_number()) << model["activation"];
 }
 
 TEST_F(Comparison, SaysWhatItDoesAndWhatCameOfIt) {
