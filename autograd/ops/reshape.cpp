@@ -19,11 +19,12 @@ Shape completed(const Shape& from, const Ints& asked) {
   const auto fail = [&] {
     throw ShapeError(fmt::format("reshape: {} elements of {} do not fit {}", from.elements(), to_string(from), to_string(asked)));
   };
-  for (std::size_t axis = 0; axis < extents.size(); ++axis) {
-    if (extents[axis] != -1) {
-      known *= extents[axis];
+  for (std::size_t axis = 0; axis < asked.size(); ++axis) {
+    std::int64_t& extent = extents[axis];
+    if (extent != -1) {
+      known *= extent;
     } else if (unknown == nullptr) {
-      unknown = &extents[axis];
+      unknown = &extent;
     } else {
       throw ShapeError(fmt::format("reshape: {} leaves more than one extent open; expected one −1 at most", to_string(asked)));
     }
