@@ -57,8 +57,8 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
     case Primitive::atanh: return {dy / ((1.0 - a) * (1.0 + a))};
     case Primitive::erf: return {dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0))};
     case Primitive::erfc: return {-(dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0)))};
-    // Where a = b = 0 the first is 0 · 0⁻¹ and where a = 0 ≤ b the second 0ᵇ ln 0: both are 0, not NaN. What is replaced are
-    // the arguments, so that derivatives of the derivatives are finite too.
+    // Where a = b = 0 the first is 0 · 0⁻¹ and where a = 0 ≤ b the second 0ᵇ ln 0: both are 0, not NaN. What is
+    // replaced are the arguments, so that derivatives of the derivatives are finite too.
     case Primitive::pow: {
       const Scalar exponent = select(a == 0.0 && b == 0.0, 1.0, b);
       const Scalar base = select(a == 0.0 && b >= 0.0, 1.0, a);
@@ -93,7 +93,8 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
 }
 
 /// Where each value of the original program is found in the derivative's.
-std::vector<std::uint16_t> repeat_values(const Program& program, Tracer& tracer, std::size_t inputs, bool reads_outputs) {
+std::vector<std::uint16_t> repeat_values(const Program& program, Tracer& tracer, std::size_t inputs,
+                                         bool reads_outputs) {
   std::vector<std::uint16_t> place;
   for (std::size_t i = 0; i < program.inputs; ++i) place.push_back(static_cast<std::uint16_t>(i));
   for (std::size_t i = 0; i < program.uniforms; ++i) place.push_back(static_cast<std::uint16_t>(inputs + i));

@@ -7,14 +7,16 @@
 
 namespace wengert {
 
-/// What a binary operation takes on either side: a tensor, a parameter, or a number (which takes the other side's dtype).
+/// What a binary operation takes on either side: a tensor, a parameter, or a number (which takes the other side's
+/// dtype).
 class Operand {
  public:
-  Operand(const Tensor& tensor) : tensor_(tensor) {}                // NOLINT(google-explicit-constructor)
-  Operand(const Parameter& parameter) : tensor_(parameter.value()) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTBEGIN(google-explicit-constructor): that each of them may stand there is the point
+  Operand(const Tensor& tensor) : tensor_(tensor) {}
+  Operand(const Parameter& parameter) : tensor_(parameter.value()) {}
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  Operand(T value) : number_(value), is_number_(true) {}  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Operand(T value) : number_(value), is_number_(true) {}
+  // NOLINTEND(google-explicit-constructor)
 
   bool is_number() const { return is_number_; }
   const Tensor& tensor() const { return tensor_; }

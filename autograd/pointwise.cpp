@@ -59,7 +59,8 @@ std::pair<Program, std::vector<std::uint16_t>> only_used_inputs(const Program& p
 
 bool is_zero(const Program& program) {
   if (program.outputs[0] < program.inputs + program.uniforms) return false;
-  const auto& instruction = program.instructions[static_cast<std::size_t>(program.outputs[0] - program.inputs - program.uniforms)];
+  const auto& instruction =
+      program.instructions[static_cast<std::size_t>(program.outputs[0] - program.inputs - program.uniforms)];
   return instruction.primitive == kernels::Primitive::constant && instruction.value == 0.0;
 }
 
@@ -88,19 +89,20 @@ struct Typing {
       throw ValueError(fmt::format("{}: {} inputs given; expected {}", name, arguments.size(), inputs));
     }
     if (condition && arguments[0].dtype() != DType::boolean) {
-      throw DTypeError(fmt::format("{}: the condition is {}; expected boolean (compare, or cast it)", name, name_of(arguments[0].dtype())));
+      throw DTypeError(fmt::format("{}: the condition is {}; expected boolean (compare, or cast it)", name,
+                                   name_of(arguments[0].dtype())));
     }
     const std::size_t first = condition ? 1 : 0;
     const DType dtype = arguments[first].dtype();
     if (!in_domain(domain, dtype)) {
-      throw DTypeError(fmt::format("{}: the input is {}; expected {}; cast it first: cast(x, DType::f32)", name, name_of(dtype),
-                                   expectation(domain)));
+      throw DTypeError(fmt::format("{}: the input is {}; expected {}; cast it first: cast(x, DType::f32)", name,
+                                   name_of(dtype), expectation(domain)));
     }
     Shape shape = arguments[0].shape();
     for (std::size_t i = 1; i < arguments.size(); ++i) {
       if (i >= first && arguments[i].dtype() != dtype) {
-        throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name, name_of(dtype),
-                                     name_of(arguments[i].dtype())));
+        throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name,
+                                     name_of(dtype), name_of(arguments[i].dtype())));
       }
       shape = broadcast_shapes(name.c_str(), shape, arguments[i].shape());
     }
@@ -110,10 +112,11 @@ struct Typing {
 
 DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
 
-/// With room for `most` inputs, attributes and outputs each: next to a tiny operation, clearing room for sixteen would show.
+/// With room for `most` inputs, attributes and outputs each: next to a tiny operation, clearing room for sixteen would
+/// show.
 template <std::size_t most>
-void run_within(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
-                std::span<Tensor> results) {
+void run_within(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments,
+                const Attributes& attributes, std::span<Tensor> results) {
   const Shape& shape = results[0].shape();
   const std::int64_t total = shape.elements();
   static constexpr std::int64_t next = 1, same = 0;
@@ -174,8 +177,8 @@ Tensor adjoint(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std:
   return adjoint_within<most_inputs>(derivative, vjp, outputs_read);
 }
 
-Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes, std::shared_ptr<PointwiseRule> rule,
-               bool differentiable, bool reads_outputs) {
+Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
+               const std::shared_ptr<PointwiseRule>& rule, bool differentiable, bool reads_outputs) {
   Operation operation;
   operation.name = typing.name;
   operation.attributes = std::move(attributes);
@@ -204,7 +207,9 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes, 
 }  // namespace
 
 PointwiseRule::PointwiseRule(Program program, std::vector<Program> derivatives, bool reads_outputs)
-    : kernel_(std::move(program)), derivatives_(std::move(derivatives)), reads_outputs_(reads_outputs),
+    : kernel_(std::move(program)),
+      derivatives_(std::move(derivatives)),
+      reads_outputs_(reads_outputs),
       slots_(kernel_.program().inputs) {}
 
 Program PointwiseRule::derivative_program(std::size_t input) const {
@@ -237,9 +242,10 @@ const PointwiseRule::Derivative& PointwiseRule::derivative(const Operation& owne
     derivative->is_argument = program.instructions.empty() && program.outputs[0] < program.inputs;
     const bool condition = !arguments.empty() && arguments[0] == 0 && owner.condition;
     if (!derivative->is_zero) {
-      const Typing typing{fmt::format("{}'{}", owner.name, input), arguments.size(), Domain::floating, condition, false};
+      const Typing typing{fmt::format("{}'{}", owner.name, input), arguments.size(), Domain::floating, condition,
+                          false};
       auto rule = std::make_shared<PointwiseRule>(std::move(program), std::vector<Program>{}, false);
-      derivative->operation = make(typing, owner.attributes, std::move(rule), true, false);
+      derivative->operation = make(typing, owner.attributes, rule, true, false);
       derivative->operation.condition = condition;
       derivative->operation.kinks = owner.kinks;
     }
@@ -259,23 +265,27 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
   Program program = trace(definition.formula, uniforms);
   const std::size_t inputs = program.inputs;
   if (inputs + 2 * program.outputs.size() > most_inputs || inputs == 0) {
-    throw ValueError(fmt::format("{}: {} inputs; expected 1 … {}", name, inputs, most_inputs - 2 * program.outputs.size()));
+    throw ValueError(
+        fmt::format("{}: {} inputs; expected 1 … {}", name, inputs, most_inputs - 2 * program.outputs.size()));
   }
-  if (uniforms > most_inputs) throw ValueError(fmt::format("{}: {} attributes; expected up to {}", name, uniforms, most_inputs));
+  if (uniforms > most_inputs)
+    throw ValueError(fmt::format("{}: {} attributes; expected up to {}", name, uniforms, most_inputs));
   std::vector<Program> derivatives;
   if (definition.derivative) {
     const Program all = trace(definition.derivative, uniforms);
     const std::size_t expected = inputs + 2 * program.outputs.size();
     if (all.inputs != expected || all.outputs.size() != inputs) {
-      throw ValueError(fmt::format("{}: the derivative takes {} and gives {} numbers; expected {} (inputs, outputs, adjoints) "
-                                   "and {} (one per input)", name, all.inputs, all.outputs.size(), expected, inputs));
+      throw ValueError(
+          fmt::format("{}: the derivative takes {} and gives {} numbers; expected {} (inputs, outputs, adjoints) "
+                      "and {} (one per input)",
+                      name, all.inputs, all.outputs.size(), expected, inputs));
     }
     for (std::size_t i = 0; i < inputs; ++i) derivatives.push_back(only_output(all, i));
   }
   auto rule = std::make_shared<PointwiseRule>(std::move(program), std::move(derivatives), true);
   const Typing typing{std::move(name), inputs, definition.domain, definition.condition, definition.boolean};
-  Operation operation = make(typing, std::move(definition.attributes), std::move(rule),
-                             definition.differentiable && !definition.boolean, true);
+  Operation operation =
+      make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean, true);
   operation.documentation = std::move(definition.documentation);
   operation.category = definition.category;
   operation.condition = definition.condition;
