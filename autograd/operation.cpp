@@ -10,6 +10,7 @@
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operation.h>
 
 namespace wengert {
@@ -26,8 +27,9 @@ Attributes complete(const Operation& operation, const Attributes& given) {
   if (given.size() == operation.attributes.size()) return given;
   std::vector<Attributes::Entry> entries = operation.attributes;
   for (const Attributes::Entry& entry : given) {
-    const auto found = std::find_if(entries.begin(), entries.end(),
-                                    [&](const Attributes::Entry& known) { return std::string_view(known.name) == entry.name; });
+    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& known) {
+      return std::string_view(known.name) == entry.name;
+    });
     if (found == entries.end()) {
       throw ValueError(fmt::format("{}: unknown attribute '{}'; known: {}", operation.name, entry.name,
                                    to_string(Attributes(operation.attributes))));
@@ -50,7 +52,8 @@ void compute(const Operation& operation, std::span<const Tensor> inputs, const A
     // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
     const detail::Capture* capture = detail::Capture::current();
     const std::uint32_t own = capture != nullptr && capture->holds(results[0]) ? 2 : 1;
-    if (Access::node(results[0])->references.load(std::memory_order_relaxed) > own) results[0] = Access::alias(results[0]);
+    if (Access::node(results[0])->references.load(std::memory_order_relaxed) > own)
+      results[0] = Access::alias(results[0]);
     return;
   }
   const detail::Capture::Pause uncaptured;
@@ -87,12 +90,14 @@ const Operation* find_defined(std::string_view name) {
 }  // namespace
 
 const Tensor& Vjp::input(std::size_t i) const {
-  if (!inputs_[i].defined()) throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
+  if (!inputs_[i].defined())
+    throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
   return inputs_[i];
 }
 
 const Tensor& Vjp::output(std::size_t i) const {
-  if (!outputs_[i].defined()) throw ValueError(fmt::format("{}: its vjp reads output {}, which `reads` does not declare", operation_.name, i));
+  if (!outputs_[i].defined())
+    throw ValueError(fmt::format("{}: its vjp reads output {}, which `reads` does not declare", operation_.name, i));
   return outputs_[i];
 }
 
@@ -100,7 +105,8 @@ Tensor Vjp::dy(std::size_t i) const {
   return adjoints_[i].defined() ? adjoints_[i] : zeros(output_types_[i].shape, output_types_[i].dtype);
 }
 
-void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given, std::span<Tensor> results) {
+void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
+           std::span<Tensor> results) {
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
   const Attributes attributes = complete(operation, given);
   if (operation.compose) {
@@ -109,7 +115,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
   }
   constexpr std::size_t usual = 2;
   std::array<TensorType, usual> few;
-  std::vector<TensorType> many(results.size() > usual ? results.size() : 0);
+  kernels::PoolVector<TensorType> many(results.size() > usual ? results.size() : 0);
   const std::span<TensorType> types = many.empty() ? std::span(few).first(results.size()) : std::span(many);
   operation.infer(inputs, attributes, types);
 
@@ -161,8 +167,8 @@ const Operation* find_operation(std::string_view name) {
   std::size_t input = 0;
   const std::string_view number = name.substr(quote + 1);
   const auto parsed = std::from_chars(number.data(), number.data() + number.size(), input);
-  if (base == nullptr || base->pointwise == nullptr || parsed.ec != std::errc{} || parsed.ptr != number.data() + number.size() ||
-      input >= base->pointwise->program().inputs) {
+  if (base == nullptr || base->pointwise == nullptr || parsed.ec != std::errc{} ||
+      parsed.ptr != number.data() + number.size() || input >= base->pointwise->program().inputs) {
     return nullptr;
   }
   const auto& derivative = base->pointwise->derivative(*base, input);
