@@ -44,7 +44,8 @@ Tensor gelu(const Tensor& x) { return apply(operations::gelu(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
 /// The approximation of gelu by tanh, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), floating. Computed as x σ(2 …), so that it neither
-/// cancels nor overflows in the lower tail; −0 at −inf, inf at inf.
+/// cancels nor overflows in the lower tail, where the rounding of the argument, |2 …| units in the last place, is all that is lost;
+/// −0 at −inf, inf at inf.
 /// Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
 Tensor gelu_tanh(const Tensor& x);
 #endif
@@ -64,7 +65,8 @@ WENGERT_OPERATION(gelu_tanh) {
 Tensor gelu_tanh(const Tensor& x) { return apply(operations::gelu_tanh(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
-/// The approximation of gelu by the sigmoid, x σ(1.702 x), floating. −0 at −inf, inf at inf.
+/// The approximation of gelu by the sigmoid, x σ(1.702 x), floating. In the lower tail the rounding of the argument, |1.702 x| units in the
+/// last place, is all that is lost; −0 at −inf, inf at inf.
 /// Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", 2016.
 Tensor gelu_sigmoid(const Tensor& x);
 #endif

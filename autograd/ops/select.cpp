@@ -8,7 +8,7 @@ namespace wengert {
 
 #ifdef WENGERT_DECLARATIONS
 /// The smaller of a and b, with broadcasting; both of one dtype, any number. NaN if either is; −0 is below +0. Where they tie,
-/// each has half of the derivative.
+/// each has half of the derivative; where one is NaN, neither has any.
 Tensor minimum(const Operand& a, const Operand& b);
 #endif
 WENGERT_OPERATION(minimum) {
@@ -22,7 +22,7 @@ Tensor minimum(const Operand& a, const Operand& b) { return detail::apply_binary
 
 #ifdef WENGERT_DECLARATIONS
 /// The larger of a and b, with broadcasting; both of one dtype, any number. NaN if either is; −0 is below +0. Where they tie,
-/// each has half of the derivative.
+/// each has half of the derivative; where one is NaN, neither has any.
 Tensor maximum(const Operand& a, const Operand& b);
 #endif
 WENGERT_OPERATION(maximum) {

@@ -1,4 +1,4 @@
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <random>
@@ -104,6 +104,19 @@ TEST(PointwiseTyping, EveryOperationRefusesWhatDoesNotFitByItsName) {
     }
     inputs[0] = Tensor();
     EXPECT_THROW(refused(), ValueError) << operation->name;
+  }
+}
+
+TEST(PointwiseTyping, EveryOperationIsDocumentedAndHasSamplesOneOfThemEmpty) {
+  for (const Operation* operation : catalogue()) {
+    if (operation->pointwise == nullptr) continue;
+    EXPECT_FALSE(operation->documentation.empty()) << operation->name;
+    const std::vector<Sample> samples = operation->samples();
+    EXPECT_GE(samples.size(), 3U) << operation->name;
+    const auto is_empty = [&](const Sample& sample) {
+      return wengert::apply(*operation, sample.inputs, sample.attributes).size() == 0;
+    };
+    EXPECT_TRUE(std::any_of(samples.begin(), samples.end(), is_empty)) << operation->name;
   }
 }
 
