@@ -40,7 +40,7 @@ Operation extremum(const char* name, Reduction reduction) {
       .vjp = share_among_extrema,
       .samples = [] {
         std::vector<Sample> samples = detail::reduction_samples();
-        samples.push_back({{Tensor({{1.0, 3.0, 3.0}, {-2.0, -2.0, -2.0}})}, {{"axes", Ints{1}}}, "entries that tie have no derivative"});
+        samples.push_back({{Tensor({3.0, 3.0})}, {{"axes", Ints{0}}}, "entries that tie have no derivative"});
         return samples;
       },
   });
