@@ -19,9 +19,6 @@ namespace {
 using detail::Access;
 using detail::List;
 
-/// While it lives, nothing is recorded: for kernels that are written with other operations.
-using Unrecorded = List::Pause;
-
 /// The attributes in the order of the definition, those left out by their defaults.
 Attributes complete(const Operation& operation, const Attributes& given) {
   if (given.size() == operation.attributes.size()) return given;
@@ -47,7 +44,7 @@ void compute(const Operation& operation, std::span<const Tensor> inputs, const A
              std::span<TensorType> types, std::span<Tensor> results) {
   if (operation.evaluate) {
     // A capture does see the parts: it has no need of the rule, and can do more with them.
-    const Unrecorded pause(detail::thread_list(), 0);
+    const List::Pause pause(detail::thread_list(), List::Pause::everyone);
     results[0] = operation.evaluate(inputs, attributes);
     // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
     const detail::Capture* capture = detail::Capture::current();
@@ -123,7 +120,11 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
   const bool record = list.recording() && any_variable(list, inputs) &&
                       (list.keeps_all() || (operation.differentiable && is_floating(types[0].dtype)));
   compute(operation, inputs, attributes, types, results);
-  if (record) list.record(operation, attributes, inputs, results);
+  if (record) {
+    list.record(operation, attributes, inputs, results);
+  } else if (list.recording() && operation.differentiable) {
+    list.pass_on_walked(inputs, results);
+  }
   if (detail::Capture* capture = detail::Capture::current()) capture->record(operation, attributes, inputs, results);
 }
 

@@ -75,6 +75,7 @@ class Vjp {
 struct Reads {
   std::uint32_t inputs = 0, outputs = 0;
   static constexpr std::uint32_t all = ~std::uint32_t{0};
+  static constexpr bool declares(std::uint32_t bits, std::size_t i) { return (bits >> (i < 31 ? i : 31) & 1) != 0; }
 };
 
 enum class Category : std::uint8_t { arithmetic, comparison, activation, reduction, shape, indexing, linear_algebra, loss, other };

@@ -40,7 +40,7 @@ class Gradients {
 /// What a derivative can be asked for: a watched tensor, a tensor computed on the tape, or a parameter.
 class Variable {
  public:
-  Variable(const Tensor& tensor) : tensor_(&tensor) {}           // NOLINT(google-explicit-constructor)
+  Variable(const Tensor& tensor) : tensor_(&tensor) {}              // NOLINT(google-explicit-constructor)
   Variable(const Parameter& parameter) : parameter_(&parameter) {}  // NOLINT(google-explicit-constructor)
   const Tensor* tensor() const { return tensor_; }
   const Parameter* parameter() const { return parameter_; }
@@ -71,8 +71,8 @@ struct TapeOptions {
   bool keep_all = false;
 };
 
-/// Records the operations of this thread, from its construction to its destruction, on parameters and on tensors that it
-/// watches, and differentiates what was recorded. Tapes nest: an outer tape also sees what an inner one records, its
+/// Records the operations of this thread, from its construction to its destruction, on parameters and on tensors that
+/// it watches, and differentiates what was recorded. Tapes nest: an outer tape also sees what an inner one records, its
 /// gradients included. Must be used and destroyed on the thread that made it, innermost first.
 class Tape {
  public:
@@ -85,15 +85,17 @@ class Tape {
   Tensor watch(const Tensor& tensor);
 
   /// dy/dx, of x's shape. `y` must hold one element unless a `seed` of y's shape is given: then Σ seed · dy/dx. Zeros
-  /// for an x that took no part. Throws GradientError for an x that is not on this tape, for integers, or for the
-  /// probabilities of a softmax that a cross-entropy traced back to their logits; ShapeError for y or seed.
+  /// for an x that took no part. A tape does not record its own walk: for the derivative of a gradient, open another
+  /// tape around it. Throws GradientError for an x that is not on this tape, for integers, for a y that depends on a
+  /// gradient this very tape gave, or for the probabilities of a softmax that a cross-entropy traced back to their
+  /// logits; ShapeError and DTypeError for y or seed.
   Tensor gradient(const Tensor& y, const Variable& x, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<Variable> xs, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, std::span<const Tensor> xs, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed = {}) {
     return gradient(y, std::span<const Tensor>(xs), seed);
   }
-  /// Gradients of every parameter that took part.
+  /// Gradients of every parameter that took part; of one that was assigned meanwhile, by all the values it had.
   Gradients gradient(const Tensor& y);
 
   /// What was recorded so far since this tape was opened. The views hold until the next operation.
@@ -104,8 +106,10 @@ class Tape {
   std::uint32_t number_of(const Tensor& tensor) const;
 
  private:
-  kernels::PoolVector<Tensor> walk(const Tensor& y, std::span<const std::uint32_t> xs, const Tensor& seed);
-  std::uint32_t number_of(const Variable& variable) const;
+  struct Asked;
+  void ask(const Variable& variable, std::uint32_t owner, Asked& asked) const;
+  std::uint32_t number_of_variable(const Tensor& tensor) const;
+  kernels::PoolVector<Tensor> walk(const Tensor& y, const Asked& asked, const Tensor& seed);
 
   std::uint64_t serial_;
   std::uint32_t first_record_, first_value_;

@@ -23,8 +23,6 @@ std::uint64_t new_serial() {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool declared(std::uint32_t mask, std::size_t i) { return (mask >> std::min<std::size_t>(i, 31) & 1) != 0; }
-
 }  // namespace
 
 List& thread_list() {
@@ -33,10 +31,11 @@ List& thread_list() {
 }
 
 std::uint8_t List::open(const TapeOptions& options) {
-  if (tapes_.size() >= deepest) throw GradientError(fmt::format("{} tapes are open on this thread; no more can nest", deepest));
+  if (tapes_.size() >= deepest)
+    throw GradientError(fmt::format("{} tapes are open on this thread; no more can nest", deepest));
   if (tapes_.empty()) serial_ = new_serial();
   const auto level = static_cast<std::uint8_t>(tapes_.size());
-  tapes_.push_back({static_cast<std::uint32_t>(records_.size()), static_cast<std::uint32_t>(values_.size()),
+  tapes_.push_back({opened_++, static_cast<std::uint32_t>(records_.size()), static_cast<std::uint32_t>(values_.size()),
                     static_cast<std::uint32_t>(reads_.size()), options.keep_all, false});
   active_ |= std::uint64_t{1} << level;
   if (options.keep_all) keep_all_ |= std::uint64_t{1} << level;
@@ -55,6 +54,7 @@ void List::close(std::uint8_t level) noexcept {
   values_.clear();
   reads_.clear();
   bypassed_.clear();
+  walked_values_.clear();
 }
 
 std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
@@ -66,15 +66,17 @@ std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
 void List::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
                   std::span<Tensor> results) {
   const bool all = keeps_all();
-  const auto first_link = static_cast<std::uint32_t>(links_.size());
+  const std::uint64_t first_link = links_.size();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const bool keep = all || declared(operation.reads.inputs, i);
+    const bool keep = all || Reads::declares(operation.reads.inputs, i);
     if (holds(inputs[i])) {
       const std::uint32_t number = Access::node(inputs[i])->number;
       if (keep && !values_[number].kept.defined()) values_[number].kept = inputs[i];
       links_.push_back(number);
     } else {
-      links_.push_back(add_value(inputs[i], keep));
+      const std::uint32_t number = add_value(inputs[i], keep);
+      links_.push_back(number);
+      if (is_walked(inputs[i])) walked_values_.push_back({number, Access::node(inputs[i])->number});
     }
   }
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -82,11 +84,11 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
     TensorNode* node = Access::node(results[i]);
     node->serial = serial_;
     node->number = number;
-    if (all || declared(operation.reads.outputs, i)) values_[number].kept = results[i];
+    if (all || Reads::declares(operation.reads.outputs, i)) values_[number].kept = results[i];
     links_.push_back(number);
   }
-  records_.push_back({&operation, attributes, active_, first_link, static_cast<std::uint16_t>(inputs.size()),
-                      static_cast<std::uint16_t>(results.size())});
+  records_.push_back({&operation, attributes, active_, first_link, static_cast<std::uint32_t>(inputs.size()),
+                      static_cast<std::uint32_t>(results.size())});
 }
 
 Tensor List::variable(const Tensor& tensor) {
@@ -106,17 +108,33 @@ Tensor List::read(const std::shared_ptr<ParameterState>& state) {
   const Tensor value = read_state(state);
   if (!recording() || !is_floating(value.dtype())) return value;
   const std::uint32_t innermost = tapes_.back().first_value;
+  const auto is_here = [&](const Tensor& variable) { return Access::node(variable)->number >= innermost; };
+  Tensor source = value;
   for (std::size_t i = reads_.size(); i-- > 0;) {
     const ParameterRead& read = reads_[i];
     if (read.state != state || Access::node(read.source) != Access::node(value)) continue;
-    if (Access::node(read.variable)->number >= innermost) return read.variable;
-    const Tensor outer = read.variable;
-    reads_.push_back({state, value, variable(outer)});
-    return reads_.back().variable;
+    if (is_here(read.variable)) return read.variable;
+    source = read.variable;
+    break;
   }
-  if (holds(value)) return value;  // assigned on this very tape: computed, not a leaf
-  reads_.push_back({state, value, variable(value)});
+  // What was assigned on this very tape is computed, not a leaf.
+  if (holds(source) && is_here(source)) return source;
+  const std::uint32_t linked = holds(source) ? Access::node(source)->number : ParameterRead::none;
+  reads_.push_back({state, value, variable(source), linked});
   return reads_.back().variable;
+}
+
+void List::mark_walked(Tensor& result, std::uint32_t tape) {
+  if (holds(result)) return;
+  if (Access::node(result)->references.load(std::memory_order_relaxed) != 1) result = Access::alias(result);
+  Access::node(result)->serial = serial_ | TensorNode::walked;
+  Access::node(result)->number = tape;
+}
+
+void List::pass_on_walked(std::span<const Tensor> inputs, std::span<Tensor> results) {
+  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const Tensor& input) { return is_walked(input); });
+  if (found == inputs.end()) return;
+  for (Tensor& result : results) mark_walked(result, Access::node(*found)->number);
 }
 
 void List::bypass(const Tensor& probabilities) {

@@ -18,17 +18,28 @@ struct StoredRecord {
   const Operation* operation;
   Attributes attributes;
   std::uint64_t seen_by;  // bit l: the tape of level l
-  std::uint32_t first_link;
-  std::uint16_t inputs, outputs;
+  std::uint64_t first_link;
+  std::uint32_t inputs, outputs;
 };
 
 struct ParameterRead {
   std::shared_ptr<ParameterState> state;
-  Tensor source;    // the value that was read
-  Tensor variable;  // the same elements as a value of the list
+  Tensor source;         // the value that was read
+  Tensor variable;       // the same elements as a value of the list
+  std::uint32_t linked;  // the value that the variable was made from, or `none`
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+  /// Whether the variable is one that nothing was computed from, to a tape whose values begin with `first_value`.
+  bool is_leaf(std::uint32_t first_value) const { return linked == none || linked < first_value; }
+};
+
+/// A constant of the list that came of a tape's own walk.
+struct WalkedValue {
+  std::uint32_t number, tape;
 };
 
 struct OpenTape {
+  std::uint32_t id;  // among all of this thread
   std::uint32_t first_record, first_value, first_read;
   bool keep_all, closed;
 };
@@ -44,6 +55,16 @@ class List {
     const TensorNode* node = Access::node(tensor);
     return node->serial == serial_ && serial_ != 0;
   }
+
+  /// Notes that what is no value of the list came of a walk of that tape, and what of it was computed from such: to the
+  /// tape it looks like a constant, and a derivative of it would be 0 where it is not.
+  void mark_walked(Tensor& result, std::uint32_t tape);
+  void pass_on_walked(std::span<const Tensor> inputs, std::span<Tensor> results);
+  bool is_walked(const Tensor& tensor) const {
+    const TensorNode* node = Access::node(tensor);
+    return node->serial == (serial_ | TensorNode::walked) && serial_ != 0;
+  }
+  std::span<const WalkedValue> walked_values() const { return walked_values_; }
 
   std::uint8_t open(const TapeOptions& options);
   void close(std::uint8_t level) noexcept;
@@ -71,12 +92,11 @@ class List {
   std::span<const RecordedValue> values() const { return values_; }
   std::span<const ParameterRead> reads() const { return reads_; }
 
-  /// While it lives, only the tapes around `level` see what is recorded (a tape does not record its own walk).
+  /// While it lives, these tapes (bit l: the one of level l) do not see what is recorded.
   class Pause {
    public:
-    Pause(List& list, std::uint8_t level) : list_(list), active_(list.active_) {
-      list_.active_ &= (std::uint64_t{1} << level) - 1;
-    }
+    static constexpr std::uint64_t everyone = ~std::uint64_t{0};
+    Pause(List& list, std::uint64_t tapes) : list_(list), active_(list.active_) { list_.active_ &= ~tapes; }
     ~Pause() { list_.active_ = active_; }
     Pause(const Pause&) = delete;
     Pause& operator=(const Pause&) = delete;
@@ -89,6 +109,7 @@ class List {
  private:
   std::uint32_t add_value(const Tensor& tensor, bool keep);
 
+  std::uint32_t opened_ = 0;
   std::uint64_t serial_ = 0;
   std::uint64_t active_ = 0;    // tapes that record now
   std::uint64_t keep_all_ = 0;  // tapes that want every value
@@ -98,6 +119,7 @@ class List {
   kernels::PoolVector<RecordedValue> values_;
   kernels::PoolVector<ParameterRead> reads_;
   kernels::PoolVector<std::uint32_t> bypassed_;
+  kernels::PoolVector<WalkedValue> walked_values_;
 };
 
 List& thread_list();

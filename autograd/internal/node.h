@@ -20,8 +20,11 @@ struct Buffer {
   std::shared_ptr<const void> owner;
 };
 
-/// A tensor: never changed once its handle was given away. `serial` and `number` say which list it is a value of.
+/// A tensor: never changed once its handle was given away. `serial` and `number` say which list it is a value of, and
+/// which value; with the bit `walked`, that it came of a walk that nobody recorded, and which tape's.
 struct TensorNode {
+  static constexpr std::uint64_t walked = std::uint64_t{1} << 63;
+
   std::atomic<std::uint32_t> references;
   std::uint32_t number;
   std::uint64_t serial;  // 0: of none

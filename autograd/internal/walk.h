@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <wengert/autograd/internal/list.h>
+
+/// The walk backward over the range of one tape.
+
+namespace wengert::detail {
+
+/// What a walk needs to know of a value.
+struct Mark {
+  bool depends = false;  // on a variable asked for: nothing else is differentiated
+  bool asked = false;
+  bool walked = false;  // on a result of this tape's own walk, which it did not record
+};
+
+class Marks {
+ public:
+  Marks(const List& list, std::uint8_t level, std::span<const std::uint32_t> xs);
+
+  Mark operator[](std::uint32_t value) const { return value >= first_value_ ? marks_[value - first_value_] : Mark{}; }
+  std::size_t size() const { return marks_.size(); }
+
+ private:
+  void set_walked(std::uint32_t value);
+  void pass_on(const List& list, const StoredRecord& record);
+
+  std::uint32_t first_value_;
+  kernels::PoolVector<Mark> marks_;
+};
+
+/// The state of one walk: the adjoints found so far. Operations that rules apply may lengthen the list meanwhile.
+class Walk {
+ public:
+  Walk(List& list, std::uint8_t level, std::span<const std::uint32_t> xs);
+
+  const Marks& marks() const { return marks_; }
+  /// Walks from a value with its adjoint to the beginning of the tape.
+  void run(std::uint32_t from, Tensor first);
+  /// What was found for a value asked for; undefined where it took no part.
+  Tensor& adjoint(std::uint32_t value) { return adjoints_[value - range_.first_value]; }
+
+ private:
+  void visit(std::size_t index);
+  void take_outputs(const StoredRecord& record);
+  void take_inputs(const StoredRecord& record);
+  void accumulate(std::uint32_t input, const Operation& operation, Tensor result);
+
+  List& list_;
+  const OpenTape range_;
+  const std::uint8_t level_;
+  const Marks marks_;
+  kernels::PoolVector<Tensor> adjoints_;
+  kernels::PoolVector<TensorType> input_types_, output_types_;
+  kernels::PoolVector<Tensor> inputs_, outputs_, dys_, results_;
+  kernels::PoolVector<std::uint8_t> needed_;
+};
+
+}  // namespace wengert::detail
