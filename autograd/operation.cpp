@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -19,25 +20,43 @@ namespace {
 using detail::Access;
 using detail::List;
 
+/// The given value where the definition has another of its kind; integers do for numbers.
+AttributeValue fitting(const Operation& operation, const Attributes::Entry& given, const AttributeValue& known) {
+  if (given.value.index() == known.index()) return given.value;
+  const auto* integer = std::get_if<std::int64_t>(&given.value);
+  if (integer != nullptr && std::holds_alternative<double>(known)) return static_cast<double>(*integer);
+  throw ValueError(fmt::format("{}: attribute {} is of another kind; its default is {}", operation.name,
+                               to_string(Attributes{given}), to_string(Attributes{{given.name, known}})));
+}
+
 /// The attributes in the order of the definition, those left out by their defaults.
 Attributes complete(const Operation& operation, const Attributes& given) {
-  if (given.size() == operation.attributes.size()) return given;
-  std::vector<Attributes::Entry> entries = operation.attributes;
+  // The names are the definition's own literals, or they are exchanged for these: a record outlives what it was given.
+  const auto is_same = [](const Attributes::Entry& a, const Attributes::Entry& b) {
+    return a.name == b.name && a.value.index() == b.value.index();
+  };
+  const auto& known = operation.attributes;
+  if (std::equal(known.begin(), known.end(), given.begin(), given.end(), is_same)) return given;
+  kernels::PoolVector<Attributes::Entry> entries(known.begin(), known.end());
   for (const Attributes::Entry& entry : given) {
-    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& known) {
-      return std::string_view(known.name) == entry.name;
+    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& candidate) {
+      return std::strcmp(candidate.name, entry.name) == 0;
     });
     if (found == entries.end()) {
       throw ValueError(fmt::format("{}: unknown attribute '{}'; known: {}", operation.name, entry.name,
                                    to_string(Attributes(operation.attributes))));
     }
-    found->value = entry.value;
+    found->value = fitting(operation, entry, found->value);
   }
   return Attributes(entries);
 }
 
 bool any_variable(const List& list, std::span<const Tensor> inputs) {
   return std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& input) { return list.holds(input); });
+}
+
+bool any_floating(std::span<const TensorType> types) {
+  return std::any_of(types.begin(), types.end(), [](const TensorType& type) { return is_floating(type.dtype); });
 }
 
 void compute(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
@@ -87,13 +106,13 @@ const Operation* find_defined(std::string_view name) {
 }  // namespace
 
 const Tensor& Vjp::input(std::size_t i) const {
-  if (!inputs_[i].defined())
+  if (i >= inputs_.size() || !inputs_[i].defined())
     throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
   return inputs_[i];
 }
 
 const Tensor& Vjp::output(std::size_t i) const {
-  if (!outputs_[i].defined())
+  if (i >= outputs_.size() || !outputs_[i].defined())
     throw ValueError(fmt::format("{}: its vjp reads output {}, which `reads` does not declare", operation_.name, i));
   return outputs_[i];
 }
@@ -105,6 +124,10 @@ Tensor Vjp::dy(std::size_t i) const {
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
            std::span<Tensor> results) {
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
+  if (results.size() != operation.outputs) {
+    throw ValueError(
+        fmt::format("{}: has {} results; {} asked for", operation.name, operation.outputs, results.size()));
+  }
   const Attributes attributes = complete(operation, given);
   if (operation.compose) {
     results[0] = operation.compose(inputs, attributes);
@@ -118,7 +141,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
 
   List& list = detail::thread_list();
   const bool record = list.recording() && any_variable(list, inputs) &&
-                      (list.keeps_all() || (operation.differentiable && is_floating(types[0].dtype)));
+                      (list.keeps_all() || (operation.differentiable && any_floating(types)));
   compute(operation, inputs, attributes, types, results);
   if (record) {
     list.record(operation, attributes, inputs, results);
