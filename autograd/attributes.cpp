@@ -50,7 +50,9 @@ const AttributeValue& Attributes::find(const char* name) const {
   throw ValueError(fmt::format("no attribute '{}'; given: {}", name, to_string(*this)));
 }
 
-void Attributes::wrong_kind(const char* name) { throw ValueError(fmt::format("attribute '{}' is of another kind", name)); }
+void Attributes::wrong_kind(const char* name) {
+  throw ValueError(fmt::format("attribute '{}' is of another kind", name));
+}
 
 namespace {
 struct Printer {

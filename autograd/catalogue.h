@@ -8,7 +8,8 @@
 
 /// How the files of autograd/ops/ make their operations known. The build collects two things from each file: the lines
 /// between `#ifdef WENGERT_DECLARATIONS` and `#endif` become <wengert/autograd/operations.h>, and every
-/// `WENGERT_OPERATION(name)` becomes an entry of the catalogue, with the comment above the declaration as documentation.
+/// `WENGERT_OPERATION(name)` becomes an entry of the catalogue, with the comment above the declaration as
+/// documentation.
 
 namespace wengert::detail {
 
@@ -27,14 +28,14 @@ Operation documented(std::string_view name, Operation definition);
 }  // namespace wengert::detail
 
 /// Defines an operation of the catalogue: followed by the body of a function that returns it, which knows its `name`.
-#define WENGERT_OPERATION(operation_name)                                                                            \
-  namespace operations {                                                                                            \
-  static Operation define_##operation_name(const char* name);                                                       \
-  const Operation& operation_name();                                                                                \
-  const Operation& operation_name() {                                                                               \
-    static const Operation operation =                                                                              \
-        ::wengert::detail::documented(#operation_name, define_##operation_name(#operation_name));                   \
-    return operation;                                                                                               \
-  }                                                                                                                 \
-  }                                                                                                                 \
+#define WENGERT_OPERATION(operation_name)                                                         \
+  namespace operations {                                                                          \
+  static Operation define_##operation_name(const char* name);                                     \
+  const Operation& operation_name();                                                              \
+  const Operation& operation_name() {                                                             \
+    static const Operation operation =                                                            \
+        ::wengert::detail::documented(#operation_name, define_##operation_name(#operation_name)); \
+    return operation;                                                                             \
+  }                                                                                               \
+  }                                                                                               \
   static Operation operations::define_##operation_name([[maybe_unused]] const char* name)

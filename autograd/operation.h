@@ -40,8 +40,15 @@ class Vjp {
   Vjp(const Operation& operation, const Attributes& attributes, std::span<const TensorType> input_types,
       std::span<const Tensor> inputs, std::span<const TensorType> output_types, std::span<const Tensor> outputs,
       std::span<const Tensor> adjoints, std::span<const std::uint8_t> needed, std::span<Tensor> results)
-      : operation_(operation), attributes_(attributes), input_types_(input_types), inputs_(inputs),
-        output_types_(output_types), outputs_(outputs), adjoints_(adjoints), needed_(needed), results_(results) {}
+      : operation_(operation),
+        attributes_(attributes),
+        input_types_(input_types),
+        inputs_(inputs),
+        output_types_(output_types),
+        outputs_(outputs),
+        adjoints_(adjoints),
+        needed_(needed),
+        results_(results) {}
 
   const Operation& operation() const { return operation_; }
   const Attributes& attributes() const { return attributes_; }
@@ -78,15 +85,26 @@ struct Reads {
   static constexpr bool declares(std::uint32_t bits, std::size_t i) { return (bits >> (i < 31 ? i : 31) & 1) != 0; }
 };
 
-enum class Category : std::uint8_t { arithmetic, comparison, activation, reduction, shape, indexing, linear_algebra, loss, other };
+enum class Category : std::uint8_t {
+  arithmetic,
+  comparison,
+  activation,
+  reduction,
+  shape,
+  indexing,
+  linear_algebra,
+  loss,
+  other
+};
 
-/// Which element types the inputs may have. All inputs have the same one, but for truth values where the operation says so.
+/// Which element types the inputs may have. All inputs have the same one, but for truth values where the operation says
+/// so.
 enum class Domain : std::uint8_t { floating, numbers, any };
 
 class PointwiseRule;
 
-/// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their defaults,
-/// which are the values where a call leaves them out.
+/// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
+/// defaults, which are the values where a call leaves them out.
 struct Operation {
   using Arguments = std::span<const Tensor>;
 
@@ -119,7 +137,8 @@ struct Operation {
   std::shared_ptr<const PointwiseRule> pointwise = {};
 };
 
-/// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in order.
+/// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in
+/// order.
 struct PointwiseDefinition {
   std::string documentation = {};
   Category category = Category::arithmetic;
@@ -161,11 +180,12 @@ Tensor empty(const Shape& shape, DType dtype);
 template <Element T>
 std::span<T> writable(Tensor& result);
 
-/// Makes a user's operation known by name: to `find_operation`, to nn::activation, and to gradcheck's program. `operation`
-/// must live as long as the process. Throws ValueError where the name is taken.
+/// Makes a user's operation known by name: to `find_operation`, to nn::activation, and to gradcheck's program.
+/// `operation` must live as long as the process. Throws ValueError where the name is taken.
 void register_operation(const Operation& operation);
 
-/// The operation of that name, also a derivative's ("sigmoid'0": of sigmoid with respect to its input 0); null if unknown.
+/// The operation of that name, also a derivative's ("sigmoid'0": of sigmoid with respect to its input 0); null if
+/// unknown.
 const Operation* find_operation(std::string_view name);
 
 /// Every operation of the library, then the registered ones, in order of definition.

@@ -44,9 +44,11 @@ Tracer& Tracer::current() {
 std::uint16_t Tracer::emit(const Instruction& instruction) {
   auto& list = program_.instructions;
   const auto first = static_cast<std::size_t>(program_.inputs) + program_.uniforms;
-  const auto found = std::find_if(list.begin(), list.end(), [&](const Instruction& other) { return same(instruction, other); });
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const Instruction& other) { return same(instruction, other); });
   const auto value = first + static_cast<std::size_t>(found - list.begin());
-  if (value > std::numeric_limits<std::uint16_t>::max()) throw ValueError("the formula is too long: more than 65535 values");
+  if (value > std::numeric_limits<std::uint16_t>::max())
+    throw ValueError("the formula is too long: more than 65535 values");
   if (found == list.end()) list.push_back(instruction);
   return static_cast<std::uint16_t>(value);
 }
@@ -54,7 +56,9 @@ std::uint16_t Tracer::emit(const Instruction& instruction) {
 Scalar Tracer::emit(Primitive primitive, Scalar a, Scalar b, Scalar c) {
   return at(emit(Instruction{primitive, a.value(), b.value(), c.value()}));
 }
-Scalar Tracer::emit(Primitive primitive, Scalar a, Scalar b) { return at(emit(Instruction{primitive, a.value(), b.value()})); }
+Scalar Tracer::emit(Primitive primitive, Scalar a, Scalar b) {
+  return at(emit(Instruction{primitive, a.value(), b.value()}));
+}
 Scalar Tracer::emit(Primitive primitive, Scalar a) { return at(emit(Instruction{primitive, a.value()})); }
 
 Program Tracer::finish(const std::vector<Scalar>& outputs) const {
@@ -100,8 +104,7 @@ Program trace(const Formula& formula, std::size_t uniforms) {
   return tracer.finish(formula(arguments));
 }
 
-Scalar::Scalar(double value)
-    : value_(Tracer::current().emit(Instruction{Primitive::constant, 0, 0, 0, value})) {}
+Scalar::Scalar(double value) : value_(Tracer::current().emit(Instruction{Primitive::constant, 0, 0, 0, value})) {}
 
 namespace {
 template <typename... Operands>

@@ -86,8 +86,8 @@ class Formula {
  public:
   Formula() = default;
   template <typename F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>)
-  Formula(F function)  // NOLINT(google-explicit-constructor): a lambda is the formula
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>)
+      Formula(F function)  // NOLINT(google-explicit-constructor): a lambda is the formula
       : Formula(function, &F::operator()) {}
 
   explicit operator bool() const { return static_cast<bool>(trace_); }
@@ -100,9 +100,12 @@ class Formula {
     trace_ = [function](std::span<const Scalar> arguments) {
       return [&]<std::size_t... i>(std::index_sequence<i...>) {
         const auto result = function(arguments[i]...);
-        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(result)>, Scalar>) return std::vector<Scalar>{result};
-        else return std::vector<Scalar>(result.begin(), result.end());
-      }(std::index_sequence_for<Parameters...>{});
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(result)>, Scalar>)
+          return std::vector<Scalar>{result};
+        else
+          return std::vector<Scalar>(result.begin(), result.end());
+      }
+      (std::index_sequence_for<Parameters...>{});
     };
   }
 

@@ -62,8 +62,9 @@ Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {
     if (extent == 1) {
       extent = shorter[axis];
     } else if (shorter[axis] != 1 && shorter[axis] != extent) {
-      throw ShapeError(fmt::format("{}: shapes {} and {} do not broadcast; extents must be equal or 1, from the last on",
-                                   operation, to_string(a), to_string(b)));
+      throw ShapeError(
+          fmt::format("{}: shapes {} and {} do not broadcast; extents must be equal or 1, from the last on", operation,
+                      to_string(a), to_string(b)));
     }
   }
   return Shape(extents);

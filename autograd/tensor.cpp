@@ -47,7 +47,8 @@ bool holds(Number value) {
       return value.integer() >= std::numeric_limits<T>::min() && value.integer() <= std::numeric_limits<T>::max();
     }
     // 2⁶³ itself is a double but no i64, hence the strict comparison with the power above the maximum.
-    return value.real() == std::trunc(value.real()) && value.real() >= static_cast<double>(std::numeric_limits<T>::min()) &&
+    return value.real() == std::trunc(value.real()) &&
+           value.real() >= static_cast<double>(std::numeric_limits<T>::min()) &&
            value.real() < std::ldexp(1.0, std::numeric_limits<T>::digits);
   }
 }
@@ -55,9 +56,9 @@ bool holds(Number value) {
 template <typename T>
 T convert(Number value, DType dtype) {
   if (!holds<T>(value)) {
-    throw DTypeError(fmt::format("the number {} does not fit {}; cast the tensor to a dtype that holds it (cast(x, DType::f32))",
-                                 value.is_integral() ? fmt::to_string(value.integer()) : fmt::to_string(value.real()),
-                                 name_of(dtype)));
+    throw DTypeError(fmt::format(
+        "the number {} does not fit {}; cast the tensor to a dtype that holds it (cast(x, DType::f32))",
+        value.is_integral() ? fmt::to_string(value.integer()) : fmt::to_string(value.real()), name_of(dtype)));
   }
   return value.is_integral() ? static_cast<T>(value.integer()) : static_cast<T>(value.real());
 }
@@ -95,7 +96,8 @@ void release(TensorNode* node) noexcept {
 
 void* writable_memory(Tensor& result, DType dtype) {
   if (Access::checked(result).dtype != dtype) {
-    throw DTypeError(fmt::format("the result is {}; it cannot be written as {}", name_of(result.dtype()), name_of(dtype)));
+    throw DTypeError(
+        fmt::format("the result is {}; it cannot be written as {}", name_of(result.dtype()), name_of(dtype)));
   }
   return Access::elements(result);
 }
@@ -132,7 +134,8 @@ Tensor Tensor::borrow(const void* elements, DType dtype, const Shape& shape, std
 
 void Tensor::check_count(std::int64_t count, const Shape& shape) {
   if (count != shape.elements()) {
-    throw ShapeError(fmt::format("{} values were given for shape {}, which holds {}", count, to_string(shape), shape.elements()));
+    throw ShapeError(
+        fmt::format("{} values were given for shape {}, which holds {}", count, to_string(shape), shape.elements()));
   }
 }
 
@@ -141,22 +144,24 @@ DType Tensor::dtype() const { return detail::Access::checked(*this).dtype; }
 
 const void* Tensor::elements(DType expected) const {
   if (dtype() != expected) {
-    throw DTypeError(fmt::format("data: the tensor is {}, not {}; read it as {} or cast it", name_of(dtype()), name_of(expected),
-                                 name_of(dtype())));
+    throw DTypeError(fmt::format("data: the tensor is {}, not {}; read it as {} or cast it", name_of(dtype()),
+                                 name_of(expected), name_of(dtype())));
   }
   detail::before_host_read(*this, "data");
   return node_->buffer->elements;
 }
 
 double Tensor::item_real() const {
-  if (size() != 1) throw ShapeError(fmt::format("item: the tensor has shape {}; expected exactly one element", to_string(shape())));
+  if (size() != 1)
+    throw ShapeError(fmt::format("item: the tensor has shape {}; expected exactly one element", to_string(shape())));
   detail::before_host_read(*this, "item");
   return dispatch(dtype(), [&](auto type) { return static_cast<double>(data<decltype(type)>()[0]); });
 }
 
 std::int64_t Tensor::item_integer() const {
   if (is_floating(dtype())) {
-    throw DTypeError(fmt::format("item: the element is {}; read it as a floating number, or cast the tensor", name_of(dtype())));
+    throw DTypeError(
+        fmt::format("item: the element is {}; read it as a floating number, or cast the tensor", name_of(dtype())));
   }
   if (size() != 1) return static_cast<std::int64_t>(item_real());  // throws
   detail::before_host_read(*this, "item");
@@ -181,8 +186,8 @@ Tensor scalar(Number value, DType dtype) { return full({}, value, dtype); }
 
 Tensor arange(Number start, Number stop, Number step, DType dtype) {
   if (!std::isfinite(step.real()) || step.real() == 0 || !std::isfinite(start.real()) || !std::isfinite(stop.real())) {
-    throw ValueError(fmt::format("arange: from {} to {} by {}; expected finite numbers and a step that is not 0", start.real(),
-                                 stop.real(), step.real()));
+    throw ValueError(fmt::format("arange: from {} to {} by {}; expected finite numbers and a step that is not 0",
+                                 start.real(), stop.real(), step.real()));
   }
   const double count = std::max(0.0, std::ceil((stop.real() - start.real()) / step.real()));
   if (count > 1e15) throw ValueError(fmt::format("arange: {} elements are too many", count));

@@ -19,14 +19,16 @@ bool contains(const Ints& axes, std::size_t axis) {
 
 DType number_dtype(const char* operation, DType dtype) {
   if (dtype == DType::boolean) {
-    throw DTypeError(fmt::format("{}: the input is boolean; expected numbers; cast it first: cast(x, DType::i32)", operation));
+    throw DTypeError(
+        fmt::format("{}: the input is boolean; expected numbers; cast it first: cast(x, DType::i32)", operation));
   }
   return dtype;
 }
 
 DType floating_dtype(const char* operation, DType dtype) {
   if (!is_floating(dtype)) {
-    throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)", operation, name_of(dtype)));
+    throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)",
+                                 operation, name_of(dtype)));
   }
   return dtype;
 }
@@ -41,8 +43,10 @@ Shape reduced_shape(const char* operation, const Shape& shape, const Attributes&
   const bool keepdims = attributes.flag("keepdims");
   Ints extents;
   for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
-    if (!contains(axes, axis)) extents.push_back(shape[axis]);
-    else if (keepdims) extents.push_back(1);
+    if (!contains(axes, axis))
+      extents.push_back(shape[axis]);
+    else if (keepdims)
+      extents.push_back(1);
   }
   return Shape(extents);
 }
@@ -81,12 +85,14 @@ void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Te
     }
     for (std::size_t k = begin; k < end; ++k) extents[static_cast<std::size_t>(axes[k])] = 1;
     Tensor target = begin == 0 ? result : Access::make(dtype, Shape(extents));
-    kernels::reduce(reduction, dtype, Access::elements(std::as_const(current)), Access::elements(target), run.outer, run.n, run.inner);
+    kernels::reduce(reduction, dtype, Access::elements(std::as_const(current)), Access::elements(target), run.outer,
+                    run.n, run.inner);
     current = target;
     reduced = true;
     end = begin;
   }
-  if (!reduced) std::memcpy(Access::elements(result), Access::elements(x), static_cast<std::size_t>(x.size()) * size_of(dtype));
+  if (!reduced)
+    std::memcpy(Access::elements(result), Access::elements(x), static_cast<std::size_t>(x.size()) * size_of(dtype));
 }
 
 void stretch(const Tensor& x, Tensor& result) {

@@ -24,7 +24,8 @@ struct AxisRun {
 
 /// The shape after reducing by the attributes `axes` (none: all) and `keepdims`.
 Shape reduced_shape(const char* operation, const Shape& shape, const Attributes& attributes);
-/// A reduction's result or its adjoint with the reduced axes back as extents of 1, so that it broadcasts against the input.
+/// A reduction's result or its adjoint with the reduced axes back as extents of 1, so that it broadcasts against the
+/// input.
 Tensor with_reduced_axes(const Tensor& reduced, const Vjp& vjp);
 /// The axes along which `from` is stretched to `to`.
 Ints stretched_axes(const Shape& from, const Shape& to);

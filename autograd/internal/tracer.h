@@ -8,8 +8,9 @@
 
 namespace wengert {
 
-/// Writes down the scalar instructions of a formula. While a Tracer lives, the operators on `Scalar` of its thread append to
-/// its program; equal instructions are written once, those on literals alone are not folded (the kernels do the rounding).
+/// Writes down the scalar instructions of a formula. While a Tracer lives, the operators on `Scalar` of its thread
+/// append to its program; equal instructions are written once, those on literals alone are not folded (the kernels do
+/// the rounding).
 class Tracer {
  public:
   Tracer(std::size_t inputs, std::size_t uniforms);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::align_val_t alignment{64};
 constexpr std::size_t smallest = 64;
-constexpr std::size_t large = std::size_t{1} << 20;         // from here on blocks are shared between threads
+constexpr std::size_t large = std::size_t{1} << 20;           // from here on blocks are shared between threads
 constexpr std::size_t kept_by_thread = std::size_t{8} << 20;  // bytes per size class
 constexpr std::size_t kept_by_all = std::size_t{1} << 30;     // bytes in all
 constexpr std::size_t classes = 4 * 42;

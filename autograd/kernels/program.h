@@ -8,51 +8,51 @@ namespace wengert::kernels {
 /// The scalar primitives that every pointwise operation is made of: the only code that is compiled per
 /// instruction set. Truth values are the numbers 1 and 0; any number but 0 (NaN included) is true.
 enum class Primitive : std::uint8_t {
-  constant,       // the literal in `Instruction::value`
-  add,            // a + b
-  sub,            // a − b
-  mul,            // a · b
-  div,            // a / b
-  fma,            // a · b + c, rounded once
-  neg,            // −a (flips the sign bit)
-  abs,            // |a| (clears the sign bit)
-  minimum,        // smaller of a and b; NaN if either is
-  maximum,        // larger of a and b; NaN if either is
-  sqrt,           //
-  exp,            //
-  expm1,          // eᵃ − 1
-  log,            //
-  log1p,          // ln(1 + a)
-  sin,            //
-  cos,            //
-  tan,            //
-  asin,           //
-  acos,           //
-  atan,           //
-  sinh,           //
-  cosh,           //
-  tanh,           //
-  asinh,          //
-  acosh,          //
-  atanh,          //
-  erf,            //
-  erfc,           // 1 − erf(a), without cancellation in the tail
-  pow,            // aᵇ, with the special cases of IEEE 754
-  atan2,          // angle of the point (b, a)
-  hypot,          // √(a² + b²) without overflow
-  floor,          //
-  ceil,           //
-  round,          // half to even
-  less,           // a < b
-  less_equal,     // a ≤ b
-  equal,          // a = b
-  logical_not,    // a = 0
-  logical_and,    // a and b are true
-  logical_or,     // a or b is true
-  select,         // a is true ? b : c
-  is_finite,      // neither infinite nor NaN
-  is_nan,         //
-  copy_sign,      // |a| with the sign bit of b
+  constant,     // the literal in `Instruction::value`
+  add,          // a + b
+  sub,          // a − b
+  mul,          // a · b
+  div,          // a / b
+  fma,          // a · b + c, rounded once
+  neg,          // −a (flips the sign bit)
+  abs,          // |a| (clears the sign bit)
+  minimum,      // smaller of a and b; NaN if either is
+  maximum,      // larger of a and b; NaN if either is
+  sqrt,         //
+  exp,          //
+  expm1,        // eᵃ − 1
+  log,          //
+  log1p,        // ln(1 + a)
+  sin,          //
+  cos,          //
+  tan,          //
+  asin,         //
+  acos,         //
+  atan,         //
+  sinh,         //
+  cosh,         //
+  tanh,         //
+  asinh,        //
+  acosh,        //
+  atanh,        //
+  erf,          //
+  erfc,         // 1 − erf(a), without cancellation in the tail
+  pow,          // aᵇ, with the special cases of IEEE 754
+  atan2,        // angle of the point (b, a)
+  hypot,        // √(a² + b²) without overflow
+  floor,        //
+  ceil,         //
+  round,        // half to even
+  less,         // a < b
+  less_equal,   // a ≤ b
+  equal,        // a = b
+  logical_not,  // a = 0
+  logical_and,  // a and b are true
+  logical_or,   // a or b is true
+  select,       // a is true ? b : c
+  is_finite,    // neither infinite nor NaN
+  is_nan,       //
+  copy_sign,    // |a| with the sign bit of b
 };
 
 /// One scalar instruction. Operands are numbers of values: 0 … inputs−1 are the inputs, then the uniforms,

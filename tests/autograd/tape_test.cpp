@@ -119,17 +119,25 @@ TEST(TapeErrors, TellWhatToDo) {
   const Tensor stranger({1.0, 2.0});
   EXPECT_EQ(message_of<GradientError>([&] { tape.gradient(y, stranger); }),
             "gradient: the tensor is not on this tape; watch it first and compute with the handle that watch returns");
-  EXPECT_EQ(message_of<GradientError>([&] { tape.watch(Tensor({1, 2})); }),
+  EXPECT_EQ(message_of<GradientError>([&] {
+              tape.watch(Tensor({1, 2}));
+            }),
             "watch: the tensor is i32; only f32 and f64 have derivatives; cast it first");
-  EXPECT_EQ(message_of<GradientError>([&] { tape.gradient(y, Tensor({1, 2})); }),
+  EXPECT_EQ(message_of<GradientError>([&] {
+              tape.gradient(y, Tensor({1, 2}));
+            }),
             "gradient: the tensor is i32; only f32 and f64 have derivatives; cast it first");
   EXPECT_EQ(message_of<GradientError>([&] { tape.gradient(Tensor(1), x); }),
             "gradient: the tensor is i32; only f32 and f64 have derivatives; cast it first");
   EXPECT_EQ(message_of<ShapeError>([&] { tape.gradient(x * x, x); }),
             "gradient: y has shape [2]; expected one element, or a seed of y's shape");
-  EXPECT_EQ(message_of<ShapeError>([&] { tape.gradient(x * x, x, Tensor({1.0, 2.0, 3.0})); }),
+  EXPECT_EQ(message_of<ShapeError>([&] {
+              tape.gradient(x * x, x, Tensor({1.0, 2.0, 3.0}));
+            }),
             "gradient: the seed has shape [3]; expected [2] as y has");
-  EXPECT_EQ(message_of<DTypeError>([&] { tape.gradient(x * x, x, Tensor({1.0F, 2.0F})); }),
+  EXPECT_EQ(message_of<DTypeError>([&] {
+              tape.gradient(x * x, x, Tensor({1.0F, 2.0F}));
+            }),
             "gradient: the seed is f32; expected f64 as y is");
   EXPECT_EQ(message_of<ValueError>([&] { tape.gradient(Tensor(), x); }),
             "the tensor is undefined (default-constructed); give it a value first");
@@ -259,7 +267,8 @@ TEST(HigherOrder, MixedDerivativesCome) {
 
 TEST(HigherOrder, AGradientOfThisTapesOwnGradientIsAnError) {
   const std::string expected =
-      "gradient: y depends on a gradient that this tape gave, and a tape does not record its own walk; for a derivative of "
+      "gradient: y depends on a gradient that this tape gave, and a tape does not record its own walk; for a "
+      "derivative of "
       "it open a second tape around the first, or take it as a constant with stop_gradient";
   Tape tape;
   const Tensor x = tape.watch(Tensor(3.0));

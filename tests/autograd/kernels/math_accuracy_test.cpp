@@ -17,8 +17,8 @@
 
 #include <wengert/autograd/kernels/pointwise.h>
 
-// Every mathematical primitive against MPFR (Fousse et al., "MPFR: a multiple-precision binary floating-point library with
-// correct rounding", 2007) on every instruction set this machine has.
+// Every mathematical primitive against MPFR (Fousse et al., "MPFR: a multiple-precision binary floating-point library
+// with correct rounding", 2007) on every instruction set this machine has.
 
 namespace wengert::kernels {
 namespace {
@@ -73,13 +73,66 @@ double error_in_ulps(T result, Precise& exact) {
 template <typename T>
 std::vector<T> edges() {
   using Limits = std::numeric_limits<T>;
-  std::vector<T> numbers = {0, Limits::denorm_min(), 3 * Limits::denorm_min(), Limits::min(), Limits::max(),
-                            Limits::infinity(), Limits::epsilon(), Limits::epsilon() / 2};
-  for (const double x : {0.5, 1.0, 1.5, 2.0, 3.0, 10.0, 0.7071067811865476, 1.4142135623730951, 0.34657359027997264,
-                         0.41421356237309503, 2.414213562373095, 0.7853981633974483, 1.5707963267948966, 3.141592653589793,
-                         22.0, 40.0, 87.3, 88.72, 89.0, 103.9, 104.0, 127.0, 128.0, 709.78, 710.4, 710.47, 710.5, 745.1, 746.0,
-                         5.9, 6.0, 10.05, 10.2, 26.5, 27.2, 27.3, 1048576.0, 1048577.0, 1647099.3, 5e9, 1e18, 1e19, 1e30,
-                         1e154, 1e200, 6381956970095103e93, 5.526e-10, 1e-8, 1e-17, 1e-30, 1e-160, 1e-300}) {
+  std::vector<T> numbers = {0,
+                            Limits::denorm_min(),
+                            3 * Limits::denorm_min(),
+                            Limits::min(),
+                            Limits::max(),
+                            Limits::infinity(),
+                            Limits::epsilon(),
+                            Limits::epsilon() / 2};
+  for (const double x : {0.5,
+                         1.0,
+                         1.5,
+                         2.0,
+                         3.0,
+                         10.0,
+                         0.7071067811865476,
+                         1.4142135623730951,
+                         0.34657359027997264,
+                         0.41421356237309503,
+                         2.414213562373095,
+                         0.7853981633974483,
+                         1.5707963267948966,
+                         3.141592653589793,
+                         22.0,
+                         40.0,
+                         87.3,
+                         88.72,
+                         89.0,
+                         103.9,
+                         104.0,
+                         127.0,
+                         128.0,
+                         709.78,
+                         710.4,
+                         710.47,
+                         710.5,
+                         745.1,
+                         746.0,
+                         5.9,
+                         6.0,
+                         10.05,
+                         10.2,
+                         26.5,
+                         27.2,
+                         27.3,
+                         1048576.0,
+                         1048577.0,
+                         1647099.3,
+                         5e9,
+                         1e18,
+                         1e19,
+                         1e30,
+                         1e154,
+                         1e200,
+                         6381956970095103e93,
+                         5.526e-10,
+                         1e-8,
+                         1e-17,
+                         1e-30,
+                         1e-160,
+                         1e-300}) {
     const T number = static_cast<T>(x);
     numbers.insert(numbers.end(), {number, std::nextafter(number, T{0}), std::nextafter(number, Limits::infinity())});
   }
@@ -89,7 +142,8 @@ std::vector<T> edges() {
   return numbers;
 }
 
-// Edges, numbers evenly spread over [low, high], around the nodes of the trigonometric functions, and of all magnitudes.
+// Edges, numbers evenly spread over [low, high], around the nodes of the trigonometric functions, and of all
+// magnitudes.
 template <typename T>
 std::vector<T> arguments(const Case& given, std::size_t count, std::uint32_t seed) {
   std::mt19937_64 engine(seed);
@@ -114,7 +168,8 @@ std::vector<T> compute(Primitive primitive, const std::vector<T>& a, const std::
   const auto inputs = static_cast<std::uint16_t>(arity(primitive));
   const PointwiseKernel kernel({.inputs = inputs, .instructions = {{primitive, 0, 1}}, .outputs = {inputs}});
   const std::int64_t stride = 1;
-  const std::array given = {PointwiseInput{a.data(), dtype_of<T>, &stride}, PointwiseInput{b.data(), dtype_of<T>, &stride}};
+  const std::array given = {PointwiseInput{a.data(), dtype_of<T>, &stride},
+                            PointwiseInput{b.data(), dtype_of<T>, &stride}};
   std::vector<T> result(a.size());
   const PointwiseOutput output = {result.data(), dtype_of<T>};
   const auto count = static_cast<std::int64_t>(a.size());
@@ -145,8 +200,8 @@ void expect_accuracy(const Case& given, double limit, std::size_t count) {
     const double error = error_in_ulps(result[i], exact);
     if (!(error <= worst)) worst = error, at = i;
   }
-  EXPECT_LE(worst, limit) << name_of(dtype_of<T>) << " on " << instruction_set() << " at " << std::hexfloat << a[at] << ", "
-                          << b[at] << ": " << result[at];
+  EXPECT_LE(worst, limit) << name_of(dtype_of<T>) << " on " << instruction_set() << " at " << std::hexfloat << a[at]
+                          << ", " << b[at] << ": " << result[at];
 }
 
 class MathAccuracy : public testing::TestWithParam<Case> {

@@ -62,9 +62,6 @@ bool same_bits(T a, T b) {
   return std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
-
-
-
 TEST(Program, KnowsTheNameAndArityOfEveryPrimitive) {
   EXPECT_STREQ(name_of(Primitive::constant), "constant");
   EXPECT_STREQ(name_of(Primitive::log1p), "log1p");
