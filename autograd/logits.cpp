@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/logits.h>
 
@@ -6,7 +8,8 @@ namespace wengert {
 void detail::carry_logits(Tensor& probabilities, const Tensor& logits) {
   TensorNode* source = Access::node(logits);
   source->references.fetch_add(1, std::memory_order_relaxed);
-  Access::node(probabilities)->logits = source;
+  TensorNode* former = std::exchange(Access::node(probabilities)->logits, source);
+  if (former != nullptr) release(former);
 }
 
 Tensor traced_logits(const Tensor& probabilities) {

@@ -6,6 +6,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert::detail {
@@ -33,10 +34,10 @@ DType floating_dtype(const char* operation, DType dtype) {
   return dtype;
 }
 
-AxisRun::AxisRun(const Shape& shape, std::size_t axis) : n(shape[axis]) {
-  for (std::size_t i = 0; i < axis; ++i) outer *= shape[i];
-  for (std::size_t i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
-}
+AxisRun::AxisRun(const Shape& shape, std::size_t axis, std::size_t end)
+    : outer(extent_product(shape, 0, axis)),
+      n(extent_product(shape, axis, end)),
+      inner(extent_product(shape, end, shape.rank())) {}
 
 Shape reduced_shape(const char* operation, const Shape& shape, const Attributes& attributes) {
   const Ints axes = normalize_axes(operation, attributes.ints("axes"), shape.rank());
@@ -95,39 +96,32 @@ void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Te
     std::memcpy(Access::elements(result), Access::elements(x), static_cast<std::size_t>(x.size()) * size_of(dtype));
 }
 
+GatheredAxes gather_axes(const Tensor& x, const Ints& given) {
+  const Ints axes = normalize_axes("reduce", given, x.rank());
+  if (axes.empty()) return {x, {}};
+  const auto first = static_cast<std::size_t>(axes[0]);
+  if (static_cast<std::size_t>(axes.back()) - first + 1 == axes.size()) {
+    return {x, AxisRun(x.shape(), first, first + axes.size())};
+  }
+  const Ints order = order_with_last(axes, x.rank());
+  Tensor moved = Access::make(x.dtype(), permuted(x.shape(), order));
+  StridedCopy::permutation(x.shape(), order)(x, moved);
+  const AxisRun run(moved.shape(), x.rank() - axes.size(), x.rank());
+  return {moved, run};
+}
+
+Ints order_with_last(const Ints& last, std::size_t rank) {
+  Ints order;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    if (!contains(last, axis)) order.push_back(static_cast<std::int64_t>(axis));
+  }
+  for (const std::int64_t axis : last) order.push_back(axis);
+  return order;
+}
+
 void stretch(const Tensor& x, Tensor& result) {
   const Shape& to = result.shape();
-  if (to.elements() == 0) return;
-  const std::size_t element = size_of(x.dtype());
-  const Ints axes = stretched_axes(x.shape(), to);
-  // Behind the last stretched axis elements lie together: they are copied as one run.
-  std::int64_t run = 1;
-  std::size_t outer = to.rank();
-  while (outer > 0 && !contains(axes, outer - 1)) run *= to[--outer];
-  Ints strides;
-  std::int64_t stride = 1;
-  Ints reversed;
-  for (std::size_t axis = to.rank(); axis-- > 0;) {
-    reversed.push_back(contains(axes, axis) ? 0 : stride);
-    if (!contains(axes, axis)) stride *= to[axis];
-  }
-  for (std::size_t axis = to.rank(); axis-- > 0;) strides.push_back(reversed[axis]);
-
-  const auto* from = static_cast<const std::byte*>(Access::elements(x));
-  auto* into = static_cast<std::byte*>(Access::elements(result));
-  const std::size_t bytes = static_cast<std::size_t>(run) * element;
-  Ints index;
-  for (std::size_t axis = 0; axis < outer; ++axis) index.push_back(0);
-  std::int64_t offset = 0;
-  for (std::int64_t left = to.elements() / run; left > 0; --left, into += bytes) {
-    std::memcpy(into, from + static_cast<std::size_t>(offset) * element, bytes);
-    for (std::size_t axis = outer; axis-- > 0;) {
-      offset += strides[axis];
-      if (++index[axis] < to[axis]) break;
-      offset -= strides[axis] * to[axis];
-      index[axis] = 0;
-    }
-  }
+  StridedCopy{to, broadcast_strides(x.shape(), to), row_major_strides(to)}(x, result);
 }
 
 std::vector<Sample> reduction_samples() {

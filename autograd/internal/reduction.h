@@ -14,12 +14,14 @@ DType number_dtype(const char* operation, DType dtype);
 /// The dtype, if it is f32 or f64.
 DType floating_dtype(const char* operation, DType dtype);
 
-/// An array [outer, n, inner]: an axis between those before and those behind it.
+/// An array [outer, n, inner]: an axis, or neighbouring ones from `axis` to before `end`, between those before and
+/// those behind.
 struct AxisRun {
   std::int64_t outer = 1, n = 1, inner = 1;
 
   AxisRun() = default;
-  AxisRun(const Shape& shape, std::size_t axis);
+  AxisRun(const Shape& shape, std::size_t axis, std::size_t end);
+  AxisRun(const Shape& shape, std::size_t axis) : AxisRun(shape, axis, axis + 1) {}
 };
 
 /// The shape after reducing by the attributes `axes` (none: all) and `keepdims`.
@@ -32,6 +34,16 @@ Ints stretched_axes(const Shape& from, const Shape& to);
 
 /// Reduces over axes (none: all) into `result`.
 void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& axes, Tensor& result);
+/// x and where the axes `axes` (none: all) lie in it, as one run: as it is where they are neighbours, and otherwise as
+/// a copy in which they come last.
+struct GatheredAxes {
+  Tensor x;
+  AxisRun run;
+};
+GatheredAxes gather_axes(const Tensor& x, const Ints& axes);
+
+/// The axes in order, but those in `last` behind all others.
+Ints order_with_last(const Ints& last, std::size_t rank);
 /// Repeats x's elements over the shape of `result`.
 void stretch(const Tensor& x, Tensor& result);
 

@@ -1,5 +1,6 @@
+#include <algorithm>
+#include <array>
 #include <cstring>
-#include <type_traits>
 
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/strided.h>
@@ -7,53 +8,119 @@
 namespace wengert::detail {
 namespace {
 
-struct Odometer {
-  const StridedCopy& copy;
-  std::size_t axes;  // those before the innermost
-  Ints index = {};
-  std::int64_t from = 0, to = 0;
+/// One axis to copy along: how many elements, and how far they are from one to the next on either side.
+struct Axis {
+  std::int64_t extent = 1, from = 0, to = 0;
+};
 
-  Odometer(const StridedCopy& given, std::size_t count)
-      : copy(given), axes(count), from(given.from_offset), to(given.to_offset) {
-    for (std::size_t axis = 0; axis < axes; ++axis) index.push_back(0);
+/// The same copy along as few axes as can be: those of one element are left out, those that continue each other joined.
+struct Loops {
+  std::array<Axis, max_rank> axes{};
+  std::size_t count = 0;
+
+  explicit Loops(const StridedCopy& copy) {
+    for (std::size_t i = 0; i < copy.shape.rank(); ++i) {
+      const Axis axis{copy.shape[i], copy.from_strides[i], copy.to_strides[i]};
+      if (axis.extent == 1) continue;
+      Axis* const outer = count == 0 ? nullptr : &axes[count - 1];
+      if (outer != nullptr && outer->from == axis.from * axis.extent && outer->to == axis.to * axis.extent) {
+        *outer = {outer->extent * axis.extent, axis.from, axis.to};
+      } else {
+        axes[count++] = axis;
+      }
+    }
   }
 
-  void advance() {
-    for (std::size_t axis = axes; axis-- > 0;) {
-      from += copy.from_strides[axis];
-      to += copy.to_strides[axis];
-      if (++index[axis] < copy.shape[axis]) return;
-      from -= copy.from_strides[axis] * copy.shape[axis];
-      to -= copy.to_strides[axis] * copy.shape[axis];
-      index[axis] = 0;
+  Axis take_last() { return count == 0 ? Axis{1, 1, 1} : axes[--count]; }
+
+  /// Takes out the axis along which neighbours are read, if there is one: what a transposition needs.
+  Axis take_contiguous_source() {
+    const auto end = axes.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto found = std::find_if(axes.begin(), end, [](const Axis& axis) { return axis.from == 1; });
+    if (found == end) return {};
+    const Axis axis = *found;
+    std::copy(found + 1, end, found);
+    --count;
+    return axis;
+  }
+
+  /// Calls f(offset in `from`, offset in `to`) for every index of the axes left.
+  template <typename F>
+  void for_each(std::int64_t from, std::int64_t to, F f) const {
+    std::array<std::int64_t, max_rank> index{};
+    for (;;) {
+      f(from, to);
+      std::size_t i = count;
+      for (; i > 0; --i) {
+        const Axis& axis = axes[i - 1];
+        from += axis.from;
+        to += axis.to;
+        if (++index[i - 1] < axis.extent) break;
+        from -= axis.from * axis.extent;
+        to -= axis.to * axis.extent;
+        index[i - 1] = 0;
+      }
+      if (i == 0) return;
     }
   }
 };
 
 template <typename T>
-void copy_elements(const StridedCopy& copy, const T* from, T* to) {
-  const std::size_t rank = copy.shape.rank();
-  const std::int64_t run = rank == 0 ? 1 : copy.shape.back();
-  const std::int64_t from_step = rank == 0 ? 1 : copy.from_strides.back(),
-                     to_step = rank == 0 ? 1 : copy.to_strides.back();
-  Odometer at(copy, rank == 0 ? 0 : rank - 1);
-  for (std::int64_t left = copy.shape.elements() / run; left > 0; --left, at.advance()) {
-    if (from_step == 1 && to_step == 1) {
-      std::memcpy(to + at.to, from + at.from, static_cast<std::size_t>(run) * sizeof(T));
-    } else {
-      for (std::int64_t i = 0; i < run; ++i) to[at.to + i * to_step] = from[at.from + i * from_step];
+void copy_run(const T* from, T* to, const Axis& axis) {
+  if (axis.to == 1 && axis.from == 1) {
+    std::memcpy(to, from, static_cast<std::size_t>(axis.extent) * sizeof(T));
+  } else if (axis.to == 1 && axis.from == 0) {
+    std::fill_n(to, axis.extent, *from);
+  } else {
+    for (std::int64_t i = 0; i < axis.extent; ++i) to[i * axis.to] = from[i * axis.from];
+  }
+}
+
+/// Square by square, so that the cache lines of both sides are used whole.
+template <typename T>
+void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns) {
+  constexpr std::int64_t side = 16;
+  for (std::int64_t i = 0; i < rows.extent; i += side) {
+    const std::int64_t height = std::min(side, rows.extent - i);
+    for (std::int64_t j = 0; j < columns.extent; j += side) {
+      const Axis run{std::min(side, columns.extent - j), columns.from, columns.to};
+      for (std::int64_t r = i; r < i + height; ++r) {
+        copy_run(from + r * rows.from + j * columns.from, to + r * rows.to + j * columns.to, run);
+      }
     }
   }
 }
 
 }  // namespace
 
+StridedCopy StridedCopy::permutation(const Shape& shape, const Ints& order) {
+  const Ints strides = row_major_strides(shape);
+  StridedCopy copy{permuted(shape, order), {}, {}};
+  for (const std::int64_t axis : order) copy.from_strides.push_back(strides[static_cast<std::size_t>(axis)]);
+  copy.to_strides = row_major_strides(copy.shape);
+  return copy;
+}
+
 void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   if (shape.elements() == 0) return;
   dispatch(from.dtype(), [&](auto type) {
     using T = decltype(type);
-    copy_elements(*this, static_cast<const T*>(Access::elements(from)), static_cast<T*>(Access::elements(to)));
+    const T* source = static_cast<const T*>(Access::elements(from));
+    T* target = static_cast<T*>(Access::elements(to));
+    Loops loops(*this);
+    const Axis last = loops.take_last();
+    const Axis rows = last.from == 0 || last.from == 1 ? Axis{} : loops.take_contiguous_source();
+    loops.for_each(from_offset, to_offset, [&](std::int64_t read, std::int64_t written) {
+      if (rows.extent == 1) return copy_run(source + read, target + written, last);
+      copy_plane(source + read, target + written, rows, last);
+    });
   });
+}
+
+Shape permuted(const Shape& shape, const Ints& order) {
+  Ints extents;
+  for (const std::int64_t axis : order) extents.push_back(shape[static_cast<std::size_t>(axis)]);
+  return Shape(extents);
 }
 
 std::int64_t extent_product(const Shape& shape, std::size_t begin, std::size_t end) {

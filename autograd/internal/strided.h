@@ -13,8 +13,14 @@ struct StridedCopy {
   Ints from_strides, to_strides;
   std::int64_t from_offset = 0, to_offset = 0;
 
+  /// From an array of `shape` to one whose axis i is its axis order[i].
+  static StridedCopy permutation(const Shape& shape, const Ints& order);
+
   void operator()(const Tensor& from, Tensor& to) const;
 };
+
+/// The extents in another order.
+Shape permuted(const Shape& shape, const Ints& order);
 
 /// The product of extents begin … end−1.
 std::int64_t extent_product(const Shape& shape, std::size_t begin, std::size_t end);

@@ -50,24 +50,6 @@ struct Problem {
   std::size_t ldc;
 };
 
-// Room for packed operands, from the pool.
-template <typename T>
-class PackBuffer {
- public:
-  explicit PackBuffer(std::size_t count)
-      : bytes_(count * sizeof(T)), data_(count > 0 ? static_cast<T*>(allocate(bytes_)) : nullptr) {}
-  ~PackBuffer() {
-    if (data_ != nullptr) deallocate(data_, bytes_);
-  }
-  PackBuffer(const PackBuffer&) = delete;
-  PackBuffer& operator=(const PackBuffer&) = delete;
-  T* at(std::size_t i) const { return data_ + i; }
-
- private:
-  std::size_t bytes_;
-  T* data_;
-};
-
 }  // namespace
 }  // namespace wengert::kernels
 #endif
@@ -205,8 +187,8 @@ class BlockedProduct {
   std::size_t terms_;
   bool packs_a_;
   bool packs_b_;
-  PackBuffer<T> packed_a_;
-  PackBuffer<T> packed_b_;
+  PoolArray<T> packed_a_;
+  PoolArray<T> packed_b_;
 };
 
 // Scalar products of contiguous rows: for so few rows of A, packing B would cost more than the product.

@@ -38,4 +38,22 @@ struct PoolAllocator {
 template <typename T>
 using PoolVector = std::vector<T, PoolAllocator<T>>;
 
+/// An array from the pool whose elements are not set: room for intermediate results.
+template <typename T>
+class PoolArray {
+ public:
+  explicit PoolArray(std::size_t count)
+      : bytes_(count * sizeof(T)), data_(count > 0 ? static_cast<T*>(allocate(bytes_)) : nullptr) {}
+  ~PoolArray() {
+    if (data_ != nullptr) deallocate(data_, bytes_);
+  }
+  PoolArray(const PoolArray&) = delete;
+  PoolArray& operator=(const PoolArray&) = delete;
+  T* at(std::size_t i) const { return data_ + i; }
+
+ private:
+  std::size_t bytes_;
+  T* data_;
+};
+
 }  // namespace wengert::kernels

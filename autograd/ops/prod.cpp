@@ -23,31 +23,17 @@ Tensor products_of_others(const Tensor& x) {
   return reshape(stack({others * odd, others * even}, 2), {rows, n});
 }
 
-/// The permutation that brings the reduced axes to the end, and its inverse.
-struct ReducedLast {
-  Ints order, inverse;
-
-  ReducedLast(const Ints& axes, std::size_t rank) {
-    const auto is_reduced = [&](std::int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
-    for (const bool reduced : {false, true}) {
-      for (std::int64_t axis = 0; axis < static_cast<std::int64_t>(rank); ++axis) {
-        if (is_reduced(axis) == reduced) order.push_back(axis);
-      }
-    }
-    inverse = order;
-    for (std::size_t i = 0; i < rank; ++i) inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
-  }
-};
-
 void product_vjp(const Vjp& vjp) {
   const Tensor& x = vjp.input();
   if (x.size() == 0) return vjp.set(0, zeros(x.shape(), x.dtype()));
   const Ints axes = normalize_axes("prod", vjp.attributes().ints("axes"), x.rank());
-  const ReducedLast last(axes, x.rank());
-  const Tensor moved = x.rank() < 2 ? x : transpose(x, last.order);
+  const Ints order = detail::order_with_last(axes, x.rank());
+  const Tensor moved = transpose(x, order);
   const std::int64_t n = detail::extent_product(moved.shape(), x.rank() - axes.size(), x.rank());
   const Tensor others = reshape(products_of_others(reshape(moved, {x.size() / n, n})), Ints(moved.shape()));
-  vjp.set(0, detail::with_reduced_axes(vjp.dy(), vjp) * (x.rank() < 2 ? others : transpose(others, last.inverse)));
+  Ints inverse = order;
+  for (std::size_t i = 0; i < order.size(); ++i) inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+  vjp.set(0, detail::with_reduced_axes(vjp.dy(), vjp) * transpose(others, inverse));
 }
 
 }  // namespace

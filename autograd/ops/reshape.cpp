@@ -53,12 +53,6 @@ Ints permutation_of(const Ints& axes, std::size_t rank) {
   return permutation;
 }
 
-Shape permuted(const Shape& shape, const Ints& permutation) {
-  Ints extents;
-  for (const std::int64_t axis : permutation) extents.push_back(shape[static_cast<std::size_t>(axis)]);
-  return Shape(extents);
-}
-
 }  // namespace
 
 #ifdef WENGERT_DECLARATIONS
@@ -105,14 +99,10 @@ WENGERT_OPERATION(transpose) {
       .attributes = {{"axes", Ints{}}},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape& shape = inputs[0].shape();
-        results[0] = {inputs[0].dtype(), permuted(shape, permutation_of(attributes.ints("axes"), shape.rank()))};
+        results[0] = {inputs[0].dtype(), detail::permuted(shape, permutation_of(attributes.ints("axes"), shape.rank()))};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const Ints permutation = permutation_of(attributes.ints("axes"), inputs[0].rank());
-        const Ints strides = row_major_strides(inputs[0].shape());
-        detail::StridedCopy copy{results[0].shape(), {}, row_major_strides(results[0].shape())};
-        for (const std::int64_t axis : permutation) copy.from_strides.push_back(strides[static_cast<std::size_t>(axis)]);
-        copy(inputs[0], results[0]);
+        detail::StridedCopy::permutation(inputs[0].shape(), permutation_of(attributes.ints("axes"), inputs[0].rank()))(inputs[0], results[0]);
       },
       .vjp = [](const Vjp& vjp) {
         const Ints permutation = permutation_of(vjp.attributes().ints("axes"), vjp.input_shape().rank());
@@ -134,7 +124,11 @@ WENGERT_OPERATION(transpose) {
       },
   });
 }
-Tensor transpose(const Tensor& x, const Ints& axes) { return apply(operations::transpose(), {x}, {{"axes", axes}}); }
+Tensor transpose(const Tensor& x, const Ints& axes) {
+  bool moves = axes.empty() || axes.size() != x.rank();
+  for (std::size_t i = 0; !moves && i < axes.size(); ++i) moves = axes[i] != static_cast<std::int64_t>(i);
+  return moves ? apply(operations::transpose(), {x}, {{"axes", axes}}) : x;
+}
 
 #ifdef WENGERT_DECLARATIONS
 /// x without those of its axes that have extent 1: all of them, or those given. Any dtype; shares x's memory. Throws ShapeError
