@@ -14,6 +14,7 @@
 
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/large_angle.h>
 #include <wengert/autograd/kernels/math_coefficients.h>
 #include <wengert/autograd/kernels/math_exponential-inl.h>
 
@@ -33,7 +34,7 @@ inline constexpr double half_pi_4 = 0x1.b839a252049c1p-104;
 inline constexpr double half_pi = 0x1.921fb54442d18p0;
 inline constexpr double half_pi_low = 0x1.1a62633145c07p-54;
 
-// Up to here n < 2²⁰; larger arguments are left to the C library, one by one.
+// Up to here n < 2²⁰; larger arguments are reduced one by one.
 inline constexpr double largest_reduced = 0x1p20;
 
 /// An angle x = n π/2 + (r + low), |r| ≤ π/4; the last bits of `quadrant` are those of n.
@@ -55,6 +56,29 @@ HWY_INLINE Difference<V> subtract(V a, V b) {
   return {value, hn::Sub(hn::Sub(a, hn::Sub(value, v)), hn::Add(b, v))};
 }
 
+/// `angle`, with the lanes in which x is large (and finite; infinity has made NaN) reduced anew.
+template <class D, class V, class VU>
+HWY_INLINE Angle<V, VU> with_large_angles(D d, V x, Angle<V, VU> angle) {
+  const auto is_large = hn::Gt(hn::Abs(x), hn::Set(d, largest_reduced));
+  if (HWY_LIKELY(hn::AllFalse(d, is_large))) return angle;
+  const hn::RebindToUnsigned<D> du;
+  constexpr std::size_t n = hn::MaxLanes(D());
+  HWY_ALIGN double lanes[n], r[n], low[n];
+  HWY_ALIGN std::uint64_t quadrant[n];
+  hn::Store(x, d, lanes);
+  hn::Store(angle.r, d, r);
+  hn::Store(angle.low, d, low);
+  hn::Store(angle.quadrant, du, quadrant);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!(std::abs(lanes[i]) > largest_reduced) || std::isinf(lanes[i])) continue;
+    const LargeAngle reduced = reduce_large_angle(lanes[i]);
+    r[i] = reduced.r;
+    low[i] = reduced.low;
+    quadrant[i] = reduced.quadrant;
+  }
+  return {hn::Load(d, r), hn::Load(d, low), hn::Load(du, quadrant)};
+}
+
 template <typename T, class D, class V>
 HWY_INLINE auto reduce_angle(D d, V x) {
   const hn::RebindToUnsigned<D> du;
@@ -66,13 +90,14 @@ HWY_INLINE auto reduce_angle(D d, V x) {
   if constexpr (sizeof(T) == 4) {
     // f32 numbers stay so far from the multiples of π/2 that rounding errors here do not count.
     const V r = hn::NegMulAdd(n, hn::Set(d, half_pi_3), hn::NegMulAdd(n, hn::Set(d, half_pi_2), first));
-    return Angle<V, decltype(quadrant)>{r, hn::Zero(d), quadrant};
+    return with_large_angles(d, x, Angle<V, decltype(quadrant)>{r, hn::Zero(d), quadrant});
   } else {
     const auto second = subtract(first, hn::Mul(n, hn::Set(d, half_pi_2)));
     const auto third = subtract(second.value, hn::Mul(n, hn::Set(d, half_pi_3)));
     const V rest = hn::NegMulAdd(n, hn::Set(d, half_pi_4), hn::Add(second.error, third.error));
     const V r = hn::Add(third.value, rest);
-    return Angle<V, decltype(quadrant)>{r, hn::Add(hn::Sub(third.value, r), rest), quadrant};
+    const V low = hn::Add(hn::Sub(third.value, r), rest);
+    return with_large_angles(d, x, Angle<V, decltype(quadrant)>{r, low, quadrant});
   }
 }
 
@@ -113,28 +138,14 @@ HWY_INLINE V sin_advanced(D d, V x, std::uint64_t advance) {
   return hn::Xor(value, hn::BitCast(d, sign));
 }
 
-/// `value`, where |x| can be reduced; the others are replaced by the C library's.
-template <double (*function)(double), class D, class V>
-HWY_INLINE V with_large_arguments(D d, V value, V x) {
-  const auto is_large = hn::Gt(hn::Abs(x), hn::Set(d, largest_reduced));
-  if (HWY_LIKELY(hn::AllFalse(d, is_large))) return value;
-  HWY_ALIGN double lanes[hn::MaxLanes(D())];
-  hn::Store(x, d, lanes);
-  for (std::size_t i = 0; i < hn::Lanes(d); ++i) {
-    if (std::abs(lanes[i]) > largest_reduced) lanes[i] = function(lanes[i]);
-  }
-  return hn::IfThenElse(is_large, hn::Load(d, lanes), value);
-}
-
 template <typename T, class D, class V>
 HWY_INLINE V sin(D d, V x) {
-  const V value = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, sin_advanced<T>(d, x, 0));
-  return with_large_arguments<std::sin>(d, value, x);
+  return hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, sin_advanced<T>(d, x, 0));
 }
 
 template <typename T, class D, class V>
 HWY_INLINE V cos(D d, V x) {
-  return with_large_arguments<std::cos>(d, sin_advanced<T>(d, x, 1), x);
+  return sin_advanced<T>(d, x, 1);
 }
 
 template <typename T, class D, class V>
@@ -144,8 +155,7 @@ HWY_INLINE V tan(D d, V x) {
   const V s = sin_reduced<T>(d, angle);
   const V c = cos_reduced<T>(d, angle);
   const V quotient = hn::Div(hn::IfThenElse(odd, hn::Neg(c), s), hn::IfThenElse(odd, s, c));
-  const V value = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, quotient);
-  return with_large_arguments<std::tan>(d, value, x);
+  return hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, quotient);
 }
 
 /// arctan a = base + arctan s for a ≥ 0, where s is a, (a − 1) / (a + 1) or −1/a and base 0, π/4 or π/2, so that

@@ -7,26 +7,13 @@
 #include <type_traits>
 #include <vector>
 
+#include "autograd/kernels/instruction_sets.h"
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <wengert/autograd/kernels/gemm.h>
 
 namespace wengert::kernels {
 namespace {
-
-// Runs `f` once with each instruction set that this machine has and the kernels were compiled for.
-template <typename F>
-void for_each_instruction_set(F f) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    f();
-    hwy::SetSupportedTargetsForTest(0);
-  }
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 // A matrix in memory, rows × columns as seen after transposition, with `gap` unused elements between its rows and none
 // after the last, so that a sanitizer sees every read beyond the end.
