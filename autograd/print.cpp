@@ -153,6 +153,7 @@ class Printer {
       const std::span<const T> elements = tensor_.data<T>();
       if constexpr (std::is_floating_point_v<T>) {
         std::vector<double> values;
+        values.reserve(offsets.size());
         for (const std::int64_t offset : offsets)
           values.push_back(static_cast<double>(elements[static_cast<std::size_t>(offset)]));
         Format format(tensor_.dtype());

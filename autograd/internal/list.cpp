@@ -105,7 +105,7 @@ Tensor List::variable(const Tensor& tensor) {
 }
 
 Tensor List::read(const std::shared_ptr<ParameterState>& state) {
-  const Tensor value = read_state(state);
+  Tensor value = read_state(state);
   if (!recording() || !is_floating(value.dtype())) return value;
   const std::uint32_t innermost = tapes_.back().first_value;
   const auto is_here = [&](const Tensor& variable) { return Access::node(variable)->number >= innermost; };

@@ -13,7 +13,8 @@ template <typename To, typename From>
 To truncate_saturating(From value) {
   constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
   // 2ⁿ, one more than the largest number, which need not be representable.
-  constexpr From beyond = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * 2;
+  constexpr To half = std::numeric_limits<To>::max() / 2 + 1;
+  constexpr From beyond = static_cast<From>(half) * 2;
   if (!(value > low)) return value <= low ? std::numeric_limits<To>::min() : To{0};
   return value >= beyond ? std::numeric_limits<To>::max() : static_cast<To>(value);
 }
