@@ -55,4 +55,21 @@ FetchContentTakesTheLinesOfTheReadme() {
   ninja -C "$work/build" CMakeFiles/my_program.dir/main.cpp.o
 }
 
+# Of the processor's seconds; the least of several turns, since other processes may be in the way of any of them.
+ATenLineProgramCompilesInTheTimeOfStandardHeaders() {
+  cmake --install "$binary" --prefix "$work/installed" >/dev/null
+  local ours standard ratio
+  read -r ours standard ratio <<<"$(bash "$source/bench/compile_time.sh" "$work/installed/include" "$compiler")"
+  echo "ours $ours s, of <vector>, <string> and <iostream> $standard s: $ratio times, 2.5 at most"
+  awk -v ratio="$ratio" 'BEGIN { exit !(ratio > 0 && ratio <= 2.5) }'
+}
+
+WhatIsInstalledIsSmall() {
+  cmake --install "$binary" --prefix "$work/installed" --strip >/dev/null
+  local bytes
+  bytes=$(find "$work/installed" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
+  echo "$bytes bytes installed, 5000000 at most"
+  [[ -n $(find "$work/installed" -name 'libwengert.*' -size +100k) ]] && ((bytes <= 5000000))
+}
+
 "$story"
