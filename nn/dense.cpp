@@ -29,6 +29,15 @@ Dense::Dense(std::int64_t inputs, std::int64_t outputs, Activation activation, D
   if (options.bias) bias_.emplace(wengert::zeros(Shape{outputs}, options.dtype));
 }
 
+Dense::Dense(std::int64_t inputs, std::int64_t outputs, Activation activation)
+    : Dense(inputs, outputs, std::move(activation), DenseOptions{}) {}
+
+Dense::Dense(const Dense& other) = default;
+Dense::Dense(Dense&& other) noexcept = default;
+Dense& Dense::operator=(const Dense& other) = default;
+Dense& Dense::operator=(Dense&& other) noexcept = default;
+Dense::~Dense() = default;
+
 void Dense::visit(Visitor& visitor) {
   visitor("weight", weight_, initializer_);
   visitor("bias", bias_, bias_initializer_);

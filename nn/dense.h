@@ -23,7 +23,14 @@ struct DenseOptions {
 class Dense : public Module {
  public:
   /// Throws ValueError for extents below 1, DTypeError for a dtype that is not floating.
-  Dense(std::int64_t inputs, std::int64_t outputs, Activation activation = {}, DenseOptions options = {});
+  Dense(std::int64_t inputs, std::int64_t outputs, Activation activation, DenseOptions options);
+  Dense(std::int64_t inputs, std::int64_t outputs, Activation activation = {});
+  // Compiled once, in the library, and not in every program that has a layer of this kind.
+  Dense(const Dense& other);
+  Dense(Dense&& other) noexcept;
+  Dense& operator=(const Dense& other);
+  Dense& operator=(Dense&& other) noexcept;
+  ~Dense() override;
 
   /// Throws ShapeError where the last extent of x is not `inputs`.
   Tensor forward(const Tensor& x) override;

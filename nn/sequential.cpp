@@ -12,7 +12,10 @@ Sequential::Sequential(const Sequential& other) : Module(other) {
   for (const Entry& entry : other.entries_) entries_.push_back({entry.name, entry.copy(*entry.layer), entry.copy});
 }
 
+Sequential::Sequential(Sequential&& other) noexcept = default;
 Sequential& Sequential::operator=(const Sequential& other) { return *this = Sequential(other); }
+Sequential& Sequential::operator=(Sequential&& other) noexcept = default;
+Sequential::~Sequential() = default;
 
 Tensor Sequential::forward(const Tensor& x) {
   build();
@@ -43,23 +46,20 @@ const Sequential::Entry* Sequential::find(std::string_view name) const {
   return found == entries_.end() ? nullptr : &*found;
 }
 
-std::string Sequential::check_name(std::string name) const {
+void Sequential::append(std::string name, std::unique_ptr<Module> layer, Copy copy) {
   if (name.empty() || name.find('.') != std::string::npos) {
     throw ValueError(fmt::format("sequential: '{}' cannot name a layer; expected a word without dots", name));
   }
   if (find(name) != nullptr) throw ValueError(fmt::format("sequential: there is a layer '{}' already", name));
-  return name;
-}
-
-std::string Sequential::free_name(const std::string& base) const {
-  std::string name = base;
-  for (int i = 1; find(name) != nullptr; ++i) name = fmt::format("{}_{}", base, i);
-  return name;
-}
-
-void Sequential::append(std::string name, std::unique_ptr<Module> layer, Copy copy) {
   entries_.push_back({std::move(name), std::move(layer), copy});
   changed();
+}
+
+void Sequential::append(std::unique_ptr<Module> layer, Copy copy) {
+  const std::string base = layer->default_name();
+  std::string name = base;
+  for (int i = 1; find(name) != nullptr; ++i) name = fmt::format("{}_{}", base, i);
+  append(std::move(name), std::move(layer), copy);
 }
 
 }  // namespace wengert::nn

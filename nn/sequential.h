@@ -48,16 +48,15 @@ class Sequential : public Module {
   requires(!std::derived_from<L, Sequential>) explicit Sequential(L only) { add(std::move(only)); }
   template <LayerEntry First, LayerEntry Second, LayerEntry... Rest>
   Sequential(First&& first, Second&& second, Rest&&... rest) {
-    entries_.reserve(2 + sizeof...(Rest));
     add(std::forward<First>(first));
     add(std::forward<Second>(second));
     (add(std::forward<Rest>(rest)), ...);
   }
   Sequential(const Sequential& other);
-  Sequential(Sequential&& other) = default;
+  Sequential(Sequential&& other) noexcept;
   Sequential& operator=(const Sequential& other);
-  Sequential& operator=(Sequential&& other) = default;
-  ~Sequential() override = default;
+  Sequential& operator=(Sequential&& other) noexcept;
+  ~Sequential() override;
 
   /// Appends a layer. Throws ValueError for a name that is taken, empty, or contains a dot.
   template <Layer L>
@@ -65,9 +64,7 @@ class Sequential : public Module {
     if constexpr (std::same_as<std::remove_cvref_t<L>, NamedActivation>) {
       add(std::move(name), Activation(layer));
     } else {
-      using Type = std::remove_cvref_t<L>;
-      static_assert(std::is_copy_constructible_v<Type>, "a layer must be copyable, so that the model is");
-      append(check_name(std::move(name)), std::make_unique<Type>(std::forward<L>(layer)), &copy_of<Type>);
+      append(std::move(name), held(std::forward<L>(layer)), &copy_of<std::remove_cvref_t<L>>);
     }
   }
   template <Layer L>
@@ -75,8 +72,7 @@ class Sequential : public Module {
     if constexpr (std::same_as<std::remove_cvref_t<L>, NamedActivation>) {
       add(Activation(layer));
     } else {
-      std::string name = free_name(layer.default_name());
-      add(std::move(name), std::forward<L>(layer));
+      append(held(std::forward<L>(layer)), &copy_of<std::remove_cvref_t<L>>);
     }
   }
   template <Layer L>
@@ -103,14 +99,20 @@ class Sequential : public Module {
     Copy copy;
   };
 
+  // As a Module at once: a unique_ptr to every kind of layer would be another class to compile.
+  template <typename L>
+  static std::unique_ptr<Module> held(L&& layer) {
+    using Type = std::remove_cvref_t<L>;
+    static_assert(std::is_copy_constructible_v<Type>, "a layer must be copyable, so that the model is");
+    return std::unique_ptr<Module>(new Type(std::forward<L>(layer)));  // NOLINT(modernize-make-unique)
+  }
   template <typename Type>
   static std::unique_ptr<Module> copy_of(const Module& layer) {
-    return std::make_unique<Type>(static_cast<const Type&>(layer));
+    return held(static_cast<const Type&>(layer));
   }
   const Entry* find(std::string_view name) const;
-  std::string check_name(std::string name) const;
-  std::string free_name(const std::string& base) const;
   void append(std::string name, std::unique_ptr<Module> layer, Copy copy);
+  void append(std::unique_ptr<Module> layer, Copy copy);
 
   std::vector<Entry> entries_;
 };

@@ -64,12 +64,13 @@ ATenLineProgramCompilesInTheTimeOfStandardHeaders() {
   awk -v ratio="$ratio" 'BEGIN { exit !(ratio > 0 && ratio <= 2.5) }'
 }
 
-WhatIsInstalledIsSmall() {
+TheInstalledLibraryIsSmall() {
   cmake --install "$binary" --prefix "$work/installed" --strip >/dev/null
-  local bytes
-  bytes=$(find "$work/installed" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
-  echo "$bytes bytes installed, 5000000 at most"
-  [[ -n $(find "$work/installed" -name 'libwengert.*' -size +100k) ]] && ((bytes <= 5000000))
+  local library bytes
+  library=$(find "$work/installed" -type f -name 'libwengert.*')
+  bytes=$(stat -c %s "$library")
+  echo "$bytes bytes, 5000000 at most"
+  ((bytes > 100000 && bytes <= 5000000))
 }
 
 "$story"
