@@ -39,7 +39,9 @@ struct Maximum {
                                                            : std::numeric_limits<T>::lowest();
   template <typename T>
   static T combine(T a, T b) {
-    return (b > a || b != b) ? b : a;  // a NaN wins, and a NaN once there stays
+    // A NaN wins, and a NaN once there stays. Two choices instead of a condition with ||, which would be a branch.
+    const T larger = b > a ? b : a;
+    return b == b ? larger : b;
   }
 };
 
@@ -49,7 +51,8 @@ struct Minimum {
                                                            : std::numeric_limits<T>::max();
   template <typename T>
   static T combine(T a, T b) {
-    return (b < a || b != b) ? b : a;
+    const T smaller = b < a ? b : a;
+    return b == b ? smaller : b;
   }
 };
 

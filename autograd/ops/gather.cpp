@@ -19,8 +19,13 @@ void require_same_but_axis(const char* name, const Tensor& x, const Tensor& indi
   }
 }
 
+void require_rank(const char* name, std::size_t rank) {
+  if (rank > max_rank) throw ShapeError(fmt::format("{}: the result would have {} axes; a tensor has at most {}", name, rank, max_rank));
+}
+
 /// x's shape with the axis replaced by the shape of the indices.
-Shape taken_shape(const Shape& x, const Shape& indices, std::size_t axis) {
+Shape taken_shape(const char* name, const Shape& x, const Shape& indices, std::size_t axis) {
+  require_rank(name, x.rank() - 1 + indices.rank());
   Ints extents;
   for (std::size_t i = 0; i < axis; ++i) extents.push_back(x[i]);
   for (const std::int64_t extent : indices) extents.push_back(extent);
@@ -136,7 +141,7 @@ WENGERT_OPERATION(take) {
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("take", inputs[1]);
         const std::size_t axis = axis_of("take", inputs[0], attributes);
-        results[0] = {inputs[0].dtype(), taken_shape(inputs[0].shape(), inputs[1].shape(), axis)};
+        results[0] = {inputs[0].dtype(), taken_shape("take", inputs[0].shape(), inputs[1].shape(), axis)};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
         const std::size_t axis = axis_of("take", inputs[0], attributes);
@@ -170,7 +175,7 @@ WENGERT_OPERATION(index_add) {
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("index_add", inputs[1]);
         const std::size_t axis = axis_of("index_add", inputs[0], attributes);
-        require_updates("index_add", inputs[0], inputs[2], taken_shape(inputs[0].shape(), inputs[1].shape(), axis));
+        require_updates("index_add", inputs[0], inputs[2], taken_shape("index_add", inputs[0].shape(), inputs[1].shape(), axis));
         results[0] = {detail::number_dtype("index_add", inputs[0].dtype()), inputs[0].shape()};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
@@ -209,6 +214,7 @@ WENGERT_OPERATION(one_hot) {
         if (attributes.integer("depth") < 0) {
           throw ValueError(fmt::format("one_hot: depth {}; expected 0 or more", attributes.integer("depth")));
         }
+        require_rank("one_hot", inputs[0].rank() + 1);
         Ints extents(inputs[0].shape());
         extents.push_back(attributes.integer("depth"));
         results[0] = {attributes.get<DType>("dtype"), Shape(extents)};

@@ -80,9 +80,7 @@ void multiply(std::span<const Tensor> inputs, const Attributes& attributes, Tens
     product.batch = {};
   }
   const bool is_merged = product.batch.rank() == 0;
-  const Tensor a = is_merged && inputs[0].rank() > 2
-                       ? detail::Access::alias(inputs[0], transpose_a ? Shape{product.k, product.m} : Shape{product.m, product.k})
-                       : inputs[0];
+  const Tensor a = is_merged && inputs[0].rank() > 2 ? detail::Access::alias(inputs[0], Shape{product.m, product.k}) : inputs[0];
   const Matrices left(a, product.batch), right(inputs[1], product.batch);
   auto* out = static_cast<std::byte*>(detail::Access::elements(result));
   const std::size_t step = static_cast<std::size_t>(product.m * product.n) * size_of(result.dtype());

@@ -22,7 +22,7 @@ Shape completed(const Shape& from, const Ints& asked) {
   for (std::size_t axis = 0; axis < asked.size(); ++axis) {
     std::int64_t& extent = extents[axis];
     if (extent != -1) {
-      known *= extent;
+      if (extent < 0 || __builtin_mul_overflow(known, extent, &known)) fail();
     } else if (unknown == nullptr) {
       unknown = &extent;
     } else {
@@ -30,12 +30,12 @@ Shape completed(const Shape& from, const Ints& asked) {
     }
   }
   if (unknown != nullptr) {
-    if (known <= 0 || from.elements() % known != 0) fail();
+    if (known == 0 || from.elements() % known != 0) fail();
     *unknown = from.elements() / known;
+  } else if (known != from.elements()) {
+    fail();
   }
-  const Shape shape(extents);
-  if (shape.elements() != from.elements()) fail();
-  return shape;
+  return Shape(extents);
 }
 
 /// A permutation of the axes; reversed where none is given.
@@ -161,7 +161,8 @@ Tensor squeeze(const Tensor& x, const Ints& axes) {
 }
 
 #ifdef WENGERT_DECLARATIONS
-/// x with new axes of extent 1, at the places `axes` of the result. Any dtype; shares x's memory.
+/// x with new axes of extent 1, at the places `axes` of the result. Any dtype; shares x's memory. Throws ShapeError for more than
+/// eight axes in all.
 Tensor unsqueeze(const Tensor& x, const Ints& axes);
 #endif
 WENGERT_OPERATION(unsqueeze) {
@@ -178,6 +179,9 @@ WENGERT_OPERATION(unsqueeze) {
 Tensor unsqueeze(const Tensor& x, const Ints& axes) {
   if (axes.empty()) return x;
   const std::size_t rank = x.rank() + axes.size();
+  if (rank > max_rank) {
+    throw ShapeError(fmt::format("unsqueeze: {} with {} more axes; a tensor has at most {}", to_string(x.shape()), axes.size(), max_rank));
+  }
   const Ints places = normalize_axes("unsqueeze", axes, rank);
   Ints extents;
   std::size_t next = 0;
