@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -111,7 +112,8 @@ Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
 Tensor& Tensor::operator=(const Tensor& other) noexcept { return *this = Tensor(other); }
 
 Tensor& Tensor::operator=(Tensor&& other) noexcept {
-  std::swap(node_, other.node_);
+  if (this == &other) return *this;
+  if (detail::TensorNode* old = std::exchange(node_, std::exchange(other.node_, nullptr))) detail::release(old);
   return *this;
 }
 
@@ -184,12 +186,29 @@ Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
 Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
 Tensor scalar(Number value, DType dtype) { return full({}, value, dtype); }
 
+namespace {
+
+/// How many numbers there are from start on, short of stop. Of integers exactly; their difference may need 64 bits.
+double count_of(Number start, Number stop, Number step) {
+  if (!start.is_integral() || !stop.is_integral() || !step.is_integral()) {
+    return std::ceil((stop.real() - start.real()) / step.real());
+  }
+  const auto bits = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+  const bool ascending = step.integer() > 0;
+  const std::int64_t low = ascending ? start.integer() : stop.integer();
+  const std::int64_t high = ascending ? stop.integer() : start.integer();
+  const std::uint64_t stride = ascending ? bits(step.integer()) : 0 - bits(step.integer());
+  return low >= high ? 0.0 : static_cast<double>((bits(high) - bits(low) - 1) / stride + 1);
+}
+
+}  // namespace
+
 Tensor arange(Number start, Number stop, Number step, DType dtype) {
   if (!std::isfinite(step.real()) || step.real() == 0 || !std::isfinite(start.real()) || !std::isfinite(stop.real())) {
     throw ValueError(fmt::format("arange: from {} to {} by {}; expected finite numbers and a step that is not 0",
                                  start.real(), stop.real(), step.real()));
   }
-  const double count = std::max(0.0, std::ceil((stop.real() - start.real()) / step.real()));
+  const double count = std::max(0.0, count_of(start, stop, step));
   if (count > 1e15) throw ValueError(fmt::format("arange: {} elements are too many", count));
   Tensor result = empty({static_cast<std::int64_t>(count)}, dtype);
   dispatch(dtype, [&](auto type) {
