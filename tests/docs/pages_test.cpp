@@ -76,5 +76,19 @@ TEST(ActivationsPage, ShowsTheValuesAndDerivativesThatTheFunctionsHave) {
   EXPECT_GE(rows, 18u);
 }
 
+TEST(Readme, ComparesWithFiguresThatWereMeasured) {
+  std::vector<std::string> measured = lines_of("docs/results.md");
+  for (const std::string& line : lines_of("docs/performance.md")) measured.push_back(line);
+  const std::vector<std::string> readme = lines_of("README.md");
+  auto line = std::find(readme.begin(), readme.end(), "## How it compares");
+  std::size_t rows = 0;
+  for (; line != readme.end() && *line != "## The repository"; ++line) {
+    if (line->rfind("| ", 0) != 0) continue;
+    ++rows;
+    EXPECT_NE(std::find(measured.begin(), measured.end(), *line), measured.end()) << "stands in no page:\n" << *line;
+  }
+  EXPECT_GE(rows, 5u);
+}
+
 }  // namespace
 }  // namespace wengert
