@@ -55,13 +55,11 @@ TEST(Print, WritesWhatNumPyWrites) {
       {"a long row", arange(0, 30, 1, DType::i32),
        "[ 0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n 24 25 26 27 28 29]"},
       {"1000 elements in full", zeros({1000}, DType::u8),
-       "[" +
-           [] {
-             std::string rows;
-             for (int i = 0; i < 1000; ++i) rows += i == 0 ? "0" : i % 37 == 0 ? "\n 0" : " 0";
-             return rows;
-           }() +
-           "]"},
+       [] {
+         std::string rows = "[";
+         for (int i = 0; i < 1000; ++i) rows += i == 0 ? "0" : i % 37 == 0 ? "\n 0" : " 0";
+         return rows.append("]");
+       }()},
       {"1001 elements shortened", arange(0, 1001, 1, DType::i32), "[   0    1    2 ...  998  999 1000]"},
       {"a large matrix", arange(0, 10000, 1, DType::i32).reshape({100, 100}),
        "[[   0    1    2 ...   97   98   99]\n [ 100  101  102 ...  197  198  199]\n [ 200  201  202 ...  297  298  "
