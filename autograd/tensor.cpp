@@ -198,7 +198,9 @@ double count_of(Number start, Number stop, Number step) {
   const std::int64_t low = ascending ? start.integer() : stop.integer();
   const std::int64_t high = ascending ? stop.integer() : start.integer();
   const std::uint64_t stride = ascending ? bits(step.integer()) : 0 - bits(step.integer());
-  return low >= high ? 0.0 : static_cast<double>((bits(high) - bits(low) - 1) / stride + 1);
+  if (low >= high) return 0;
+  const std::uint64_t count = (bits(high) - bits(low) - 1) / stride + 1;
+  return static_cast<double>(count);
 }
 
 }  // namespace

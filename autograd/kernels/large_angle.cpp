@@ -32,7 +32,7 @@ constexpr std::array<std::uint64_t, 21> two_over_pi = {0,
                                                        0x56033046fc7b6bab,
                                                        0xf0cfbc209af4361d};
 
-__extension__ typedef unsigned __int128 Wide;
+__extension__ typedef unsigned __int128 Wide;  // NOLINT(modernize-use-using): no pedantic alias of this type
 
 /// A number of 192 bits, the highest word first. What does not fit is dropped.
 using Words = std::array<std::uint64_t, 3>;

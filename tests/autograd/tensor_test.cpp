@@ -33,7 +33,8 @@ TEST(Tensor, CopiesShareTheElementsAndMovesLeaveNothing) {
   Tensor d = std::move(c);
   EXPECT_FALSE(c.defined());  // NOLINT(bugprone-use-after-move): that is the question
   EXPECT_TRUE(same_bits(d, a));
-  d = d;  // NOLINT(clang-diagnostic-self-assign-overloaded): the same
+  const Tensor& itself = d;
+  d = itself;
   EXPECT_TRUE(same_bits(d, a));
 }
 
