@@ -36,6 +36,7 @@ def options():
     parser.add_argument("--activations", default="relu,gelu")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--whole-rounds", type=int, default=2, help="0: leave out the whole main job")
+    parser.add_argument("--without", help="leave out peers with this in their name (on a busy machine: '2 threads')")
     parser.add_argument("--json", help="write what was measured")
     return parser.parse_args()
 
@@ -99,7 +100,7 @@ def commands(options):
     peers["JAX, whole epoch under jit"] = [options.torch_jax, HERE / "main_job_jax.py"]
     if options.keras:
         peers["Keras, fit"] = [options.keras, HERE / "main_job_keras.py"]
-    return peers
+    return {name: command for name, command in peers.items() if not options.without or options.without not in name}
 
 
 def same_losses(name, theirs, ours):
