@@ -90,13 +90,27 @@ std::int64_t largest_input(const wg::Sample& sample) {
   return largest;
 }
 
+/// Of the inputs, and of the result where an attribute gives it.
+wg::Shape largest_shape(const wg::Sample& sample) {
+  wg::Shape largest;
+  const auto consider = [&](const wg::Shape& shape) {
+    if (shape.elements() > largest.elements()) largest = shape;
+  };
+  for (const wg::Tensor& input : sample.inputs) consider(input.shape());
+  for (const wg::Attributes::Entry& entry : sample.attributes) {
+    const auto* extents = std::get_if<wg::Ints>(&entry.value);
+    if (extents == nullptr || std::string(entry.name) != "shape") continue;
+    if (std::all_of(extents->begin(), extents->end(), [](std::int64_t extent) { return extent >= 0; }))
+      consider(wg::Shape(std::span(extents->begin(), extents->end())));
+  }
+  return largest;
+}
+
 /// The sample enlarged in every axis; where its attributes do not allow that, in the first alone; or else as it is.
 Call enlarged(const wg::Operation& operation, const wg::Sample& sample) {
-  const auto most = std::max_element(sample.inputs.begin(), sample.inputs.end(),
-                                     [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  const auto growing =
-      std::count_if(most->shape().begin(), most->shape().end(), [](auto extent) { return extent > 1; });
-  const double growth = elements_wanted / static_cast<double>(most->size());
+  const wg::Shape most = largest_shape(sample);
+  const auto growing = std::count_if(most.begin(), most.end(), [](auto extent) { return extent > 1; });
+  const double growth = elements_wanted / static_cast<double>(most.elements());
   const auto by_axis =
       static_cast<std::int64_t>(std::pow(growth, 1.0 / std::max<double>(1, static_cast<double>(growing))));
   struct Try {

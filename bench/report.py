@@ -25,7 +25,7 @@ class Measured:
         self.threads = runs[0].get("threads", 1)
         self.seconds = figure([run["real_time"] * UNITS[run["time_unit"]] for run in runs])
         self.rates = {key: figure([run[key] for run in runs])
-                      for key in ("FLOP/s", "bytes_per_second", "items_per_second", "steps/s") if key in runs[0]}
+                      for key in ("FLOP/s", "bytes_per_second", "items_per_second", "steps/s", "of_limit") if key in runs[0]}
 
 
 def plain_name(name):
@@ -142,13 +142,14 @@ def print_whole(path):
 
 def rate_text(measured, limits, name):
     rates = measured.rates
+    own_limit = f"{100 * rates['of_limit'].median:.0f} %" if "of_limit" in rates else None  # beside one of the same process
     if "FLOP/s" in rates:
         rate = rates["FLOP/s"].median
         limit = limits.peak("f64" if "f64" in name else "f32", measured.threads)
-        return f"{rate / 1e9:.1f} GFLOP/s", share(rate, limit)
+        return f"{rate / 1e9:.1f} GFLOP/s", own_limit or share(rate, limit)
     if "bytes_per_second" in rates:
         rate = rates["bytes_per_second"].median
-        return f"{rate / 1e9:.1f} GB/s", share(rate, limits.copy(threads=measured.threads))
+        return f"{rate / 1e9:.1f} GB/s", own_limit or share(rate, limits.copy(threads=measured.threads))
     for key, unit in (("steps/s", "steps/s"), ("items_per_second", "/s")):
         if key in rates:
             return f"{rates[key].median:.4g} {unit}", ""
