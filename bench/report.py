@@ -158,7 +158,8 @@ def rate_text(measured, limits, name):
 
 def print_program(title, text, measured, limits):
     print(f"## {title}\n\n{text}\n")
-    rows = [[f"`{name}`", scatter_text(m.seconds), *rate_text(m, limits, name)] for name, m in measured.items()]
+    rows = [[f"`{name}`", scatter_text(m.seconds), *rate_text(m, limits, name)]
+            for name, m in measured.items() if not name.startswith("limit/")]
     columns = ["", "time (least – most)", "rate", "of the limit"]
     while all(row[-1] == "" for row in rows) and len(columns) > 2:
         rows, columns = [row[:-1] for row in rows], columns[:-1]
