@@ -124,6 +124,11 @@ Tensor Vjp::dy(std::size_t i) const {
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
            std::span<Tensor> results) {
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
+  if (inputs.size() != operation.inputs && (operation.inputs != 0 || inputs.empty())) {
+    throw ValueError(operation.inputs == 0 ? fmt::format("{}: no tensors given; expected one or more", operation.name)
+                                           : fmt::format("{}: {} inputs given; expected {}", operation.name,
+                                                         inputs.size(), operation.inputs));
+  }
   if (results.size() != operation.outputs) {
     throw ValueError(
         fmt::format("{}: has {} results; {} asked for", operation.name, operation.outputs, results.size()));

@@ -115,6 +115,8 @@ struct Operation {
   /// Whether gradients pass through at all (comparisons, argmax: not).
   bool differentiable = true;
   Reads reads = {};
+  /// How many inputs it takes; 0: as many as it is given, one or more.
+  std::size_t inputs = 1;
   std::size_t outputs = 1;
 
   /// Dtype and shape of the results, from those of the inputs alone; throws for inputs that do not fit.

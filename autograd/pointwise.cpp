@@ -85,9 +85,6 @@ struct Typing {
   bool condition, boolean;
 
   void operator()(std::span<const Tensor> arguments, const Attributes&, std::span<TensorType> results) const {
-    if (arguments.size() != inputs) {
-      throw ValueError(fmt::format("{}: {} inputs given; expected {}", name, arguments.size(), inputs));
-    }
     if (condition && arguments[0].dtype() != DType::boolean) {
       throw DTypeError(fmt::format("{}: the condition is {}; expected boolean (compare, or cast it)", name,
                                    name_of(arguments[0].dtype())));
@@ -183,6 +180,7 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
   operation.name = typing.name;
   operation.attributes = std::move(attributes);
   operation.differentiable = differentiable;
+  operation.inputs = typing.inputs;
   operation.outputs = rule->program().outputs.size();
   operation.infer = typing;
   operation.kernel = [rule, condition = typing.condition](std::span<const Tensor> arguments, const Attributes& given,

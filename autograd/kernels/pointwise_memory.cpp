@@ -15,8 +15,11 @@ To truncate_saturating(From value) {
   // 2ⁿ, one more than the largest number, which need not be representable.
   constexpr To half = std::numeric_limits<To>::max() / 2 + 1;
   constexpr From beyond = static_cast<From>(half) * 2;
-  if (!(value > low)) return value <= low ? std::numeric_limits<To>::min() : To{0};
-  return value >= beyond ? std::numeric_limits<To>::max() : static_cast<To>(value);
+  // Without branches, so that loops become vectors; what would overflow is not converted.
+  const bool is_inside = (value >= low) & (value < beyond);
+  const To truncated = static_cast<To>(is_inside ? value : From{0});
+  const To saturated = value < low ? std::numeric_limits<To>::min() : truncated;
+  return value >= beyond ? std::numeric_limits<To>::max() : saturated;
 }
 
 // To bool as "not zero", to floating rounded to nearest, from floating to integer by truncation, saturating, NaN as 0,
@@ -137,6 +140,14 @@ void write_elements(const Operand& from, DType dtype, void* data, std::int64_t f
     } else {
       for (std::size_t i = 0; i < count; ++i) out[i] = convert<Stored>(values[i & from.mask]);
     }
+  });
+}
+
+void convert_elements(const void* from, DType from_dtype, void* to, DType to_dtype, std::int64_t count) {
+  dispatch(from_dtype, [&]<typename From>(From) {
+    dispatch(to_dtype, [&]<typename To>(To) {
+      copy_run(static_cast<const From*>(from), 1, static_cast<std::size_t>(count), static_cast<To*>(to));
+    });
   });
 }
 

@@ -50,4 +50,7 @@ class InputReader {
 template <typename T>
 void write_elements(const Operand& from, DType dtype, void* data, std::int64_t first, std::size_t count);
 
+/// Converts contiguous elements as PointwiseKernel does when it writes: those of any dtype to any other.
+void convert_elements(const void* from, DType from_dtype, void* to, DType to_dtype, std::int64_t count);
+
 }  // namespace wengert::kernels

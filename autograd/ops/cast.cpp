@@ -1,22 +1,9 @@
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/internal/node.h>
-#include <wengert/autograd/kernels/pointwise.h>
+#include <wengert/autograd/kernels/pointwise_memory.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
-namespace {
-
-/// Reading and writing convert; nothing is computed between.
-void convert(const Tensor& x, Tensor& result) {
-  static const kernels::PointwiseKernel copy(kernels::Program{.inputs = 1, .uniforms = 0, .instructions = {}, .outputs = {0}});
-  const std::int64_t stride = 1, count = x.size();
-  const kernels::PointwiseInput input{detail::Access::elements(x), x.dtype(), &stride};
-  const kernels::PointwiseOutput output{detail::Access::elements(result), result.dtype()};
-  const bool is_byte = size_of(x.dtype()) == 1;
-  copy.run(is_byte ? DType::i32 : x.dtype(), {&input, 1}, {}, {&output, 1}, {&count, 1});
-}
-
-}  // namespace
 
 #ifdef WENGERT_DECLARATIONS
 /// x with its elements converted to `dtype`, from any to any; x itself where it has that dtype. To a floating dtype: rounded to
@@ -31,7 +18,10 @@ WENGERT_OPERATION(cast) {
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         results[0] = {attributes.get<DType>("dtype"), inputs[0].shape()};
       },
-      .kernel = [](auto inputs, const Attributes&, auto results) { convert(inputs[0], results[0]); },
+      .kernel = [](auto inputs, const Attributes&, auto results) {
+        kernels::convert_elements(detail::Access::elements(inputs[0]), inputs[0].dtype(), detail::Access::elements(results[0]),
+                                  results[0].dtype(), inputs[0].size());
+      },
       .vjp = [](const Vjp& vjp) {
         if (is_floating(vjp.input_dtype())) vjp.set(0, cast(vjp.dy(), vjp.input_dtype()));
       },

@@ -9,7 +9,6 @@ namespace wengert {
 namespace {
 
 void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, TensorType& result) {
-  if (inputs.empty()) throw ValueError("concat: no tensors given; expected one or more");
   const Shape& first = inputs[0].shape();
   const std::size_t axis = normalize_axis("concat", attributes.integer("axis"), first.rank());
   Ints extents(first);
@@ -62,6 +61,7 @@ WENGERT_OPERATION(concat) {
   return primitive(name, {
       .category = Category::shape,
       .attributes = {{"axis", std::int64_t{0}}},
+      .inputs = 0,
       .infer = [](auto inputs, const Attributes& attributes, auto results) { infer_concat(inputs, attributes, results[0]); },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) { concatenate(inputs, attributes, results[0]); },
       .vjp = concat_vjp,
@@ -86,6 +86,7 @@ WENGERT_OPERATION(stack) {
   return composed(name, {
       .category = Category::shape,
       .attributes = {{"axis", std::int64_t{0}}},
+      .inputs = 0,
       .compose = [](auto inputs, const Attributes& attributes) {
         return stack(std::vector<Tensor>(inputs.begin(), inputs.end()), attributes.integer("axis"));
       },

@@ -65,6 +65,7 @@ WENGERT_OPERATION(gather) {
       .category = Category::indexing,
       .attributes = {{"axis", std::int64_t{-1}}},
       .reads = {.inputs = 0b10},
+      .inputs = 2,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         require_same_but_axis("gather", inputs[0], inputs[1], axis_of("gather", inputs[0], attributes));
         detail::require_indices("gather", inputs[1]);
@@ -100,6 +101,7 @@ WENGERT_OPERATION(scatter_add) {
       .category = Category::indexing,
       .attributes = {{"axis", std::int64_t{-1}}},
       .reads = {.inputs = 0b10},
+      .inputs = 3,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         require_same_but_axis("scatter_add", inputs[0], inputs[1], axis_of("scatter_add", inputs[0], attributes));
         detail::require_indices("scatter_add", inputs[1]);
@@ -138,6 +140,7 @@ WENGERT_OPERATION(take) {
       .category = Category::indexing,
       .attributes = {{"axis", std::int64_t{0}}},
       .reads = {.inputs = 0b10},
+      .inputs = 2,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("take", inputs[1]);
         const std::size_t axis = axis_of("take", inputs[0], attributes);
@@ -172,6 +175,7 @@ WENGERT_OPERATION(index_add) {
       .category = Category::indexing,
       .attributes = {{"axis", std::int64_t{0}}},
       .reads = {.inputs = 0b10},
+      .inputs = 3,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("index_add", inputs[1]);
         const std::size_t axis = axis_of("index_add", inputs[0], attributes);

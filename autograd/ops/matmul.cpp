@@ -126,6 +126,7 @@ WENGERT_OPERATION(matmul) {
       .category = Category::linear_algebra,
       .attributes = {{"transpose_a", false}, {"transpose_b", false}},
       .reads = {.inputs = Reads::all},
+      .inputs = 2,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const DType dtype = detail::number_dtype("matmul", inputs[0].dtype());
         if (inputs[1].dtype() != dtype) {
