@@ -124,7 +124,7 @@ Tensor Vjp::dy(std::size_t i) const {
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
            std::span<Tensor> results) {
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
-  if (inputs.size() != operation.inputs && (operation.inputs != 0 || inputs.empty())) {
+  if (operation.inputs == 0 ? inputs.empty() : inputs.size() != operation.inputs) {
     throw ValueError(operation.inputs == 0 ? fmt::format("{}: no tensors given; expected one or more", operation.name)
                                            : fmt::format("{}: {} inputs given; expected {}", operation.name,
                                                          inputs.size(), operation.inputs));

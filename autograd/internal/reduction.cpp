@@ -131,7 +131,9 @@ std::vector<Sample> reduction_samples() {
       {{matrix}, {{"axes", Ints{0}}}},
       {{matrix}, {{"axes", Ints{-1}}, {"keepdims", true}}},
       {{Tensor({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6}, {2, 2, 2})}, {{"axes", Ints{0, 2}}}},
+      {{Tensor({{1.5}, {-0.5}})}, {{"axes", Ints{-1}}}},
       {{Tensor(1.5)}, {}},
+      {{zeros({0, 3}, DType::f64)}, {{"axes", Ints{1}}}},
   };
 }
 

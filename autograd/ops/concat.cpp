@@ -92,7 +92,13 @@ WENGERT_OPERATION(stack) {
       },
       .samples = [] {
         const Tensor a({0.5, -1.25, 2.0}), b({-0.75, 1.5, -3.0});
-        return std::vector<Sample>{{{a, b}}, {{a, b, a}, {{"axis", std::int64_t{-1}}}}, {{Tensor(0.5), Tensor(1.5)}}};
+        return std::vector<Sample>{
+            {{a, b}},
+            {{a, b, a}, {{"axis", std::int64_t{-1}}}},
+            {{Tensor({{0.5}}), Tensor({{1.5}})}, {{"axis", std::int64_t{1}}}},
+            {{Tensor(0.5), Tensor(1.5)}},
+            {{zeros({0, 2}, DType::f64)}},
+        };
       },
   });
 }

@@ -122,6 +122,8 @@ WENGERT_OPERATION(softmax_cross_entropy) {
             {{logits, Tensor({2, 0})}},
             {{logits, Tensor({{0.2, 0.5, 0.3}, {0.0, 1.0, 0.0}})}},
             {{Tensor({{30.0, -40.0}}), Tensor({1})}},
+            {{Tensor({{800.0, -800.0, 799.5}}), Tensor({{0.5, 0.1, 0.4}})}},
+            {{Tensor({{1.5}, {-2.0}}), Tensor({0, 0})}},
             {{logits, Tensor({{0.4, 0.9, 0.1}, {0.7, 0.2, 1.3}})}},
             {{zeros({0, 3}, DType::f64), zeros({0}, DType::i64)}},
         };

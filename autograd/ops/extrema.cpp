@@ -68,7 +68,12 @@ Operation extremum_place(const char* name, bool largest) {
       },
       .samples = [] {
         const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, 1.5}});
-        return std::vector<Sample>{{{matrix}}, {{matrix}, {{"axis", std::int64_t{0}}, {"keepdims", true}}}, {{Tensor({1.5})}}};
+        return std::vector<Sample>{
+            {{matrix}},
+            {{matrix}, {{"axis", std::int64_t{0}}, {"keepdims", true}}},
+            {{Tensor({1.5})}},
+            {{zeros({0, 3}, DType::f64)}},
+        };
       },
   });
 }

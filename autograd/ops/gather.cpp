@@ -158,6 +158,7 @@ WENGERT_OPERATION(take) {
             {{sample_matrix(), Tensor({1, 0, 1})}},
             {{sample_matrix(), Tensor({{2, -1}, {0, 0}})}, {{"axis", std::int64_t{1}}}},
             {{sample_matrix(), Tensor(1)}},
+            {{Tensor({{0.5}, {1.5}}), Tensor({0, -1})}, {{"axis", std::int64_t{-1}}}},
             {{sample_matrix(), zeros({0}, DType::i32)}},
         };
       },
@@ -193,7 +194,8 @@ WENGERT_OPERATION(index_add) {
       .samples = [] {
         return std::vector<Sample>{
             {{sample_matrix(), Tensor({1, 1}), Tensor({{0.3, 0.7, 1.1}, {-1.5, 2.0, 0.4}})}},
-            {{sample_matrix(), Tensor({-1}), Tensor({{0.3}, {0.7}})}, {{"axis", std::int64_t{1}}}},
+            {{sample_matrix(), Tensor({-1}), Tensor({{0.3}, {0.7}})}, {{"axis", std::int64_t{-1}}}},
+            {{Tensor({{0.5}, {1.5}}), Tensor({0, -1}), Tensor({{0.3, 0.1}, {0.7, 0.9}})}, {{"axis", std::int64_t{1}}}},
             {{sample_matrix(), zeros({0}, DType::i32), zeros({0, 3}, DType::f64)}},
         };
       },

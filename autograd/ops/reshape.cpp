@@ -118,6 +118,7 @@ WENGERT_OPERATION(transpose) {
             {{Tensor({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}})}},
             {{cube}, {{"axes", Ints{2, 0, 1}}}},
             {{cube}, {{"axes", Ints{0, -1, 1}}}},
+            {{Tensor({{0.5, 1.5}})}},
             {{zeros({0, 3}, DType::f64)}},
             {{Tensor(0.5)}},
         };
@@ -172,7 +173,9 @@ WENGERT_OPERATION(unsqueeze) {
       .compose = [](auto inputs, const Attributes& attributes) { return unsqueeze(inputs[0], attributes.ints("axes")); },
       .samples = [] {
         const Tensor x({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
-        return std::vector<Sample>{{{x}}, {{x}, {{"axes", Ints{-1, 1}}}}, {{Tensor(0.5)}}, {{zeros({0}, DType::f64)}}};
+        return std::vector<Sample>{
+            {{x}}, {{x}, {{"axes", Ints{-1, 1}}}}, {{Tensor({1.5})}}, {{Tensor(0.5)}}, {{zeros({0}, DType::f64)}},
+        };
       },
   });
 }

@@ -78,6 +78,7 @@ WENGERT_OPERATION(slice) {
             {{matrix}, {{"starts", Ints{0, 1}}, {"stops", Ints{3, 99}}, {"steps", Ints{2, 2}}}},
             {{matrix}, {{"starts", Ints{-2, -3}}, {"stops", Ints{-1, -1}}}},
             {{matrix}, {{"starts", Ints{2, 0}}, {"stops", Ints{1, 4}}}},
+            {{zeros({0, 3}, DType::f64)}, {{"starts", Ints{0, 1}}, {"stops", Ints{5, 3}}}},
         };
       },
   });
@@ -204,7 +205,13 @@ WENGERT_OPERATION(flip) {
       .vjp = [](const Vjp& vjp) { vjp.set(0, flip(vjp.dy(), vjp.attributes().ints("axes"))); },
       .samples = [] {
         const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
-        return std::vector<Sample>{{{matrix}}, {{matrix}, {{"axes", Ints{-1}}}}, {{Tensor(0.5)}}, {{zeros({0, 2}, DType::f64)}}};
+        return std::vector<Sample>{
+            {{matrix}},
+            {{matrix}, {{"axes", Ints{-1}}}},
+            {{Tensor({{0.5, 1.5}})}, {{"axes", Ints{0}}}},
+            {{Tensor(0.5)}},
+            {{zeros({0, 2}, DType::f64)}},
+        };
       },
   });
 }

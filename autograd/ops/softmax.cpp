@@ -25,7 +25,7 @@ std::vector<Sample> row_samples() {
   return {
       {{matrix}},
       {{matrix}, {{"axis", std::int64_t{0}}}},
-      {{Tensor({700.0, -700.0, 699.0})}},
+      {{Tensor({800.0, -800.0, 799.0})}},
       {{Tensor({{1.5}, {-2.0}})}},
       {{zeros({0, 3}, DType::f64)}},
   };
@@ -136,7 +136,7 @@ WENGERT_OPERATION(logsumexp) {
       },
       .samples = [] {
         std::vector<Sample> samples = detail::reduction_samples();
-        samples.push_back({{Tensor({700.0, -700.0, 699.0})}});
+        samples.push_back({{Tensor({800.0, -800.0, 799.0})}});
         samples.push_back({{zeros({2, 0}, DType::f64)}, {{"axes", Ints{1}}}});
         return samples;
       },

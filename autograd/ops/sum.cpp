@@ -64,6 +64,7 @@ WENGERT_OPERATION(sum_to) {
             {{matrix}, {{"shape", Ints{2, 1}}}},
             {{matrix}, {{"shape", Ints{}}}},
             {{matrix}, {{"shape", Ints{2, 3}}}},
+            {{zeros({0, 3}, DType::f64)}, {{"shape", Ints{1, 3}}}},
         };
       },
   });
@@ -96,6 +97,8 @@ WENGERT_OPERATION(broadcast_to) {
             {{Tensor({0.5, -1.0, 2.0})}, {{"shape", Ints{2, 3}}}},
             {{Tensor({{0.5}, {1.5}})}, {{"shape", Ints{2, 4}}}},
             {{Tensor(0.5)}, {{"shape", Ints{2, 2}}}},
+            {{Tensor({{0.5, 1.5}})}, {{"shape", Ints{0, 2}}}},
+            {{zeros({1, 0}, DType::f64)}, {{"shape", Ints{3, 0}}}},
         };
       },
   });

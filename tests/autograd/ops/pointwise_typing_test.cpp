@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
@@ -108,7 +109,8 @@ TEST(PointwiseTyping, EveryOperationRefusesWhatDoesNotFitByItsName) {
 }
 
 TEST(PointwiseTyping, EveryOperationIsDocumentedAndHasSamplesOneOfThemEmpty) {
-  for (const Operation* operation : catalogue()) {
+  for (const detail::CatalogueEntry& entry : detail::builtin_operations()) {
+    const Operation* operation = &entry.operation();
     if (operation->pointwise == nullptr) continue;
     EXPECT_FALSE(operation->documentation.empty()) << operation->name;
     const std::vector<Sample> samples = operation->samples();
