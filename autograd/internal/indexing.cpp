@@ -12,8 +12,10 @@
 namespace wengert::detail {
 namespace {
 
-/// The indices as i64; those below 0 count from the end where that is allowed.
-Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_t n, bool from_end) {
+/// The indices as i64, each found to be one of `n`; those below 0 count from the end where that is allowed. `of` says
+/// in a message what n is.
+template <typename Describe>
+Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_t n, bool from_end, Describe of) {
   Tensor result = empty(indices.shape(), DType::i64);
   std::int64_t* out = writable<std::int64_t>(result).data();
   dispatch(indices.dtype(), [&](auto type) {
@@ -21,8 +23,10 @@ Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_
       const auto index = static_cast<std::int64_t>(given);
       const std::int64_t place = from_end && index < 0 ? index + n : index;
       if (place < 0 || place >= n) {
-        throw ValueError(
-            fmt::format("{}: index {} is out of range; expected {} … {}", operation, index, from_end ? -n : 0, n - 1));
+        throw ValueError(n == 0
+                             ? fmt::format("{}: index {} is out of range: {} has no elements", operation, index, of())
+                             : fmt::format("{}: index {} is out of range; expected {} … {} for {}", operation, index,
+                                           from_end ? -n : 0, n - 1, of()));
       }
       *out++ = place;
     }
@@ -51,7 +55,8 @@ AxisIndices::AxisIndices(const char* operation, const Shape& shape, std::size_t 
     : run_(shape, axis),
       count_(kind == per_slice ? indices.size() : indices.shape()[axis]),
       kind_(kind),
-      indices_(checked_indices(operation, indices, run_.n, true)) {}
+      indices_(checked_indices(operation, indices, run_.n, true,
+                               [&] { return fmt::format("axis {} of {}", axis, to_string(shape)); })) {}
 
 template <typename F>
 void AxisIndices::for_each(F f) const {
@@ -90,7 +95,8 @@ void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) co
 }
 
 void write_one_hot(const Tensor& indices, std::int64_t depth, Tensor& result) {
-  const Tensor places = checked_indices("one_hot", indices, depth, false);
+  const Tensor places =
+      checked_indices("one_hot", indices, depth, false, [&] { return fmt::format("depth {}", depth); });
   dispatch(result.dtype(), [&](auto type) {
     using T = decltype(type);
     const std::span<T> out = writable<T>(result);

@@ -8,6 +8,11 @@
 namespace wengert {
 namespace {
 
+void require_one_dtype(const char* name, const Tensor& a, const Tensor& b) {
+  if (a.dtype() == b.dtype()) return;
+  throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name, name_of(a.dtype()), name_of(b.dtype())));
+}
+
 void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, TensorType& result) {
   const Shape& first = inputs[0].shape();
   const std::size_t axis = normalize_axis("concat", attributes.integer("axis"), first.rank());
@@ -19,10 +24,7 @@ void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, 
       throw ShapeError(fmt::format("concat: {} and {} along axis {}; expected equal extents along all other axes", to_string(first),
                                    to_string(input.shape()), axis));
     }
-    if (input.dtype() != inputs[0].dtype()) {
-      throw DTypeError(fmt::format("concat: inputs are {} and {}; expected one dtype; cast one of them", name_of(inputs[0].dtype()),
-                                   name_of(input.dtype())));
-    }
+    require_one_dtype("concat", inputs[0], input);
     extents[axis] += input.shape()[axis];
   }
   result = {inputs[0].dtype(), Shape(extents)};
@@ -79,7 +81,8 @@ WENGERT_OPERATION(concat) {
 Tensor concat(const std::vector<Tensor>& xs, std::int64_t axis) { return apply(operations::concat(), xs, {{"axis", axis}}); }
 
 #ifdef WENGERT_DECLARATIONS
-/// Tensors of one shape and dtype side by side along a new axis, at the place `axis` of the result.
+/// Tensors of one shape and dtype, any, side by side along a new axis, at the place `axis` of the result. Throws ShapeError or
+/// DTypeError where they differ, ValueError for none.
 Tensor stack(const std::vector<Tensor>& xs, std::int64_t axis = 0);
 #endif
 WENGERT_OPERATION(stack) {
@@ -103,14 +106,20 @@ WENGERT_OPERATION(stack) {
   });
 }
 Tensor stack(const std::vector<Tensor>& xs, std::int64_t axis) {
+  if (xs.empty()) throw ValueError("stack: no tensors given; expected one or more");
+  if (xs[0].rank() == max_rank) {
+    throw ShapeError(fmt::format("stack: {}; expected room for a new axis, for a tensor has at most {}", to_string(xs[0].shape()), max_rank));
+  }
+  const auto place = static_cast<std::int64_t>(normalize_axis("stack", axis, xs[0].rank() + 1));
   std::vector<Tensor> expanded;
   for (const Tensor& x : xs) {
     if (x.shape() != xs[0].shape()) {
       throw ShapeError(fmt::format("stack: {} and {}; expected one shape", to_string(xs[0].shape()), to_string(x.shape())));
     }
-    expanded.push_back(unsqueeze(x, {axis}));
+    require_one_dtype("stack", xs[0], x);
+    expanded.push_back(unsqueeze(x, {place}));
   }
-  return concat(expanded, axis);
+  return concat(expanded, place);
 }
 
 }  // namespace wengert

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <wengert/autograd/catalogue.h>
@@ -41,7 +43,7 @@ Tensor mean(const Tensor& x, const Ints& axes, bool keepdims) {
 
 #ifdef WENGERT_DECLARATIONS
 /// The variance over some axes (all of them when `axes` is empty), floating: Σ (x − mean)² / (count − correction), in two passes,
-/// so that a large mean costs no digits. `correction` 1 is Bessel's. Of nothing it is NaN.
+/// so that a large mean costs no digits. `correction` 1 is Bessel's. Of nothing it is NaN, as of no more than `correction` equal entries.
 Tensor variance(const Tensor& x, const Ints& axes = {}, bool keepdims = false, double correction = 0);
 #endif
 WENGERT_OPERATION(variance) {
@@ -56,7 +58,8 @@ WENGERT_OPERATION(variance) {
 }
 Tensor variance(const Tensor& x, const Ints& axes, bool keepdims, double correction) {
   const Tensor deviation = x - mean(x, axes, true);
-  return sum(square(deviation), axes, keepdims) / (reduced_count("variance", x, axes) - correction);
+  const double count = std::max(reduced_count("variance", x, axes) - correction, 0.0);
+  return sum(square(deviation), axes, keepdims) / count;
 }
 
 #ifdef WENGERT_DECLARATIONS

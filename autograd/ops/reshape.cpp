@@ -46,7 +46,7 @@ Ints permutation_of(const Ints& axes, std::size_t rank) {
     return permutation;
   }
   if (axes.size() != rank) {
-    throw ValueError(fmt::format("transpose: {} axes given for rank {}; expected each axis once", to_string(axes), rank));
+    throw ValueError(fmt::format("transpose: axes {} for rank {}; expected each axis once", to_string(axes), rank));
   }
   normalize_axes("transpose", axes, rank);  // throws for repetitions
   for (const std::int64_t axis : axes) permutation.push_back(static_cast<std::int64_t>(normalize_axis("transpose", axis, rank)));

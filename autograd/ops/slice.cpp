@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -33,7 +34,7 @@ Bounds bounds_of(const Shape& shape, const Attributes& attributes) {
     const std::int64_t start = place(starts[axis]), stop = std::max(start, place(stops[axis]));
     bounds.starts.push_back(start);
     bounds.steps.push_back(step);
-    bounds.counts.push_back((stop - start + step - 1) / step);
+    bounds.counts.push_back(stop == start ? 0 : (stop - start - 1) / step + 1);
   }
   return bounds;
 }
@@ -42,7 +43,8 @@ Bounds bounds_of(const Shape& shape, const Attributes& attributes) {
 void locate(const Shape& whole, const Ints& starts, const Ints& steps, Ints& strides, std::int64_t& offset) {
   const Ints own = row_major_strides(whole);
   for (std::size_t axis = 0; axis < whole.rank(); ++axis) {
-    strides.push_back(own[axis] * steps[axis]);
+    // A step beyond the end is never taken, and must not overflow.
+    strides.push_back(own[axis] * std::min(steps[axis], std::max<std::int64_t>(whole[axis], 1)));
     offset += own[axis] * starts[axis];
   }
 }
@@ -98,17 +100,20 @@ WENGERT_OPERATION(embed) {
       .attributes = {{"shape", Ints{}}, {"starts", Ints{}}, {"steps", Ints{}}, {"value", 0.0}},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape &from = inputs[0].shape(), whole(attributes.ints("shape"));
+        const DType dtype = inputs[0].dtype();
         require_one_per_axis("embed", "extents", attributes.ints("shape"), from.rank());
         require_one_per_axis("embed", "starts", attributes.ints("starts"), from.rank());
         require_one_per_axis("embed", "steps", attributes.ints("steps"), from.rank());
         for (std::size_t axis = 0; axis < from.rank(); ++axis) {
           const std::int64_t start = attributes.ints("starts")[axis], step = attributes.ints("steps")[axis];
-          if (start < 0 || step < 1 || (from[axis] > 0 && start + (from[axis] - 1) * step >= whole[axis])) {
+          const bool reaches_out = from[axis] > 0 && (start >= whole[axis] || (from[axis] - 1) > (whole[axis] - 1 - start) / step);
+          if (start < 0 || step < 1 || reaches_out) {
             throw ShapeError(fmt::format("embed: {} from {} on, {} apart, does not fit {}", to_string(from),
                                          to_string(attributes.ints("starts")), to_string(attributes.ints("steps")), to_string(whole)));
           }
         }
-        results[0] = {inputs[0].dtype(), whole};
+        static_cast<void>(scalar(attributes.number("value"), dtype));  // throws where the dtype cannot hold it
+        results[0] = {dtype, whole};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
         dispatch(inputs[0].dtype(), [&](auto type) {
@@ -141,8 +146,6 @@ WENGERT_OPERATION(embed) {
 Tensor embed(const Tensor& x, const Shape& shape, const Ints& starts, const Ints& steps, double value) {
   Ints apart = steps;
   for (std::size_t axis = apart.size(); steps.empty() && axis < x.rank(); ++axis) apart.push_back(1);
-  // Checked here, for a number that the dtype cannot hold must not be rounded silently.
-  static_cast<void>(scalar(value, x.dtype()));
   return apply(operations::embed(), {x}, {{"shape", Ints(shape)}, {"starts", starts}, {"steps", apart}, {"value", value}});
 }
 
@@ -174,6 +177,11 @@ Tensor pad(const Tensor& x, const Ints& before, const Ints& after, double value)
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
     if (before[axis] < 0 || after[axis] < 0) {
       throw ValueError(fmt::format("pad: {} before and {} after; expected none negative; to cut off, slice", to_string(before), to_string(after)));
+    }
+    constexpr std::int64_t many = std::numeric_limits<std::int64_t>::max() / 4;
+    if (std::max({extents[axis], before[axis], after[axis]}) > many) {
+      throw ShapeError(fmt::format("pad: {} with {} before and {} after has more elements than can be counted", to_string(x.shape()),
+                                   to_string(before), to_string(after)));
     }
     extents[axis] += before[axis] + after[axis];
   }

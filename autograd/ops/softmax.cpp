@@ -110,6 +110,15 @@ void log_sum_exp(const Tensor& x, const Ints& axes, Tensor& result) {
   });
 }
 
+/// softmax over several axes; 0 where all entries are −inf.
+Tensor probabilities(const Tensor& x, const Ints& axes) {
+  if (x.size() == 0) return x;
+  const Tensor largest = stop_gradient(max(x, axes, true));
+  const Tensor e = exp(x - where(largest == -std::numeric_limits<double>::infinity(), 0.0, largest));
+  const Tensor total = sum(e, axes, true);
+  return e / where(total == 0.0, 1.0, total);
+}
+
 }  // namespace
 
 #ifdef WENGERT_DECLARATIONS
@@ -121,7 +130,7 @@ WENGERT_OPERATION(logsumexp) {
   return primitive(name, {
       .category = Category::reduction,
       .attributes = {{"axes", Ints{}}, {"keepdims", false}},
-      .reads = {.inputs = Reads::all, .outputs = Reads::all},
+      .reads = {.inputs = Reads::all},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         results[0] = {detail::floating_dtype("logsumexp", inputs[0].dtype()),
                       detail::reduced_shape("logsumexp", inputs[0].shape(), attributes)};
@@ -130,9 +139,7 @@ WENGERT_OPERATION(logsumexp) {
         log_sum_exp(inputs[0], attributes.ints("axes"), results[0]);
       },
       .vjp = [](const Vjp& vjp) {
-        const Tensor y = detail::with_reduced_axes(vjp.output(), vjp);
-        const Tensor shift = where(y == -std::numeric_limits<double>::infinity(), 0.0, y);
-        vjp.set(0, detail::with_reduced_axes(vjp.dy(), vjp) * exp(vjp.input() - shift));
+        vjp.set(0, detail::with_reduced_axes(vjp.dy(), vjp) * probabilities(vjp.input(), vjp.attributes().ints("axes")));
       },
       .samples = [] {
         std::vector<Sample> samples = detail::reduction_samples();

@@ -60,9 +60,10 @@ Tensor tensor_of(const Shape& shape, DType dtype, F f) {
   });
 }
 
-/// Elements that can be told apart, as far as the dtype allows: 1, 2, 3 …, in u8 modulo 251, in boolean odd or not.
-inline Tensor counting(const Shape& shape, DType dtype) {
-  std::int64_t next = 0;
+/// Elements that can be told apart, as far as the dtype allows: from + 1, from + 2 …, in u8 modulo 251, in boolean odd
+/// or not.
+inline Tensor counting(const Shape& shape, DType dtype, std::int64_t from = 0) {
+  std::int64_t next = from;
   return tensor_of(shape, dtype, [&](const Index&) {
     ++next;
     return dtype == DType::u8 ? next % 251 : dtype == DType::boolean ? next % 2 : next;

@@ -4,7 +4,7 @@
 #include <functional>
 #include <limits>
 #include <string>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/autograd/tape.h>
 
 // Reductions against loops over every set of axes of shapes of every rank.
 
@@ -247,7 +248,7 @@ long double variance_of(const std::vector<long double>& x) {
   const long double centre = mean_of(x);
   long double total = 0;
   for (const long double element : x) total += (element - centre) * (element - centre);
-  return total / static_cast<long double>(static_cast<int>(x.size()) - correction);
+  return total / static_cast<long double>(std::max(static_cast<int>(x.size()) - correction, 0));
 }
 long double logsumexp_of(const std::vector<long double>& x) {
   long double total = 0;
@@ -305,6 +306,64 @@ TEST(Variance, KeepsItsDigitsBesideALargeMean) {
   const Tensor x({1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0});
   EXPECT_EQ(variance(x).item(), 22.5);
   EXPECT_EQ(variance(x, {}, false, 1).item(), 30.0);
+}
+
+// The largest entry is taken out of the sum of exponentials, and 1 + the others goes through log1p.
+TEST(LogSumExp, NeitherOverflowsNorLosesDigits) {
+  const auto of = [](const Tensor& x) { return logsumexp(x).item(); };
+  const double most = std::numeric_limits<double>::max();
+  EXPECT_EQ(of(Tensor({most, most, -most})), most);
+  EXPECT_EQ(of(Tensor({-most, -most})), -most);
+  EXPECT_DOUBLE_EQ(of(Tensor({1000.0, 1000.0})), 1000 + std::log(2.0));
+  EXPECT_DOUBLE_EQ(of(Tensor({-1000.0, -1000.0})), -1000 + std::log(2.0));
+  EXPECT_DOUBLE_EQ(of(Tensor({0.0, -50.0})), std::exp(-50.0));
+  EXPECT_FLOAT_EQ(static_cast<float>(of(Tensor({-40.0F, 0.0F}))), std::exp(-40.0F));
+  EXPECT_EQ(of(Tensor({-inf, 0.0})), 0);
+  EXPECT_EQ(of(Tensor({-inf, -inf})), -inf);
+  EXPECT_EQ(of(Tensor({inf, 0.0})), inf);
+  EXPECT_EQ(of(Tensor({inf, -inf})), inf);
+  EXPECT_TRUE(std::isnan(of(Tensor({nan, inf}))));
+  EXPECT_TRUE(std::isnan(of(Tensor({-inf, nan}))));
+}
+
+TEST(LogSumExp, HasProbabilitiesAsItsGradientAndNoneOfNothing) {
+  const Tensor x({{1e6 + 1, 1e6, -1e6}, {-inf, -inf, -inf}, {0.0, -inf, 0.0}});
+  Tape tape;
+  const Tensor watched = tape.watch(x);
+  const Tensor gradient = tape.gradient(sum(logsumexp(watched, {1})), watched);
+  const double p = 1 / (1 + std::exp(-1.0));
+  const std::vector<double> expected = {p, 1 - p, 0, 0, 0, 0, 0.5, 0, 0.5};
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(gradient.data<double>()[i], expected[i], 1e-15) << i;
+}
+
+TEST(Extrema, ShareTheAdjointAmongTies) {
+  Tape tape;
+  const Tensor x = tape.watch(Tensor({{1.0, 3.0, 3.0}, {-2.0, -2.0, -2.0}, {nan, 1.0, 2.0}}));
+  EXPECT_TRUE(same_bits(tape.gradient(max(x, {1}), x, Tensor({6.0, 6.0, 6.0})),
+                        Tensor({{0.0, 3.0, 3.0}, {2.0, 2.0, 2.0}, {0.0, 0.0, 0.0}})));
+  EXPECT_TRUE(same_bits(tape.gradient(min(x, {0, 1}), x, Tensor(6.0)), zeros({3, 3}, DType::f64)));
+}
+
+TEST(SumTo, AddsUpAlongTheAxesThatBroadcastingStretched) {
+  const std::vector<std::pair<Shape, Shape>> cases = {{{}, {}},         {{}, {2, 3}},        {{3}, {2, 3}},
+                                                      {{2, 1}, {2, 3}}, {{1, 1}, {2, 3}},    {{1, 3}, {4, 2, 3}},
+                                                      {{1}, {0}},       {{3, 1}, {2, 3, 0}}, {{2, 1, 2}, {3, 2, 4, 2}},
+                                                      {{2, 3}, {2, 3}}};
+  for (const auto& [small, large] : cases) {
+    for (const DType dtype : plain::number_dtypes) {
+      const Tensor x = plain::small_numbers(large, dtype);
+      SCOPED_TRACE(plain::text(x) + "to " + to_string(small));
+      std::vector<std::int64_t> sums(static_cast<std::size_t>(small.elements()), 0);
+      plain::for_each_index(large, [&, &target = small](const Index& index) {
+        Index place(index.end() - static_cast<std::ptrdiff_t>(target.rank()), index.end());
+        for (std::size_t axis = 0; axis < target.rank(); ++axis) place[axis] = target[axis] == 1 ? 0 : place[axis];
+        sums[plain::place(target, place)] += plain::at<std::int64_t>(x, index);
+      });
+      std::size_t next = 0;
+      EXPECT_TRUE(
+          same_bits(sum_to(x, small), plain::tensor_of(small, dtype, [&](const Index&) { return sums[next++]; })));
+    }
+  }
 }
 
 }  // namespace
