@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "support/apart.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -109,19 +110,21 @@ INSTANTIATE_TEST_SUITE_P(Either, OwnOperation, testing::Values(&swelling(), &row
                          [](const auto& place) { return place.param->name; });
 
 TEST(OwnOperations, AreKnownByNameOnceRegistered) {
-  EXPECT_EQ(find_operation("swelling"), nullptr);
-  register_operation(swelling());
-  EXPECT_EQ(find_operation("swelling"), &swelling());
-  EXPECT_EQ(catalogue().back(), &swelling());
-  const Operation* derivative = find_operation("swelling'0");
-  ASSERT_NE(derivative, nullptr);
-  EXPECT_NE(find_operation("swelling'0'0"), nullptr);
-  EXPECT_EQ(find_operation("swelling'1"), nullptr);
-  EXPECT_EQ(find_operation("swelling'x"), nullptr);
-  EXPECT_EQ(nn::activation("swelling")(Tensor(1.0)).item(), apply(swelling(), {Tensor(1.0)}).item());
-  EXPECT_THROW(register_operation(swelling()), ValueError);
-  static const Operation relu_again = pointwise("relu", {.formula = [](Scalar x) { return maximum(x, 0.0); }});
-  EXPECT_THROW(register_operation(relu_again), ValueError);
+  test::apart([] {
+    EXPECT_EQ(find_operation("swelling"), nullptr);
+    register_operation(swelling());
+    EXPECT_EQ(find_operation("swelling"), &swelling());
+    EXPECT_EQ(catalogue().back(), &swelling());
+    const Operation* derivative = find_operation("swelling'0");
+    ASSERT_NE(derivative, nullptr);
+    EXPECT_NE(find_operation("swelling'0'0"), nullptr);
+    EXPECT_EQ(find_operation("swelling'1"), nullptr);
+    EXPECT_EQ(find_operation("swelling'x"), nullptr);
+    EXPECT_EQ(nn::activation("swelling")(Tensor(1.0)).item(), apply(swelling(), {Tensor(1.0)}).item());
+    EXPECT_THROW(register_operation(swelling()), ValueError);
+    static const Operation relu_again = pointwise("relu", {.formula = [](Scalar x) { return maximum(x, 0.0); }});
+    EXPECT_THROW(register_operation(relu_again), ValueError);
+  });
 }
 
 TEST(OwnOperations, ComputeInSingleNumbersToo) {
