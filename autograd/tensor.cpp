@@ -134,11 +134,12 @@ Tensor Tensor::borrow(const void* elements, DType dtype, const Shape& shape, std
   return make_node(dtype, shape, buffer);
 }
 
-void Tensor::check_count(std::int64_t count, const Shape& shape) {
+const Shape& Tensor::counted(std::int64_t count, const Shape& shape) {
   if (count != shape.elements()) {
     throw ShapeError(
         fmt::format("{} values were given for shape {}, which holds {}", count, to_string(shape), shape.elements()));
   }
+  return shape;
 }
 
 const Shape& Tensor::shape() const { return detail::Access::checked(*this).shape; }

@@ -83,9 +83,8 @@ class Tensor {
   explicit Tensor(std::span<const T> values)
       : Tensor(values.data(), dtype_of<T>, Shape{static_cast<std::int64_t>(values.size())}) {}
   template <Element T>
-  Tensor(std::span<const T> values, const Shape& shape) : Tensor(values.data(), dtype_of<T>, shape) {
-    check_count(static_cast<std::int64_t>(values.size()), shape);
-  }
+  Tensor(std::span<const T> values, const Shape& shape)
+      : Tensor(values.data(), dtype_of<T>, counted(static_cast<std::int64_t>(values.size()), shape)) {}
   template <Element T>
   explicit Tensor(const std::vector<T>& values) : Tensor(std::span<const T>(values)) {}
   template <Element T>
@@ -134,7 +133,8 @@ class Tensor {
   Tensor(const void* elements, DType dtype, const Shape& shape);
   template <typename T, typename Row>
   static Tensor from_rows(std::initializer_list<Row> rows);
-  static void check_count(std::int64_t count, const Shape& shape);
+  /// The shape, if it holds `count` elements; else ShapeError.
+  static const Shape& counted(std::int64_t count, const Shape& shape);
   const void* elements(DType expected) const;
   double item_real() const;
   std::int64_t item_integer() const;
@@ -173,7 +173,7 @@ Tensor Tensor::from_rows(std::initializer_list<Row> rows) {
   const auto width = height == 0 ? 0 : static_cast<std::int64_t>(rows.begin()->size());
   std::vector<T> values;  // NOLINT: vector<bool> is taken apart below
   for (const auto& row : rows) {
-    check_count(static_cast<std::int64_t>(row.size()), Shape{width});
+    static_cast<void>(counted(static_cast<std::int64_t>(row.size()), Shape{width}));
     values.insert(values.end(), row.begin(), row.end());
   }
   if constexpr (std::is_same_v<T, bool>) {
