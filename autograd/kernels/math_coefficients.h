@@ -35,6 +35,11 @@ template <>
 inline constexpr auto artanh_tail<float> =
     std::array{0x1.5555554b89125p-1, 0x1.9999ec349a917p-2, 0x1.245bf1b6aa12ep-2, 0x1.ddde509076e25p-3};
 
+// ((2 artanh s − 2s) / s³ − 2/3) / s² in s², on the same: 2 artanh s is met to 2⁻⁶⁹, beyond f64.
+inline constexpr std::array artanh_long_tail = {0x1.999999999999ap-2, 0x1.24924924922fdp-2, 0x1.c71c71c74cc0bp-3,
+                                                0x1.745d173ca8b3p-3,  0x1.3b13a9e2b43bfp-3, 0x1.11154c806b5f5p-3,
+                                                0x1.e01a5a745800bp-4, 0x1.da9c4257e6ca3p-4};
+
 // (sin r − r) / r³ in r², on |r| ≤ π/4: 2⁻⁵⁶ and 2⁻³⁵.
 template <typename T>
 inline constexpr auto sin_tail = std::array{-0x1.5555555555555p-3, 0x1.1111111110c83p-7,   -0x1.a01a019ea134dp-13,
@@ -102,5 +107,38 @@ inline constexpr auto erfc_scaled<float> =
     std::array{0x1.40c522da9fc5cp0,   -0x1.15c0859858723p-3,  -0x1.85a18a7d30e3bp-5,  0x1.09838818cd066p-3,
                -0x1.e8896d0ffd74dp-4, 0x1.17c8096baac56p-4,   -0x1.85bb6eb9ddc09p-6,  0x1.4b9220fabcd8ap-9,
                0x1.ff043c2ac5f24p-10, -0x1.84e87b2eaaa78p-11, -0x1.7db9b2eceef22p-13, 0x1.2c2bcbdf59442p-15};
+
+// For arithmetic in f32, math_narrow-inl.h.
+namespace narrow {
+
+// (eʳ − 1 − r) / r² on |r| ≤ ½ ln 2: 2⁻³².
+inline constexpr std::array exp_tail = {0x1p-1F,        0x1.555556p-3F,  0x1.555502p-5F,
+                                        0x1.110ff4p-7F, 0x1.6d2e2ap-10F, 0x1.a262a4p-13F};
+
+// (ln(1 + f) − f + f²/2) / f³ on −¼ ≤ f ≤ ½: 2⁻²⁷.
+inline constexpr std::array log_tail = {0x1.555554p-2F,  -0x1.000022p-2F, 0x1.999bd4p-3F,
+                                        -0x1.553b0ap-3F, 0x1.2408a4p-3F,  -0x1.0239b8p-3F,
+                                        0x1.e0d3dep-4F,  -0x1.947d52p-4F, 0x1.77bc66p-5F};
+
+// (sin r − r) / r³ and (cos r − 1 + r²/2) / r⁴ in r², on |r| ≤ π/4: 2⁻³¹ and 2⁻³⁰.
+inline constexpr std::array sin_tail = {-0x1.555556p-3F, 0x1.11119ap-7F, -0x1.a08582p-13F, 0x1.88262p-19F};
+inline constexpr std::array cos_tail = {0x1.555554p-5F, -0x1.6c129ep-10F, 0x1.9bc76ep-16F};
+
+// (tanh x − x) / x³ in x², on |x| ≤ 0.625: 2⁻³⁰.
+inline constexpr std::array tanh_tail = {-0x1.555556p-2F, 0x1.11113ap-3F,  -0x1.ba1b1ep-5F,
+                                         0x1.65821ap-6F,  -0x1.15c6bep-7F, 0x1.3cd7b2p-9F};
+
+// erf(x) / x − 1 in x², on |x| ≤ 0.92: 2⁻³⁰; and ln erfc on 0.91 ≤ x ≤ 3.95: so that erf is met to 2⁻²⁹.
+inline constexpr std::array erf_tail = {0x1.06eba8p-3F, -0x1.812742p-2F,  0x1.ce2df2p-4F, -0x1.b80db8p-6F,
+                                        0x1.54c62ap-8F, -0x1.aa55c6p-11F, 0x1.5d7cacp-14F};
+inline constexpr std::array log_erfc = {-0x1.935fb4p-13F, -0x1.20b028p0F,  -0x1.463a5ap-1F, -0x1.a9c2e4p-4F,
+                                        0x1.6c42eap-6F,   -0x1.8f0b26p-9F, 0x1.9b21f4p-13F};
+
+// (1 + 2x) exp(x²) erfc(x) in (x − 2) / (x + 2), on 0.39 ≤ x ≤ 10.1: 2⁻²⁶.
+inline constexpr std::array erfc_scaled = {0x1.46e80ep0F,    -0x1.7bf5e2p-4F, -0x1.5407ecp-3F, 0x1.4ff95ep-3F,
+                                           -0x1.bc15b4p-5F,  -0x1.06bd8cp-7F, 0x1.1b4b7ap-7F,  0x1.39bf6cp-10F,
+                                           -0x1.4579a4p-10F, -0x1.315fbp-12F};
+
+}  // namespace narrow
 
 }  // namespace wengert::kernels::math

@@ -18,21 +18,6 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// x² − square, exactly, for `square` = x² rounded (Dekker's product where there is no fused instruction).
-template <class D, class V>
-HWY_INLINE V square_error(D d, V x, V square) {
-#if HWY_NATIVE_FMA
-  (void)d;
-  return hn::MulSub(x, x, square);
-#else
-  const hn::RebindToUnsigned<D> du;
-  const V high = hn::BitCast(d, hn::And(hn::BitCast(du, x), hn::Set(du, 0xFFFFFFFFF8000000)));
-  const V low = hn::Sub(x, high);
-  const V cross = hn::Mul(hn::Add(high, high), low);
-  return hn::Add(hn::Add(hn::Sub(hn::Mul(high, high), square), cross), hn::Mul(low, low));
-#endif
-}
-
 /// erfc a = m · 2ᵏ for a ≥ 0, as exp(−a²) times a polynomial over 1 + 2a. No digit is lost in the tail, because a² is
 /// taken with twice the digits.
 template <class V>
@@ -43,7 +28,7 @@ template <typename T, class D, class V>
 HWY_INLINE Tail<V> split_erfc(D d, V a) {
   const V centre = hn::Set(d, erfc_centre<T>);
   const V square = hn::Mul(a, a);
-  const V low = sizeof(T) == 4 ? hn::Zero(d) : hn::Neg(square_error(d, a, square));
+  const V low = sizeof(T) == 4 ? hn::Zero(d) : hn::Neg(product_error(d, a, a, square));
   const auto [tail, k] = split_exp<T>(d, hn::Neg(square), low);
   const V p = polynomial(d, hn::Div(hn::Sub(a, centre), hn::Add(a, centre)), erfc_scaled<T>);
   const V quotient = hn::Div(p, hn::MulAdd(hn::Set(d, 2.0), a, hn::Set(d, 1.0)));

@@ -46,6 +46,24 @@ HWY_INLINE V polynomial(D d, V x, const Coefficients& coefficients) {
   }
 }
 
+/// a · b − product, exactly, for `product` = a · b rounded (Dekker's product where there is no fused instruction).
+template <class D, class V>
+HWY_INLINE V product_error(D d, V a, V b, V product) {
+#if HWY_NATIVE_FMA
+  (void)d;
+  return hn::MulSub(a, b, product);
+#else
+  const hn::RebindToUnsigned<D> du;
+  const auto upper_half = hn::Set(du, 0xFFFFFFFFF8000000);
+  const V a_high = hn::BitCast(d, hn::And(hn::BitCast(du, a), upper_half));
+  const V b_high = hn::BitCast(d, hn::And(hn::BitCast(du, b), upper_half));
+  const V a_low = hn::Sub(a, a_high);
+  const V b_low = hn::Sub(b, b_high);
+  const V cross = hn::Add(hn::Mul(a_high, b_low), hn::Mul(a_low, b_high));
+  return hn::Add(hn::Add(hn::Sub(hn::Mul(a_high, b_high), product), cross), hn::Mul(a_low, b_low));
+#endif
+}
+
 // Bounds that let NaN through.
 template <class D, class V>
 HWY_INLINE V at_most(D d, V x, double bound) {
@@ -90,10 +108,13 @@ HWY_INLINE Exponential<V> split_exp(D d, V x, V low) {
 
 template <typename T, class D, class V>
 HWY_INLINE V exp(D d, V x) {
-  constexpr double low = sizeof(T) == 4 ? -200 : -746;
-  constexpr double high = sizeof(T) == 4 ? 200 : 710;
-  const auto [tail, k] = split_exp<T>(d, at_least(d, at_most(d, x, high), low), hn::Zero(d));
-  return scale<T>(d, hn::Add(hn::Set(d, 1.0), tail), k);
+  const V one = hn::Set(d, 1.0);
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), hn::Set(d, 708.0))))) {  // the same, where no result is extreme
+    const auto [tail, k] = split_exp<T>(d, x, hn::Zero(d));
+    return hn::Mul(hn::Add(one, tail), power_of_two(d, k));
+  }
+  const auto [tail, k] = split_exp<T>(d, at_least(d, at_most(d, x, 710), -746), hn::Zero(d));
+  return scale<double>(d, hn::Add(one, tail), k);
 }
 
 /// (eˣ − 1) / 4 for x ≥ −40; does not overflow before sinh does.
@@ -139,10 +160,13 @@ HWY_INLINE V cosh(D d, V x) {
   return hn::Add(hn::Add(quarter, quarter), hn::Div(hn::Set(d, 0.125), quarter));
 }
 
-/// ln x + correction for 0 < x < ∞, where `correction` is far below 1. As in fdlibm (Sun Microsystems, 1993): x = 2ᵏ m
-/// with m = 1 + f in [√½, √2), s = f / (2 + f), and ln(1 + f) = 2 artanh s = f − (f²/2 − s (f²/2 + s² P(s²))).
+/// x = 2ᵏ m with √½ ≤ m < √2, for 0 < x < ∞.
+template <class V>
+struct Scaled {
+  V m, k;
+};
 template <typename T, class D, class V>
-HWY_INLINE V log_positive(D d, V x, V correction) {
+HWY_INLINE Scaled<V> split_exponent(D d, V x) {
   const hn::RebindToUnsigned<D> du;
   V bias = hn::Set(d, 0x1p52 + 1023);
   if constexpr (sizeof(T) == 8) {
@@ -154,9 +178,15 @@ HWY_INLINE V log_positive(D d, V x, V correction) {
   const auto offset = hn::Sub(hn::Set(du, 0x3FF0000000000000), sqrt_half);
   const auto bits = hn::Add(hn::BitCast(du, x), offset);
   const auto exponent = hn::Or(hn::ShiftRight<52>(bits), hn::Set(du, 0x4330000000000000));  // 2⁵² + exponent
-  const V k = hn::Sub(hn::BitCast(d, exponent), bias);
   const V m = hn::BitCast(d, hn::Add(hn::And(bits, hn::Set(du, 0x000FFFFFFFFFFFFF)), sqrt_half));
+  return {m, hn::Sub(hn::BitCast(d, exponent), bias)};
+}
 
+/// ln x + correction for 0 < x < ∞, where `correction` is far below 1. As in fdlibm (Sun Microsystems, 1993): x = 2ᵏ m
+/// with m = 1 + f, s = f / (2 + f), and ln(1 + f) = 2 artanh s = f − (f²/2 − s (f²/2 + s² P(s²))).
+template <typename T, class D, class V>
+HWY_INLINE V log_positive(D d, V x, V correction) {
+  const auto [m, k] = split_exponent<T>(d, x);
   const V f = hn::Sub(m, hn::Set(d, 1.0));
   const V s = hn::Div(f, hn::Add(f, hn::Set(d, 2.0)));
   const V z = hn::Mul(s, s);
@@ -169,10 +199,11 @@ HWY_INLINE V log_positive(D d, V x, V correction) {
 
 /// `value` = f(x) where x > pole; at the pole −∞, below it NaN; ∞ and NaN as they are.
 template <class D, class V>
-HWY_INLINE V with_logarithmic_pole(D d, V value, V x, double pole) {
-  value = hn::IfThenElse(hn::Lt(x, hn::Set(d, infinity)), value, x);
-  value = hn::IfThenElse(hn::Eq(x, hn::Set(d, pole)), hn::Set(d, -infinity), value);
-  return hn::IfThenElse(hn::Lt(x, hn::Set(d, pole)), hn::Set(d, not_a_number), value);
+HWY_INLINE V with_logarithmic_pole(D d, V value, V x, hn::TFromD<D> pole) {
+  using Limits = std::numeric_limits<hn::TFromD<D>>;
+  value = hn::IfThenElse(hn::Lt(x, hn::Set(d, Limits::infinity())), value, x);
+  value = hn::IfThenElse(hn::Eq(x, hn::Set(d, pole)), hn::Set(d, -Limits::infinity()), value);
+  return hn::IfThenElse(hn::Lt(x, hn::Set(d, pole)), hn::Set(d, Limits::quiet_NaN()), value);
 }
 
 template <typename T, class D, class V>

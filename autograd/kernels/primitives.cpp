@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
@@ -16,6 +17,8 @@
 
 #include <wengert/autograd/kernels/math_error-inl.h>
 #include <wengert/autograd/kernels/math_exponential-inl.h>
+#include <wengert/autograd/kernels/math_narrow-inl.h>
+#include <wengert/autograd/kernels/math_power-inl.h>
 #include <wengert/autograd/kernels/math_trigonometric-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -91,16 +94,6 @@ void clear_rest_of_block(T* out, std::size_t count) {
   for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;
 }
 
-// The C library's pow, in f64 also for f32.
-template <typename T>
-void power(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
-  T* const result = static_cast<T*>(out);
-  for (std::size_t i = 0; i < count; ++i) {
-    result[i] = static_cast<T>(std::pow(double{*element<T>(a, i)}, double{*element<T>(b, i)}));
-  }
-  clear_rest_of_block(result, count);
-}
-
 // Rounded once also where the instruction set has no such instruction.
 template <typename T>
 void fused_multiply_add(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count) {
@@ -153,6 +146,14 @@ HWY_INLINE V maximum(D, V a, V b) {
     return expression;                                  \
   }>
 #define WIDE1(name) wide1<T, [](auto d, auto a) HWY_ATTR { return functions::name<T>(d, a); }>
+// f32 in f32 where that is accurate, or else by way of f64.
+#if HWY_NATIVE_FMA
+#define NARROW1(name)                                                                                           \
+  std::is_same_v<T, float> ? map1<float, [](auto d, auto a) HWY_ATTR { return functions::narrow::name(d, a); }> \
+                           : WIDE1(name)
+#else
+#define NARROW1(name) WIDE1(name)
+#endif
 #define WIDE2(name) wide2<T, [](auto d, auto a, auto b) HWY_ATTR { return functions::name<T>(d, a, b); }>
 
 template <typename T>
@@ -169,25 +170,25 @@ PrimitiveFunction find(Primitive primitive) {
     case Primitive::minimum: return MAP2(minimum(d, a, b));
     case Primitive::maximum: return MAP2(maximum(d, a, b));
     case Primitive::sqrt: return MAP1(hn::Sqrt(a));
-    case Primitive::exp: return WIDE1(exp);
-    case Primitive::expm1: return WIDE1(expm1);
-    case Primitive::log: return WIDE1(log);
-    case Primitive::log1p: return WIDE1(log1p);
-    case Primitive::sin: return WIDE1(sin);
-    case Primitive::cos: return WIDE1(cos);
+    case Primitive::exp: return NARROW1(exp);
+    case Primitive::expm1: return NARROW1(expm1);
+    case Primitive::log: return NARROW1(log);
+    case Primitive::log1p: return NARROW1(log1p);
+    case Primitive::sin: return NARROW1(sin);
+    case Primitive::cos: return NARROW1(cos);
     case Primitive::tan: return WIDE1(tan);
     case Primitive::asin: return WIDE1(asin);
     case Primitive::acos: return WIDE1(acos);
     case Primitive::atan: return WIDE1(atan);
     case Primitive::sinh: return WIDE1(sinh);
     case Primitive::cosh: return WIDE1(cosh);
-    case Primitive::tanh: return WIDE1(tanh);
+    case Primitive::tanh: return NARROW1(tanh);
     case Primitive::asinh: return WIDE1(asinh);
     case Primitive::acosh: return WIDE1(acosh);
     case Primitive::atanh: return WIDE1(atanh);
-    case Primitive::erf: return WIDE1(erf);
-    case Primitive::erfc: return WIDE1(erfc);
-    case Primitive::pow: return power<T>;
+    case Primitive::erf: return NARROW1(erf);
+    case Primitive::erfc: return NARROW1(erfc);
+    case Primitive::pow: return WIDE2(pow);
     case Primitive::atan2: return WIDE2(atan2);
     case Primitive::hypot: return WIDE2(hypot);
     case Primitive::floor: return MAP1(hn::Floor(a));
@@ -212,6 +213,7 @@ PrimitiveFunction find(Primitive primitive) {
 #undef MAP3
 #undef WIDE1
 #undef WIDE2
+#undef NARROW1
 
 PrimitiveFunction find_here(Primitive primitive, bool is_f64) {
   return is_f64 ? find<double>(primitive) : find<float>(primitive);

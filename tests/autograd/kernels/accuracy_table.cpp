@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <exception>
 #include <limits>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autograd/kernels/math_accuracy.h"
@@ -61,7 +63,7 @@ std::string text(const acc::Function& function, const acc::Worst<T>& worst) {
   return fmt::format("{:.3f} | {:.9g}, {:.9g}", worst.ulps, worst.a, worst.b);
 }
 
-void write_table(std::size_t count) {
+void write_table(std::size_t count, std::span<char*> names) {
   fmt::print(
       "# Accuracy\n\n"
       "The largest error of every mathematical primitive, in units of the last place of the exact result, on {} by "
@@ -76,11 +78,13 @@ void write_table(std::size_t count) {
       "| function | f32 | at | f64 | at |\n|---|---:|---|---:|---|\n",
       k::instruction_set(), count, count);
   for (const acc::Function& function : acc::functions) {
+    const std::string_view name = k::name_of(function.primitive);
+    if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
     acc::Worst<float> narrow = acc::measure<float>(function, count / 10, 2);
     if (function.unary != nullptr)
       narrow = std::max(narrow, measure_all(function.primitive), [](auto& a, auto& b) { return a.ulps < b.ulps; });
     const acc::Worst<double> wide = acc::measure<double>(function, count, 3);
-    fmt::print("| {} | {} | {} |\n", k::name_of(function.primitive), text(function, narrow), text(function, wide));
+    fmt::print("| {} | {} | {} |\n", name, text(function, narrow), text(function, wide));
     std::fflush(stdout);
   }
 }
@@ -89,7 +93,9 @@ void write_table(std::size_t count) {
 
 int main(int argc, char** argv) {
   try {
-    write_table(argc > 1 ? static_cast<std::size_t>(std::stoull(argv[1])) : 1'000'000);
+    const std::span arguments(argv, static_cast<std::size_t>(argc));
+    const std::size_t count = argc > 1 ? std::stoull(arguments[1]) : 1'000'000;
+    write_table(count, arguments.subspan(std::min<std::size_t>(2, arguments.size())));
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "accuracy_table: {}\n", error.what());
