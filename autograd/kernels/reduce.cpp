@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <wengert/autograd/kernels/reduce.h>
+#include <wengert/autograd/kernels/reduce_rows.h>
 
 namespace wengert::kernels {
 namespace {
@@ -16,6 +17,7 @@ using Wide = std::conditional_t<std::is_floating_point_v<T>, T,
                                 std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>;
 
 struct Sum {
+  static constexpr Reduction reduction = Reduction::sum;
   template <typename T>
   static constexpr T neutral = 0;
   template <typename T>
@@ -25,6 +27,7 @@ struct Sum {
 };
 
 struct Product {
+  static constexpr Reduction reduction = Reduction::prod;
   template <typename T>
   static constexpr T neutral = 1;
   template <typename T>
@@ -34,6 +37,7 @@ struct Product {
 };
 
 struct Maximum {
+  static constexpr Reduction reduction = Reduction::max;
   template <typename T>
   static constexpr T neutral = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
                                                            : std::numeric_limits<T>::lowest();
@@ -46,6 +50,7 @@ struct Maximum {
 };
 
 struct Minimum {
+  static constexpr Reduction reduction = Reduction::min;
   template <typename T>
   static constexpr T neutral = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity()
                                                            : std::numeric_limits<T>::max();
@@ -61,49 +66,35 @@ struct Minimum {
 template <typename T>
 constexpr std::size_t lanes = sizeof(T) == 8 ? 16 : 32;
 
-// Rows that are added one after the other; blocks of them are then added pairwise (Higham, "The Accuracy of Floating
-// Point Summation", 1993).
-constexpr std::int64_t block_rows = 16;
-
+// Reduces `width` columns side by side. Floats by code that is made for the instruction set; the others, whose order
+// does not matter, one after the other.
 template <typename Op, typename T, std::size_t width>
-void accumulate(std::array<T, width>& sums, const T* in, std::int64_t rows, std::int64_t stride) {
-  std::array<T, width> running = sums;
-  for (std::int64_t r = 0; r < rows; ++r, in += stride) {
-    for (std::size_t j = 0; j < width; ++j) running[j] = Op::combine(running[j], in[j]);
+class Columns {
+ public:
+  Columns() {
+    if constexpr (is_vectorised) {
+      const RowReducers reducers = find_row_reducers(Op::reduction, dtype_of<T>);
+      reduce_ = width == 1 ? reducers.one : width == 8 ? reducers.eight : reducers.wide;
+    }
   }
-  sums = running;
-}
 
-template <typename Op, typename T, std::size_t width>
-void merge(const std::array<T, width>& earlier, std::array<T, width>& later) {
-  for (std::size_t j = 0; j < width; ++j) later[j] = Op::combine(earlier[j], later[j]);
-}
+  std::array<T, width> operator()(const T* in, std::int64_t rows, std::int64_t stride) const {
+    std::array<T, width> result;
+    if constexpr (is_vectorised) {
+      reduce_(result.data(), in, rows, stride);
+    } else {
+      result.fill(Op::template neutral<T>);
+      for (std::int64_t r = 0; r < rows; ++r, in += stride) {
+        for (std::size_t j = 0; j < width; ++j) result[j] = Op::combine(result[j], in[j]);
+      }
+    }
+    return result;
+  }
 
-// Reduces `rows` rows of `width` columns. `partial[l]` holds the sum of 2ˡ blocks, as the digits of a binary counter.
-template <typename Op, typename T, std::size_t width>
-std::array<T, width> reduce_columns(const T* in, std::int64_t rows, std::int64_t stride) {
-  std::array<T, width> sums;
-  sums.fill(Op::template neutral<T>);
-  if (rows <= block_rows) {
-    accumulate<Op, T, width>(sums, in, rows, stride);
-    return sums;
-  }
-  std::array<std::array<T, width>, 60> partial;
-  const std::int64_t blocks = rows / block_rows;
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    sums.fill(Op::template neutral<T>);
-    accumulate<Op, T, width>(sums, in + block * block_rows * stride, block_rows, stride);
-    std::size_t level = 0;
-    for (; (block >> level) & 1; ++level) merge<Op, T, width>(partial[level], sums);
-    partial[level] = sums;
-  }
-  sums.fill(Op::template neutral<T>);
-  accumulate<Op, T, width>(sums, in + blocks * block_rows * stride, rows % block_rows, stride);
-  for (std::size_t level = 0; (blocks >> level) != 0; ++level) {
-    if ((blocks >> level) & 1) merge<Op, T, width>(partial[level], sums);
-  }
-  return sums;
-}
+ private:
+  static constexpr bool is_vectorised = std::is_floating_point_v<T>;
+  ReduceRows reduce_ = nullptr;
+};
 
 // Combines the lanes pairwise, the upper half with the lower.
 template <typename Op, typename T, std::size_t width>
@@ -119,22 +110,23 @@ T fold(const std::array<T, width>& sums) {
 
 // Reduces n contiguous elements: as columns, then what is left, then the lanes. Short rows are reduced in order.
 template <typename Op, typename T>
-T reduce_row(const T* in, std::int64_t n) {
+T reduce_row(const Columns<Op, T, lanes<T>>& columns, const T* in, std::int64_t n) {
   constexpr std::int64_t width = lanes<T>;
   const std::int64_t rest = n % width;
   const T* end = in + (n - rest);
   T last = Op::template neutral<T>;
   for (std::int64_t i = 0; i < rest; ++i) last = Op::combine(last, end[i]);
   if (n < width) return last;
-  return Op::combine(fold<Op>(reduce_columns<Op, T, lanes<T>>(in, n / width, width)), last);
+  return Op::combine(fold<Op>(columns(in, n / width, width)), last);
 }
 
 // The columns from `first` on, as many times `width` as there are; gives the first one left.
 template <typename Op, typename T, std::size_t width>
-std::int64_t reduce_tiles(const T* in, T* out, std::int64_t n, std::int64_t inner, std::int64_t first) {
+std::int64_t reduce_tiles(const Columns<Op, T, width>& columns, const T* in, T* out, std::int64_t n, std::int64_t inner,
+                          std::int64_t first) {
   constexpr auto step = static_cast<std::int64_t>(width);
   for (; first + step <= inner; first += step) {
-    const auto sums = reduce_columns<Op, T, width>(in + first, n, inner);
+    const auto sums = columns(in + first, n, inner);
     std::copy(sums.begin(), sums.end(), out + first);
   }
   return first;
@@ -142,14 +134,17 @@ std::int64_t reduce_tiles(const T* in, T* out, std::int64_t n, std::int64_t inne
 
 template <typename Op, typename T>
 void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
+  const Columns<Op, T, lanes<T>> wide;
+  const Columns<Op, T, 8> eight;
+  const Columns<Op, T, 1> one;
   for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += inner) {
     if (inner == 1) {
-      *out = reduce_row<Op>(in, n);
+      *out = reduce_row<Op>(wide, in, n);
       continue;
     }
-    std::int64_t column = reduce_tiles<Op, T, lanes<T>>(in, out, n, inner, 0);
-    column = reduce_tiles<Op, T, 8>(in, out, n, inner, column);
-    reduce_tiles<Op, T, 1>(in, out, n, inner, column);
+    std::int64_t column = reduce_tiles(wide, in, out, n, inner, 0);
+    column = reduce_tiles(eight, in, out, n, inner, column);
+    reduce_tiles(one, in, out, n, inner, column);
   }
 }
 

@@ -1,0 +1,138 @@
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include <wengert/autograd/kernels/reduce_rows.h>
+
+// This file is compiled once per instruction set (Highway's foreach_target), but for those that gain nothing here, or
+// whose vectors have no fixed size.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <wengert/autograd/kernels/reduce_rows.cpp>
+#include <hwy/foreach_target.h>  // before highway.h
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// What stands in reduce.cpp for single numbers.
+struct Sum {
+  static constexpr double neutral = 0;
+  template <class V>
+  static HWY_INLINE V combine(V a, V b) {
+    return hn::Add(a, b);
+  }
+};
+struct Product {
+  static constexpr double neutral = 1;
+  template <class V>
+  static HWY_INLINE V combine(V a, V b) {
+    return hn::Mul(a, b);
+  }
+};
+struct Maximum {
+  static constexpr double neutral = -std::numeric_limits<double>::infinity();
+  template <class V>
+  static HWY_INLINE V combine(V a, V b) {
+    return hn::IfThenElse(hn::Eq(b, b), hn::IfThenElse(hn::Gt(b, a), b, a), b);
+  }
+};
+struct Minimum {
+  static constexpr double neutral = std::numeric_limits<double>::infinity();
+  template <class V>
+  static HWY_INLINE V combine(V a, V b) {
+    return hn::IfThenElse(hn::Eq(b, b), hn::IfThenElse(hn::Lt(b, a), b, a), b);
+  }
+};
+
+// `width` columns in registers.
+template <class Op, typename T, std::size_t width>
+class Columns {
+ public:
+  Columns() {
+    for (V& v : values_) v = hn::Set(D(), static_cast<T>(Op::neutral));
+  }
+
+  HWY_INLINE void combine_rows(const T* in, std::int64_t rows, std::int64_t stride) {
+    for (std::int64_t r = 0; r < rows; ++r, in += stride) {
+      HWY_UNROLL(8)
+      for (std::size_t j = 0; j < vectors; ++j) values_[j] = Op::combine(values_[j], hn::LoadU(D(), in + j * n));
+    }
+  }
+  HWY_INLINE void combine_with_earlier(const T* earlier) {
+    HWY_UNROLL(8)
+    for (std::size_t j = 0; j < vectors; ++j) values_[j] = Op::combine(hn::LoadU(D(), earlier + j * n), values_[j]);
+  }
+  HWY_INLINE void store(T* to) const {
+    HWY_UNROLL(8)
+    for (std::size_t j = 0; j < vectors; ++j) hn::StoreU(values_[j], D(), to + j * n);
+  }
+
+ private:
+  using D = hn::CappedTag<T, width>;
+  using V = hn::Vec<D>;
+  static constexpr std::size_t n = hn::MaxLanes(D());
+  static constexpr std::size_t vectors = width / n;
+  V values_[vectors];
+};
+
+// `partial[l]` holds the sum of 2ˡ blocks, as the digits of a binary counter.
+template <class Op, typename T, std::size_t width>
+void reduce_rows(void* result, const void* in, std::int64_t rows, std::int64_t stride) {
+  const T* row = static_cast<const T*>(in);
+  T partial[60][width];
+  const std::int64_t blocks = rows > block_rows ? rows / block_rows : 0;
+  for (std::int64_t block = 0; block < blocks; ++block, row += block_rows * stride) {
+    Columns<Op, T, width> sums;
+    sums.combine_rows(row, block_rows, stride);
+    std::size_t level = 0;
+    for (; ((block >> level) & 1) != 0; ++level) sums.combine_with_earlier(partial[level]);
+    sums.store(partial[level]);
+  }
+  Columns<Op, T, width> sums;
+  sums.combine_rows(row, rows - blocks * block_rows, stride);
+  for (std::size_t level = 0; (blocks >> level) != 0; ++level) {
+    if (((blocks >> level) & 1) != 0) sums.combine_with_earlier(partial[level]);
+  }
+  sums.store(static_cast<T*>(result));
+}
+
+template <class Op>
+RowReducers find(bool is_f64) {
+  if (is_f64)
+    return {reduce_rows<Op, double, 128 / sizeof(double)>, reduce_rows<Op, double, 8>, reduce_rows<Op, double, 1>};
+  return {reduce_rows<Op, float, 128 / sizeof(float)>, reduce_rows<Op, float, 8>, reduce_rows<Op, float, 1>};
+}
+
+RowReducers find_here(Reduction reduction, bool is_f64) {
+  switch (reduction) {
+    case Reduction::sum: return find<Sum>(is_f64);
+    case Reduction::prod: return find<Product>(is_f64);
+    case Reduction::max: return find<Maximum>(is_f64);
+    case Reduction::min: return find<Minimum>(is_f64);
+  }
+  return {};
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace wengert::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace wengert::kernels {
+
+HWY_EXPORT(find_here);
+
+RowReducers find_row_reducers(Reduction reduction, DType dtype) {
+  return HWY_DYNAMIC_DISPATCH(find_here)(reduction, dtype == DType::f64);
+}
+
+}  // namespace wengert::kernels
+#endif
