@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <wengert/autograd/error.h>
 #include <wengert/training/history.h>
+#include <wengert/training/internal/json_text.h>
 #include <wengert/training/write_file.h>
 
 namespace wengert::training {
@@ -89,21 +89,19 @@ std::string History::to_csv() const { return csv_header() + csv_rows(); }
 
 std::string History::to_json() const {
   const std::vector<std::string> names = columns();
-  auto rows = nlohmann::ordered_json::array();
+  std::vector<std::string> rows;
   for (const EpochRecord& epoch : epochs) {
     const auto numbers = values(*this, epoch);
-    nlohmann::ordered_json row;
-    row["epoch"] = epoch.epoch;
-    row["steps"] = epoch.steps;
-    for (std::size_t i = 1; i < names.size(); ++i) row[names[i]] = numbers[i].value_or(none);  // NaN is written as null
-    rows.push_back(std::move(row));
+    std::string row = fmt::format("    {{\n      \"epoch\": {},\n      \"steps\": {}", epoch.epoch, epoch.steps);
+    for (std::size_t i = 1; i < names.size(); ++i) {
+      row += fmt::format(",\n      {}: {}", json_string(names[i]), json_number(numbers[i].value_or(none)));
+    }
+    rows.push_back(row + "\n    }");
   }
-  nlohmann::ordered_json json;
-  json["epochs"] = std::move(rows);
-  json["interrupted"] = interrupted;
-  json["diverged"] = diverged;
-  json["stopped_reason"] = stopped_reason;
-  return json.dump(2) + '\n';
+  const std::string list = rows.empty() ? "[]" : fmt::format("[\n{}\n  ]", fmt::join(rows, ",\n"));
+  return fmt::format(
+      "{{\n  \"epochs\": {},\n  \"interrupted\": {},\n  \"diverged\": {},\n  \"stopped_reason\": {}\n}}\n", list,
+      interrupted, diverged, json_string(stopped_reason));
 }
 
 void History::write_csv(const std::string& path) const { write_file_atomically(path, to_csv()); }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <wengert/autograd/error.h>
@@ -44,6 +45,15 @@ struct Entry {
 
 /// A name from a file on one line, whatever it holds.
 std::string quoted(const std::string& name) { return json(name).dump(-1, ' ', true, json::error_handler_t::replace); }
+
+/// A name as the header holds it.
+std::string text_of(const std::string& name) {
+  try {
+    return json(name).dump();
+  } catch (const json::exception&) {
+    throw ValueError(fmt::format("write_safetensors: the name {} is not UTF-8", quoted(name)));
+  }
+}
 
 std::uint64_t read_length(FileReader& file) {
   std::array<std::uint8_t, 8> bytes{};
@@ -185,22 +195,23 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors) {
   NamedTensors sorted = tensors;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return size_of(a.second.dtype()) > size_of(b.second.dtype()); });
-  auto header = nlohmann::ordered_json::object();
+  std::set<std::string> names;
+  std::string text = "{";
   std::vector<std::string_view> parts(2);
   std::uint64_t place = 0;
   for (const auto& [name, tensor] : sorted) {
-    if (name == metadata || header.contains(name)) {
+    if (name == metadata || !names.insert(name).second) {
       throw ValueError(fmt::format("write_safetensors: the name {} is {}", quoted(name),
                                    name == metadata ? "reserved" : "given twice"));
     }
     const std::uint64_t end = place + bytes_of(tensor).size();
-    header[name] = {{"dtype", name_in_file(tensor.dtype())},
-                    {"shape", std::vector(tensor.shape().begin(), tensor.shape().end())},
-                    {"data_offsets", {place, end}}};
+    text += fmt::format(R"({}{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", text.size() > 1 ? "," : "",
+                        text_of(name), name_in_file(tensor.dtype()),
+                        fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), place, end);
     parts.push_back(bytes_of(tensor));
     place = end;
   }
-  std::string text = header.dump();
+  text += '}';
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const auto length = std::bit_cast<std::array<char, 8>>(static_cast<std::uint64_t>(text.size()));
   parts[0] = {length.data(), length.size()};

@@ -18,7 +18,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 NamedTensors read_safetensors(const std::string& path);
 
 /// Writes such a file, whole or not at all. Tensors of wider elements come first, so that all are aligned. Throws
-/// ValueError for a name that is given twice or reserved ("__metadata__"), FileError where the file cannot be written.
+/// ValueError for a name that is given twice, reserved ("__metadata__") or not UTF-8, FileError where the file cannot
+/// be written.
 void write_safetensors(const std::string& path, const NamedTensors& tensors);
 
 }  // namespace wengert::training

@@ -64,7 +64,7 @@ TEST(History, GivesItsColumnsByName) {
 TEST(History, IsJsonWithNullWhereThereIsNoNumber) {
   History history = two_epochs();
   history.interrupted = true;
-  history.stopped_reason = "interrupted after \"step\" 13";
+  history.stopped_reason = "interrupted\n\tafter \"step\" \\13 – \x01";
   const auto json = nlohmann::json::parse(history.to_json());
   EXPECT_EQ(json["epochs"][0]["loss"].get<double>(), 0.1 + 0.2);
   EXPECT_EQ(json["epochs"][0]["epoch"], 1);
@@ -74,7 +74,8 @@ TEST(History, IsJsonWithNullWhereThereIsNoNumber) {
   EXPECT_TRUE(json["epochs"][1]["val_loss"].is_null());
   EXPECT_EQ(json["interrupted"], true);
   EXPECT_EQ(json["diverged"], false);
-  EXPECT_EQ(json["stopped_reason"], "interrupted after \"step\" 13");
+  EXPECT_EQ(json["stopped_reason"], history.stopped_reason);
+  EXPECT_EQ(nlohmann::json::parse(History{}.to_json())["epochs"].size(), 0U);
 }
 
 TEST(History, IsWrittenToFiles) {

@@ -92,6 +92,7 @@ TEST_F(Safetensors, AreNamedOnceAndNotAsTheMetadata) {
   const Tensor one(1.0);
   EXPECT_THROW(write_safetensors(directory / "file", {{"a", one}, {"a", one}}), ValueError);
   EXPECT_THROW(write_safetensors(directory / "file", {{"__metadata__", one}}), ValueError);
+  EXPECT_THROW(write_safetensors(directory / "file", {{"\xff", one}}), ValueError) << "no reader would take it";
   EXPECT_TRUE(directory.names().empty());
 }
 
