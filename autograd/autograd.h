@@ -7,6 +7,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/gradcheck.h>
+#include <wengert/autograd/host.h>
 #include <wengert/autograd/logits.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>

@@ -28,6 +28,12 @@ bool fit(std::span<const TensorType> types, std::span<const Tensor> tensors) {
                     });
 }
 
+/// Whether the flags stand as the function read them.
+bool stand(const std::vector<FlagUse>& flags) {
+  return std::all_of(flags.begin(), flags.end(),
+                     [](const FlagUse& use) { return !use.read || *use.read == *use.flag; });
+}
+
 Graph optimized(Graph graph, const CompileOptions& options) {
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
@@ -93,8 +99,9 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
     return results;
   }
   auto& programs = state_->programs;
-  const auto found = std::find_if(programs.rbegin(), programs.rend(),
-                                  [&](const auto& program) { return fit(program->types, inputs); });
+  const auto found = std::find_if(programs.rbegin(), programs.rend(), [&](const auto& program) {
+    return fit(program->types, inputs) && stand(program->recorded.flags);
+  });
   if (found == programs.rend()) {
     record(body, function, inputs);
     return results;
@@ -107,6 +114,9 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
   Replay& replay = programs.back()->replay;
   results.resize(replay.graph().results.size());
   replay.run(inputs, results);
+  for (const FlagUse& use : replay.graph().flags) {
+    if (use.set) *use.flag = *use.set;
+  }
   return results;
 }
 

@@ -28,7 +28,8 @@ struct CompileOptions {
 
 namespace detail {
 
-/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes.
+/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes, and
+/// of the host's flags.
 class CompiledFunction {
  public:
   /// The function itself, on tensors in and tensors out.
@@ -142,9 +143,12 @@ class Compiled {
 /// code does not run again. It takes tensors (or a span of them), and gives nothing, a tensor, a container of tensors,
 /// or a tuple, pair or array of them.
 ///
-/// - Other dtypes or shapes of the inputs are recorded anew; the last few programs are kept.
-/// - Parameters and slots (an optimiser's state, its learning rate and count of steps) are read and assigned at every
-///   call; they may be read, saved and set in between. All other tensors from outside are constants.
+/// - Other dtypes or shapes of the inputs, and other modes of the layers that were asked for theirs, are recorded anew;
+/// the
+///   last few programs are kept.
+/// - Parameters and slots (an optimiser's state, its learning rate and count of steps, a generator's position) are read
+///   and assigned at every call; they may be read, saved and set in between. All other tensors from outside are
+///   constants.
 /// - Reading elements on the host (`item`, `data`, printing) within the function throws ValueError: the value would be
 ///   frozen. Other effects of the host's code cannot be seen; `{.verify = true}` finds them.
 /// - Within an open tape, or within another compiled function, the function just runs and is recorded there.

@@ -8,6 +8,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/host.h>
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
@@ -72,7 +73,7 @@ void compute(const Operation& operation, std::span<const Tensor> inputs, const A
       results[0] = Access::alias(results[0]);
     return;
   }
-  const detail::Capture::Pause uncaptured;
+  const Uncompiled uncaptured;
   for (std::size_t i = 0; i < results.size(); ++i) results[i] = Access::make(types[i].dtype, types[i].shape);
   operation.kernel(inputs, attributes, results);
 }

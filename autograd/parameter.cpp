@@ -7,9 +7,7 @@ namespace wengert {
 Parameter detail::Access::parameter(std::shared_ptr<ParameterState> state) { return Parameter(std::move(state)); }
 
 Parameter::Parameter(Tensor value, std::string name)
-    : state_(std::make_shared<detail::ParameterState>(detail::ParameterState{std::move(value), std::move(name)})) {
-  static_cast<void>(detail::Access::checked(state_->value));
-}
+    : state_(detail::make_state(std::move(value), std::move(name))) {}
 
 Tensor Parameter::value() const { return detail::thread_list().read(state_); }
 
@@ -19,6 +17,6 @@ const Shape& Parameter::shape() const { return state_->value.shape(); }
 DType Parameter::dtype() const { return state_->value.dtype(); }
 const std::string& Parameter::name() const { return state_->name; }
 void Parameter::set_name(std::string name) { state_->name = std::move(name); }
-Parameter Parameter::clone() const { return Parameter(state_->value, state_->name); }
+Parameter Parameter::clone() const { return Parameter(detail::read_state(state_), state_->name); }
 
 }  // namespace wengert

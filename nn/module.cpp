@@ -83,7 +83,7 @@ class SetMode : public Visitor {
  public:
   explicit SetMode(bool training) : training_(training) {}
   void module(std::string_view, Module& child) override {
-    child.training_ = training_;
+    child.training_.set(training_);
     child.visit(*this);
   }
 
@@ -127,6 +127,7 @@ Tensor Module::operator()(const Tensor& x) {
 }
 
 void Module::name_and_draw() {
+  const Uncompiled once;  // else a compiled function would draw the same first values at every call
   built_ = true;
   NameAndDraw visitor;
   visit(visitor);

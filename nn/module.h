@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <wengert/autograd/host.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/tensor.h>
 #include <wengert/nn/initializers.h>
@@ -79,7 +80,7 @@ class Module {
   /// Training or evaluation, for this module and all below: layers that differ (dropout) ask `is_training`.
   void train(bool on = true);
   void eval() { train(false); }
-  bool is_training() const { return training_; }
+  bool is_training() const { return training_.get(); }
 
   /// Converts every parameter. Copies and optimisers made before keep the old ones. Throws DTypeError for integers.
   void to(DType dtype);
@@ -111,7 +112,7 @@ class Module {
   friend class SetMode;
   void name_and_draw();
 
-  bool training_ = true;
+  HostFlag training_{true};
   bool built_ = false;
 };
 

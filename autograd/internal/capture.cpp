@@ -36,8 +36,7 @@ Capture::Capture(std::span<const Tensor> inputs) : outer_(current_capture) {
 
 Capture::~Capture() { current_capture = outer_; }
 
-Capture::Pause::Pause() noexcept : paused_(std::exchange(current_capture, nullptr)) {}
-Capture::Pause::~Pause() { current_capture = paused_; }
+Capture* Capture::exchange(Capture* other) noexcept { return std::exchange(current_capture, other); }
 
 std::uint32_t Capture::add_value(const Tensor& tensor, Source source, std::uint32_t place) {
   const auto number = static_cast<std::uint32_t>(graph_.values.size());
@@ -75,14 +74,14 @@ std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
   const auto [found, added] = slots_.emplace(state.get(), static_cast<std::uint32_t>(graph_.slots.size()));
   if (added) {
     graph_.slots.push_back(state);
-    slot_states_.emplace_back();
+    slot_values_.emplace_back();
   }
   return found->second;
 }
 
 Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
   const std::uint32_t slot = slot_of(state);
-  Tensor& value = slot_states_[slot].value;
+  Tensor& value = slot_values_[slot];
   if (!value.defined()) {
     value = apart(state->value);
     add_value(value, Source::slot, slot);
@@ -93,10 +92,23 @@ Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
 void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
   const std::uint32_t number = number_of(value);
   const std::uint32_t slot = slot_of(state);
-  slot_states_[slot] = {value, true};
+  slot_values_[slot] = value;
   std::erase_if(graph_.assignments, [&](const Assignment& earlier) { return earlier.slot == slot; });
   graph_.assignments.push_back({slot, number});
 }
+
+FlagUse& Capture::use_of(const std::shared_ptr<bool>& flag) {
+  const auto known =
+      std::find_if(graph_.flags.begin(), graph_.flags.end(), [&](const FlagUse& use) { return use.flag == flag; });
+  return known != graph_.flags.end() ? *known : graph_.flags.emplace_back(FlagUse{flag, {}, {}});
+}
+
+void Capture::read(const std::shared_ptr<bool>& flag) {
+  FlagUse& use = use_of(flag);
+  if (!use.set) use.read = *flag;
+}
+
+void Capture::set(const std::shared_ptr<bool>& flag, bool value) { use_of(flag).set = value; }
 
 void Capture::check_host_read(const Tensor& tensor, const char* what) const {
   const auto found = numbers_.find(Access::checked(tensor).buffer);
@@ -119,7 +131,17 @@ void Capture::check_host_read(const Tensor& tensor, const char* what) const {
 
 Graph Capture::finish(std::span<const Tensor> results) {
   for (const Tensor& result : results) graph_.results.push_back(use_of(result));
+  // What the function made for itself and let go of need not be kept.
+  std::erase_if(graph_.assignments,
+                [&](const Assignment& assignment) { return graph_.slots[assignment.slot].use_count() == 1; });
   return std::move(graph_);
+}
+
+std::shared_ptr<ParameterState> make_state(Tensor value, std::string name) {
+  static_cast<void>(Access::checked(value));
+  auto state = std::make_shared<ParameterState>(ParameterState{std::move(value), std::move(name)});
+  if (Capture* capture = Capture::current()) capture->assign(state, state->value);
+  return state;
 }
 
 Tensor read_state(const std::shared_ptr<ParameterState>& state) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@ class Capture {
  public:
   /// The capture at work on this thread; null where there is none, or a kernel runs.
   static Capture* current() noexcept;
+  /// Puts another one to work, or none, and gives the one before.
+  static Capture* exchange(Capture* other) noexcept;
 
   explicit Capture(std::span<const Tensor> inputs);
   ~Capture();
@@ -33,45 +36,33 @@ class Capture {
               std::span<const Tensor> results);
   Tensor read(const std::shared_ptr<ParameterState>& state);
   void assign(const std::shared_ptr<ParameterState>& state, const Tensor& value);
+  void read(const std::shared_ptr<bool>& flag);
+  void set(const std::shared_ptr<bool>& flag, bool value);
   /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.
   void check_host_read(const Tensor& tensor, const char* what) const;
 
   /// The graph with these results.
   Graph finish(std::span<const Tensor> results);
 
-  /// While it lives, this thread captures nothing.
-  class Pause {
-   public:
-    Pause() noexcept;
-    ~Pause();
-    Pause(const Pause&) = delete;
-    Pause& operator=(const Pause&) = delete;
-
-   private:
-    Capture* paused_;
-  };
-
  private:
-  struct SlotState {
-    Tensor value;  // as last read or assigned; undefined before
-    bool assigned = false;
-  };
-
   std::uint32_t add_value(const Tensor& tensor, Source source, std::uint32_t place);
   /// The number of a value; one that is not known yet was made on the host, and is a constant.
   std::uint32_t number_of(const Tensor& tensor);
   std::uint32_t slot_of(const std::shared_ptr<ParameterState>& state);
+  FlagUse& use_of(const std::shared_ptr<bool>& flag);
   Use use_of(const Tensor& tensor) { return {number_of(tensor), tensor.shape()}; }
 
   Graph graph_;
   std::vector<Tensor> inputs_;
-  std::vector<Tensor> alive_;  // one handle per value: a buffer that is gone could come back as another
-  std::vector<SlotState> slot_states_;
+  std::vector<Tensor> alive_;        // one handle per value: a buffer that is gone could come back as another
+  std::vector<Tensor> slot_values_;  // as last read or assigned; undefined before
   std::unordered_map<const Buffer*, std::uint32_t> numbers_;
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;
 };
 
+/// What a parameter or slot begins with. One that is made while a capture runs is, to it, assigned its value.
+std::shared_ptr<ParameterState> make_state(Tensor value, std::string name);
 /// A parameter's or slot's value, as a running capture sees it.
 Tensor read_state(const std::shared_ptr<ParameterState>& state);
 /// Replaces it, and tells a running capture.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
@@ -51,6 +52,12 @@ struct Assignment {
   std::uint32_t value = 0;
 };
 
+/// A truth value of the host: what was read of it at first, and set at last.
+struct FlagUse {
+  std::shared_ptr<bool> flag = {};
+  std::optional<bool> read = {}, set = {};
+};
+
 /// A function: inputs and slots in, records, then results out and slots assigned.
 struct Graph {
   std::vector<GraphValue> values;
@@ -58,6 +65,7 @@ struct Graph {
   std::vector<std::shared_ptr<ParameterState>> slots;
   std::vector<Assignment> assignments;
   std::vector<Use> results;
+  std::vector<FlagUse> flags;
 };
 
 }  // namespace wengert::detail

@@ -49,5 +49,89 @@ TEST(CompiledTraining, GivesTheBitsOfEagerForEveryActivation) {
   }
 }
 
+/// Keeps each element with a probability while training (Srivastava et al., "Dropout", 2014).
+class Drop : public Module {
+ public:
+  Drop(double keep, Generator& generator) : keep_(keep), generator_(&generator) {}
+  Tensor forward(const Tensor& x) override {
+    if (!is_training()) return x;
+    return x * (cast(uniform(x.shape(), 0, 1, *generator_, x.dtype()) < keep_, x.dtype()) / keep_);
+  }
+
+ private:
+  double keep_;
+  Generator* generator_;
+};
+
+/// Losses of a training that is evaluated in between, the training step and the evaluation being wrapped.
+template <typename Wrap>
+std::vector<Tensor> train_with_dropout(Wrap wrap, int& runs) {
+  Generator noise(5), data(6);
+  Sequential model{Flatten{}, Dense{12, 8, relu}, Drop(0.8, noise), Dense{8, 3, softmax}};
+  const auto loss_of = [&](const Tensor& x, const Tensor& y) {
+    ++runs;
+    return sparse_categorical_crossentropy(model(x), y);
+  };
+  const auto score = wrap(loss_of);
+  const auto step = wrap([&](const Tensor& x, const Tensor& y) {
+    Tape tape;
+    const Tensor loss = loss_of(x, y);
+    for (const Gradients::Entry& entry : tape.gradient(loss)) {
+      Parameter parameter = entry.parameter;
+      parameter.assign(parameter.value() - entry.gradient * 0.1);
+    }
+    return loss;
+  });
+  std::vector<Tensor> seen;
+  for (int i = 0; i < 40; ++i) {
+    const Tensor x = uniform({6, 3, 4}, -1, 1, data), y = argmax(uniform({6, 3}, 0, 1, data));
+    seen.push_back(step(x, y));
+    if (i % 5 != 4) continue;
+    seen.push_back(score(x, y));  // in training mode: draws
+    model.eval();
+    seen.push_back(score(x, y));
+    seen.push_back(score(x, y));
+    model.train();
+  }
+  return seen;
+}
+
+TEST(CompiledTraining, GivesTheBitsOfEagerWithDropoutInBothModes) {
+  int eager_runs = 0, compiled_runs = 0;
+  const auto eager = train_with_dropout([](auto f) { return f; }, eager_runs);
+  const auto compiled = train_with_dropout([](auto f) { return compile(f); }, compiled_runs);
+  ASSERT_EQ(eager.size(), compiled.size());
+  for (std::size_t i = 0; i < eager.size(); ++i) EXPECT_TRUE(same_bits(eager[i], compiled[i])) << i;
+  EXPECT_EQ(compiled_runs, 3) << "the step, and the score in either mode";
+}
+
+TEST(CompiledTraining, RecordsTheModeOfALayerThatIsMovedIntoPlace) {
+  Generator noise(1);
+  Sequential model;
+  auto apply = compile([&](const Tensor& x) { return model(x); });
+  model.add(Drop(0.5, noise));
+  const Tensor x = wengert::ones({64});
+  EXPECT_FALSE(same_bits(apply(x), x));
+  model.eval();
+  EXPECT_TRUE(same_bits(apply(x), x));
+  Sequential moved = std::move(model);
+  moved.train();
+  model = std::move(moved);
+  EXPECT_FALSE(same_bits(apply(x), x));
+}
+
+TEST(CompiledTraining, LeavesFirstValuesToTheFirstCall) {
+  Dense layer{3, 2};
+  auto apply = compile([&](const Tensor& x) { return layer(x); });  // names and draws the parameters when first called
+  const Tensor x = random_tensor({4, 3}, 1, DType::f32);
+  const Tensor before = apply(x);
+  EXPECT_TRUE(same_bits(apply(x), before));
+  for (Parameter& parameter : layer.parameters()) parameter.assign(parameter.value() + 1);
+  const Tensor after = apply(x);
+  EXPECT_FALSE(same_bits(after, before));
+  EXPECT_TRUE(same_bits(apply(x), layer(x)));
+  EXPECT_TRUE(same_bits(after, layer(x)));
+}
+
 }  // namespace
 }  // namespace wengert::nn

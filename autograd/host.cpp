@@ -1,0 +1,21 @@
+#include <wengert/autograd/host.h>
+#include <wengert/autograd/internal/capture.h>
+
+namespace wengert {
+
+bool HostFlag::get() const {
+  if (cell_ == nullptr) return false;
+  if (detail::Capture* capture = detail::Capture::current()) capture->read(cell_);
+  return *cell_;
+}
+
+void HostFlag::set(bool value) {
+  if (cell_ == nullptr) cell_ = std::make_shared<bool>(false);
+  if (detail::Capture* capture = detail::Capture::current()) capture->set(cell_, value);
+  *cell_ = value;
+}
+
+Uncompiled::Uncompiled() noexcept : paused_(detail::Capture::exchange(nullptr)) {}
+Uncompiled::~Uncompiled() { detail::Capture::exchange(paused_); }
+
+}  // namespace wengert

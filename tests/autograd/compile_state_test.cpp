@@ -1,0 +1,168 @@
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <support/tensors.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/generator.h>
+#include <wengert/autograd/host.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/slot.h>
+#include <wengert/autograd/tape.h>
+
+// What lives on between the calls of a compiled function beside parameters: generators and the host's flags.
+
+namespace wengert {
+namespace {
+
+template <typename F>
+void expect_frozen(F call, const std::string& what) {
+  try {
+    call();
+    ADD_FAILURE() << what << " was read";
+  } catch (const ValueError& error) {
+    EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("frozen"), std::string::npos) << error.what();
+  }
+}
+
+/// Two draws that depend on one another, with a derivative, and an odd number of elements between.
+std::array<Tensor, 3> noisy_gradient(const Tensor& x, Generator& generator) {
+  Tape tape;
+  const Tensor v = tape.watch(x);
+  const Tensor mask = cast(uniform(x.shape(), 0, 1, generator, x.dtype()) < 0.7, x.dtype());
+  const Tensor noise = normal({5}, 1, 0.1, generator, x.dtype());
+  const Tensor y = sum(square(v * mask) / 0.7) * sum(noise);
+  return {y, tape.gradient(y, v), noise};
+}
+
+TEST(CompileRandom, DrawsAtEveryCallWhatEagerDraws) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Generator eager(3, 8), compiled(3, 8);
+    auto function = compile([&](const Tensor& x) { return noisy_gradient(x, compiled); });
+    auto plain =
+        compile([&](const Tensor& x) { return noisy_gradient(x, compiled); }, {.merge_equal = false, .fuse = false});
+    for (std::uint64_t call = 0; call < 60; ++call) {
+      const Tensor x = random_tensor({3, call % 7 == 6 ? 4 : 7}, call, dtype);
+      const auto expected = noisy_gradient(x, eager);
+      const auto replayed = call % 3 == 2 ? plain(x) : function(x);
+      for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_TRUE(same_bits(replayed[i], expected[i])) << call;
+      ASSERT_EQ(compiled.position(), eager.position());
+    }
+  }
+}
+
+TEST(CompileRandom, GoesOnFromWhereTheGeneratorWasSetBetweenCalls) {
+  Generator generator(1);
+  auto draw = compile([&] { return uniform({4}, 0, 1, generator); });
+  const Tensor first = draw(), second = draw();
+  EXPECT_FALSE(same_bits(first, second));
+  generator.set_position(0);
+  EXPECT_TRUE(same_bits(draw(), first));
+  EXPECT_TRUE(same_bits(draw(), second));
+  generator = Generator(2);
+  Generator other(2);
+  EXPECT_TRUE(same_bits(draw(), uniform({4}, 0, 1, other)));
+  Generator copy = generator;
+  EXPECT_TRUE(same_bits(draw(), uniform({4}, 0, 1, copy))) << "a copy goes on by itself";
+  EXPECT_EQ(copy.position(), generator.position());
+}
+
+TEST(CompileRandom, GivesTheSameNumbersFromAGeneratorThatTheFunctionMakes) {
+  Generator outside(4);
+  auto draw = compile([&] {
+    Generator own(7), copy = outside;
+    own.below(3);
+    return std::pair(normal({3}, 0, 1, own), normal({3}, 0, 1, copy));
+  });
+  Generator own(7);
+  own.next();
+  const Tensor expected = normal({3}, 0, 1, own);
+  for (int call = 0; call < 4; ++call) {
+    Generator copy = outside;
+    const auto [of_own, of_copy] = draw();
+    EXPECT_TRUE(same_bits(of_own, expected));
+    EXPECT_TRUE(same_bits(of_copy, normal({3}, 0, 1, copy))) << call;
+    if (call == 1) outside.next();
+  }
+}
+
+TEST(CompileRandom, RefusesToFreezeNumbersOfTheHost) {
+  Generator generator(1);
+  expect_frozen([&] { compile([&] { return Tensor(static_cast<double>(generator.next())); })(); }, "next");
+  expect_frozen([&] { compile([&] { return Tensor(static_cast<double>(generator.below(3))); })(); }, "below");
+  expect_frozen([&] { compile([&] { return Tensor(static_cast<double>(generator.position())); })(); }, "position");
+  expect_frozen([&] { compile([&] { return permutation(3, generator); })(); }, "permutation");
+  EXPECT_EQ(generator.position(), 0U);
+}
+
+TEST(CompileRandom, IsTheSameAtEveryCallToVerify) {
+  Generator generator(1);
+  auto draw = compile([&] { return normal({2}, 0, 1, generator); }, {.verify = true});
+  const Tensor first = draw();
+  EXPECT_FALSE(same_bits(draw(), first));
+}
+
+TEST(CompileSlots, AreMadeAnewWhereTheFunctionMakesThem) {
+  std::optional<Slot> left_behind;
+  auto count = compile([&](const Tensor& x) {
+    Slot local(x * 2);
+    local.assign(local.value() + 1);
+    if (!left_behind) left_behind = local;
+    return local.value();
+  });
+  for (int call = 0; call < 4; ++call) {
+    EXPECT_EQ(count(Tensor(1.0 * call)).item(), 2 * call + 1);
+    EXPECT_EQ(left_behind->value().item(), 2 * call + 1);
+  }
+}
+
+TEST(CompileFlags, ChooseTheProgram) {
+  HostFlag negate(false), unread(false);
+  int runs = 0;
+  auto function = compile([&](const Tensor& x) {
+    ++runs;
+    return negate.get() ? -x : x + 1;
+  });
+  const Tensor x({2.0});
+  for (int call = 0; call < 12; ++call) {
+    negate.set(call % 4 >= 2);
+    unread.set(call % 2 == 0);
+    EXPECT_EQ(function(x).item(), negate.get() ? -2 : 3);
+  }
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(CompileFlags, AreSetAtEveryCallAsTheFunctionSetsThem) {
+  HostFlag first_half(true);
+  auto function = compile([&](const Tensor& x) {
+    const bool before = first_half.get();
+    first_half.set(!before);
+    return first_half.get() ? x : -x;
+  });
+  const Tensor x({2.0});
+  for (int call = 0; call < 8; ++call) {
+    EXPECT_EQ(function(x).item(), call % 2 == 0 ? -2 : 2);
+    EXPECT_EQ(first_half.get(), call % 2 == 1);
+  }
+}
+
+TEST(CompileFlags, KeepTheirIdentityWhenTheyAreAssigned) {
+  HostFlag flag(false);
+  auto function = compile([&](const Tensor& x) { return flag.get() ? -x : x; });
+  EXPECT_EQ(function(Tensor(1.0)).item(), 1);
+  flag = HostFlag(true);
+  EXPECT_EQ(function(Tensor(1.0)).item(), -1);
+  const HostFlag copy = flag;
+  flag.set(false);
+  EXPECT_TRUE(copy.get());
+  EXPECT_EQ(function(Tensor(1.0)).item(), 1);
+}
+
+}  // namespace
+}  // namespace wengert
