@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <utility>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/datasets/batches.h>
 #include <wengert/training/evaluate.h>
@@ -30,10 +32,15 @@ Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset
   require_labels("evaluate", data);
   const Mode mode(model, false);
   RunningMeans means(options.metrics);
+  const auto score = [&](const Tensor& images, const Tensor& labels) {
+    const Tensor predictions = model(images);
+    return std::pair(loss(predictions, labels), predictions);
+  };
+  const auto compiled = compile(score);
   for (const auto& [images, labels] :
        datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
-    const Tensor predictions = model(images);
-    means.add(loss(predictions, labels).item<double>(), predictions, labels);
+    const auto [value, predictions] = options.compile ? compiled(images, labels) : score(images, labels);
+    means.add(value.item<double>(), predictions, labels);
   }
   return means.means();
 }
@@ -41,11 +48,13 @@ Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset
 Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options) {
   require_samples("predict", data);
   const Mode mode(model, false);
+  const auto results = [&](const Tensor& images) { return model(images); };
+  const auto compiled = compile(results);
   Tensor all;
   std::size_t place = 0;
   for (const auto& [images, labels] :
        datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
-    const Tensor part = model(images);
+    const Tensor part = options.compile ? compiled(images) : results(images);
     if (!all.defined()) all = room_for(part, data.size());
     put(part, place, all);
     place += static_cast<std::size_t>(part.size());

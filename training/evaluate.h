@@ -15,6 +15,9 @@ struct EvaluateOptions {
   std::vector<nn::Metric> metrics = {};
   /// Samples at a time; the results differ by rounding alone.
   std::int64_t batch_size = 256;
+  /// Record a batch once and replay it from then on (see compile.h), with the same bits; off for models or losses that
+  /// read values on the host.
+  bool compile = true;
 };
 
 /// Loss and metrics of a model on a data set, means over its samples, with the model in evaluation mode meanwhile.
@@ -25,6 +28,8 @@ Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset
 struct PredictOptions {
   /// Samples at a time.
   std::int64_t batch_size = 256;
+  /// As in EvaluateOptions.
+  bool compile = true;
 };
 
 /// The model's results for every sample, one behind the other: [samples, …]. Inputs become the dtype of the model's

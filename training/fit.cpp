@@ -177,7 +177,8 @@ class Training {
 
   void end_epoch(EpochRecord record, std::int64_t samples) {
     if (history_.validated && history_.stopped_reason.empty()) {
-      record.validation = evaluate(model_, loss_, options_.validation, {.metrics = options_.metrics});
+      record.validation =
+          evaluate(model_, loss_, options_.validation, {.metrics = options_.metrics, .compile = options_.compile});
     }
     display_.end_epoch(record, samples);
     history_.epochs.push_back(std::move(record));

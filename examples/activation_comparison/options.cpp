@@ -156,6 +156,9 @@ class CommandLine {
     add_number("--jobs", "N", options.jobs, {1, 1024}, "Models trained side by side");
     add_number("--threads", "N", options.threads, {1, 1024},
                "Threads in all. Whatever these two are, the figures are the same bits");
+    app_.add_flag_callback(
+        "--no-compile", [&options] { options.compile = false; },
+        "Run every step anew instead of replaying a recorded one:\nslower, with the same figures");
     add_path("--data", "DIR", options.data,
              "Where the four files of Fashion-MNIST are; else $WENGERT_DATA,\nelse datasets/fashion-mnist of the XDG "
              "data directories,\nsuch as /usr/share");

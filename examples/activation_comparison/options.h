@@ -28,6 +28,8 @@ struct Options {
   std::string record_steps = {};
   /// Models trained side by side, and threads in all.
   std::int64_t jobs = 1, threads = 1;
+  /// Record a step once and replay it.
+  bool compile = true;
   /// Empty: where data sets usually are.
   std::string data = {};
   std::string out = "comparison";

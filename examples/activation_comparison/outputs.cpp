@@ -65,6 +65,7 @@ ordered_json settings(const Options& options) {
   json["initial_weights"] = options.initial_weights.empty() ? ordered_json() : ordered_json(options.initial_weights);
   json["jobs"] = options.jobs;
   json["threads"] = options.threads;
+  json["compile"] = options.compile;
   return json;
 }
 

@@ -54,6 +54,7 @@ Result train_one(const Options& options, Candidate& candidate, const wengert::da
                                   .seed = options.seed,
                                   .max_steps = options.max_steps,
                                   .callbacks = callbacks,
+                                  .compile = options.compile,
                                   .progress = screen.progress(),
                                   .label = candidate.activation,
                                   .output = &line});

@@ -128,9 +128,10 @@ TEST_F(Comparison, ExplainsEveryFlag) {
   const Finished help = run(command({"--help"}));
   EXPECT_EQ(help.status, 0);
   EXPECT_EQ(help.errors, "");
-  for (const char* flag : {"--activations", "--epochs", "--batch-size", "--learning-rate", "--hidden", "--seed",
-                           "--precision", "--no-shuffle", "--max-steps", "--initial-weights", "--record-steps",
-                           "--jobs", "--threads", "--data", "--out", "--quiet", "--help", "--version"}) {
+  for (const char* flag :
+       {"--activations", "--epochs", "--batch-size", "--learning-rate", "--hidden", "--seed", "--precision",
+        "--no-shuffle", "--max-steps", "--initial-weights", "--record-steps", "--jobs", "--threads", "--no-compile",
+        "--data", "--out", "--quiet", "--help", "--version"}) {
     EXPECT_TRUE(contains(help.output, flag)) << flag;
   }
   const Finished version = run(command({"--version"}));
@@ -166,6 +167,22 @@ TEST_F(Comparison, IsTheSameRunForTheSameSeedAndAnotherForAnother) {
                                  {"--batch-size", "16"}}) {
     EXPECT_NE(losses(other), usual) << other[0];
   }
+}
+
+TEST_F(Comparison, GivesTheSameFiguresWithoutCompiling) {
+  const auto figures = [&](Arguments arguments) {
+    arguments.insert(arguments.end(), {"--epochs", "2", "--record-steps", directory / "steps.json"});
+    EXPECT_EQ(compare(arguments).status, 0);
+    auto models = nlohmann::json::parse(result("summary.json"))["models"];
+    for (auto& model : models) {
+      model.erase("seconds");
+      for (auto& epoch : model["history"]["epochs"]) epoch.erase("seconds");
+    }
+    return std::pair(models, recorded(directory / "steps.json"));
+  };
+  const auto eager = figures({"--no-compile"});
+  EXPECT_EQ(nlohmann::json::parse(result("summary.json"))["settings"]["compile"], false);
+  EXPECT_EQ(figures({}), eager);
 }
 
 TEST_F(Comparison, TakesTheInitialWeightsOfAFile) {

@@ -1,9 +1,11 @@
 #include <vector>
 
+#include "support/tensors.h"
 #include "training/toy.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/training/evaluate.h>
 
 namespace wengert::training {
@@ -70,6 +72,42 @@ class ModeProbe : public nn::Module {
   }
   std::shared_ptr<std::vector<bool>> modes = std::make_shared<std::vector<bool>>();
 };
+
+/// Doubles what it is given, and counts how often its code ran.
+class Counting : public nn::Module {
+ public:
+  Tensor forward(const Tensor& x) override {
+    ++*calls;
+    return x * 2;
+  }
+  std::shared_ptr<int> calls = std::make_shared<int>(0);
+};
+
+TEST(Evaluate, RunsTheModelOncePerShapeAndGivesTheSameBitsUncompiled) {
+  const Counting counting;
+  nn::Sequential model{counting, nn::Dense{4, 8, nn::gelu}, nn::Dense{8, 3, nn::softmax}};
+  const datasets::Dataset data = toy_data(23);  // five batches of 4 and one of 3
+  const Scores compiled = evaluate(model, loss, data, {.metrics = {nn::accuracy}, .batch_size = 4});
+  EXPECT_EQ(*counting.calls, 2);
+  const Scores eager = evaluate(model, loss, data, {.metrics = {nn::accuracy}, .batch_size = 4, .compile = false});
+  EXPECT_EQ(*counting.calls, 8);
+  EXPECT_EQ(compiled.loss, eager.loss);
+  EXPECT_EQ(compiled.metrics, eager.metrics);
+  EXPECT_TRUE(
+      same_bits(predict(model, data, {.batch_size = 4}), predict(model, data, {.batch_size = 4, .compile = false})));
+  EXPECT_EQ(*counting.calls, 16);
+}
+
+TEST(Evaluate, TakesModelsThatReadValuesOnTheHostWhenItDoesNotCompile) {
+  class Reading : public nn::Module {
+   public:
+    Tensor forward(const Tensor& x) override { return x * sum(x).item(); }
+  };
+  nn::Sequential model{Reading{}, nn::Dense{4, 3, nn::softmax}};
+  EXPECT_THROW(evaluate(model, loss, toy_data(4)), ValueError);
+  EXPECT_GT(evaluate(model, loss, toy_data(4), {.compile = false}).loss, 0);
+  EXPECT_TRUE(model.is_training());
+}
 
 TEST(Predict, PutsTheModelIntoEvaluationModeAndBack) {
   const ModeProbe probe;
