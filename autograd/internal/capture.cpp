@@ -74,14 +74,14 @@ std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
   const auto [found, added] = slots_.emplace(state.get(), static_cast<std::uint32_t>(graph_.slots.size()));
   if (added) {
     graph_.slots.push_back(state);
-    slot_values_.emplace_back();
+    slot_states_.emplace_back();
   }
   return found->second;
 }
 
 Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
   const std::uint32_t slot = slot_of(state);
-  Tensor& value = slot_values_[slot];
+  Tensor& value = slot_states_[slot].value;
   if (!value.defined()) {
     value = apart(state->value);
     add_value(value, Source::slot, slot);
@@ -92,9 +92,7 @@ Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
 void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
   const std::uint32_t number = number_of(value);
   const std::uint32_t slot = slot_of(state);
-  slot_values_[slot] = value;
-  std::erase_if(graph_.assignments, [&](const Assignment& earlier) { return earlier.slot == slot; });
-  graph_.assignments.push_back({slot, number});
+  slot_states_[slot] = {value, number};
 }
 
 FlagUse& Capture::use_of(const std::shared_ptr<bool>& flag) {
@@ -131,9 +129,13 @@ void Capture::check_host_read(const Tensor& tensor, const char* what) const {
 
 Graph Capture::finish(std::span<const Tensor> results) {
   for (const Tensor& result : results) graph_.results.push_back(use_of(result));
-  // What the function made for itself and let go of need not be kept.
-  std::erase_if(graph_.assignments,
-                [&](const Assignment& assignment) { return graph_.slots[assignment.slot].use_count() == 1; });
+  for (std::uint32_t slot = 0; slot < slot_states_.size(); ++slot) {
+    // What the function made for itself and let go of need not be kept.
+    const bool is_forgotten = graph_.slots[slot].use_count() == 1;
+    if (const auto& assigned = slot_states_[slot].assigned; assigned && !is_forgotten) {
+      graph_.assignments.push_back({slot, *assigned});
+    }
+  }
   return std::move(graph_);
 }
 

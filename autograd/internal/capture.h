@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -54,8 +55,12 @@ class Capture {
 
   Graph graph_;
   std::vector<Tensor> inputs_;
-  std::vector<Tensor> alive_;        // one handle per value: a buffer that is gone could come back as another
-  std::vector<Tensor> slot_values_;  // as last read or assigned; undefined before
+  std::vector<Tensor> alive_;  // one handle per value: a buffer that is gone could come back as another
+  struct SlotState {
+    Tensor value = {};                           // as last read or assigned; undefined before
+    std::optional<std::uint32_t> assigned = {};  // which value, at last
+  };
+  std::vector<SlotState> slot_states_;
   std::unordered_map<const Buffer*, std::uint32_t> numbers_;
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;

@@ -18,6 +18,7 @@ using kernels::Program;
 // Beyond these a group gains nothing: its arrays would no longer fit the first-level cache together.
 constexpr std::size_t most_arrays = 24;
 constexpr std::size_t most_instructions = 2000;
+constexpr std::size_t most_readers = 32;  // of a value, that are looked at for a place to join
 
 /// Records that are run as one. Their place in the order is that of the node.
 struct Node {
@@ -199,7 +200,10 @@ class Grouping {
     for (const Use& use : record.inputs) {
       consider(made_by_[use.value]);
       if (graph_.values[use.value].source == Source::constant) continue;
-      for (const std::size_t n : readers_[use.value]) consider(n);
+      // The later ones first; what everything reads (a learning rate) must not cost the square of the records.
+      const auto& readers = readers_[use.value];
+      const std::size_t tried = std::min(readers.size(), most_readers);
+      std::for_each(readers.rbegin(), readers.rbegin() + static_cast<std::ptrdiff_t>(tried), consider);
     }
     if (best != none) return add(r, best);
     // … or moving the node of an operand to the end, where nothing in between reads it.
@@ -266,7 +270,8 @@ Graph fuse_pointwise(Graph graph) {
   std::vector<GraphRecord> records;
   for (const Node& node : grouping.nodes()) {
     if (node.records.empty()) continue;
-    records.push_back(node.records.size() == 1 ? graph.records[node.records[0]] : Joiner(graph, node, leaves).take());
+    records.push_back(node.records.size() == 1 ? std::move(graph.records[node.records[0]])
+                                               : Joiner(graph, node, leaves).take());
   }
   graph.records = std::move(records);
   return graph;

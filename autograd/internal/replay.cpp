@@ -1,126 +1,45 @@
 #include <algorithm>
-#include <limits>
-#include <map>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
-#include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/replay.h>
 
 namespace wengert::detail {
 namespace {
 
-constexpr std::size_t alignment = 64;
-
-std::size_t bytes_of(const GraphValue& value) {
-  const std::size_t bytes = static_cast<std::size_t>(value.elements) * size_of(value.dtype);
-  return (bytes + alignment - 1) / alignment * alignment;
-}
-
-/// Places in one block of memory: taken first fit, given back, neighbours joined.
-class Arena {
- public:
-  std::size_t take(std::size_t bytes) {
-    for (auto gap = gaps_.begin(); gap != gaps_.end(); ++gap) {
-      if (gap->second < bytes) continue;
-      const auto [offset, size] = *gap;
-      gaps_.erase(gap);
-      if (size > bytes) gaps_.emplace(offset + bytes, size - bytes);
-      return offset;
-    }
-    return std::exchange(end_, end_ + bytes);
-  }
-
-  void give_back(std::size_t offset, std::size_t bytes) {
-    if (bytes == 0) return;
-    auto gap = gaps_.emplace(offset, bytes).first;
-    const auto next = std::next(gap);
-    if (next != gaps_.end() && gap->first + gap->second == next->first) {
-      gap->second += next->second;
-      gaps_.erase(next);
-    }
-    if (gap == gaps_.begin()) return;
-    const auto before = std::prev(gap);
-    if (before->first + before->second == gap->first) {
-      before->second += gap->second;
-      gaps_.erase(gap);
-    }
-  }
-
-  std::size_t size() const { return end_; }
-
- private:
-  std::map<std::size_t, std::size_t> gaps_;
-  std::size_t end_ = 0;
-};
-
-constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
-
-/// The last record that reads each value; `never` where none does.
-std::vector<std::size_t> last_reads(const Graph& graph) {
-  std::vector<std::size_t> last(graph.values.size(), never);
-  for (std::size_t r = 0; r < graph.records.size(); ++r) {
-    for (const Use& use : graph.records[r].inputs) last[use.value] = r;
-  }
-  return last;
-}
-
-/// Whether a pointwise record may write this output over that input: element by element, each after it was read.
-bool may_share(const Graph& graph, const GraphRecord& record, const Use& output, const Use& input) {
-  const auto views = std::count_if(record.inputs.begin(), record.inputs.end(),
-                                   [&](const Use& use) { return use.value == input.value; });
-  return record.is_pointwise() && views == 1 && input.shape == output.shape &&
-         graph.values[input.value].dtype == graph.values[output.value].dtype;
-}
-
 std::byte placeholder;
+
+bool is_asked_for_times() {
+  const char* const asked = std::getenv("WENGERT_PROFILE");
+  return asked != nullptr && std::strcmp(asked, "1") == 0;
+}
 
 }  // namespace
 
-/// A record with its operands bound to memory.
+/// A record bound to memory. A pointwise one has a kernel and what it is run with, the others have tensors.
 struct Replay::Step {
   const GraphRecord* record = nullptr;
-  std::vector<Tensor> inputs = {}, outputs = {};
-  // Of a pointwise record:
-  std::shared_ptr<const kernels::PointwiseKernel> fused = {};
   const kernels::PointwiseKernel* kernel = nullptr;
-  std::vector<Ints> strides = {};
-  std::vector<kernels::PointwiseInput> reads = {};
-  std::vector<kernels::PointwiseOutput> writes = {};
-  std::vector<double> uniforms = {};
-
-  void prepare_pointwise() {
-    if (record->fused != nullptr) fused = std::make_shared<kernels::PointwiseKernel>(*record->fused);
-    kernel = fused != nullptr ? fused.get() : &record->operation->pointwise->kernel();
-    for (const Tensor& input : inputs) strides.push_back(broadcast_strides(input.shape(), outputs[0].shape()));
-    for (std::size_t i = 0; i < inputs.size(); ++i) reads.push_back({nullptr, inputs[i].dtype(), strides[i].begin()});
-    for (const Tensor& output : outputs) writes.push_back({nullptr, output.dtype()});
-    if (record->fused != nullptr) return;
-    for (const Attributes::Entry& entry : record->attributes) uniforms.push_back(std::get<double>(entry.value));
-  }
-
-  void run() {
-    if (kernel != nullptr) {
-      for (std::size_t i = 0; i < reads.size(); ++i) reads[i].data = Access::elements(std::as_const(inputs[i]));
-      for (std::size_t i = 0; i < writes.size(); ++i) writes[i].data = Access::elements(outputs[i]);
-      const Shape& shape = outputs[0].shape();
-      kernel->run(record->compute, reads, uniforms, writes, std::span(shape.begin(), shape.rank()));
-    } else if (record->operation->evaluate) {
-      const Tensor result = record->operation->evaluate(inputs, record->attributes);
-      Buffer* own = Access::node(outputs[0])->buffer;
-      own->owner = std::make_shared<const Tensor>(result);
-      own->elements = const_cast<void*>(Access::elements(result));
-    } else {
-      record->operation->kernel(inputs, record->attributes, outputs);
-    }
-  }
+  std::span<const kernels::PointwiseInput> reads = {};
+  std::span<const double> uniforms = {};
+  std::span<const kernels::PointwiseOutput> writes = {};
+  std::span<const std::int64_t> extents = {};
+  std::vector<Tensor> inputs = {}, outputs = {};
 };
 
-Replay::Replay(Graph graph) : graph_(std::move(graph)) {
+Replay::Replay(Graph graph)
+    : graph_(std::move(graph)),
+      plan_(plan_memory(graph_)),
+      places_(graph_.values.size()),
+      outgoing_(graph_.values.size()),
+      is_timed_(is_asked_for_times()) {
   make_bases();
   make_steps();
-  find_escapes();
-  plan_arena();
+  place_values();
+  if (is_timed_) timing_.seconds.resize(steps_.size());
 }
 
 Replay::~Replay() = default;
@@ -134,93 +53,87 @@ void Replay::make_bases() {
 }
 
 void Replay::make_steps() {
+  // Kernels are shown these by address: they must not move when another one is added.
+  std::size_t reads = 0, writes = 0, uniforms = 0;
   for (const GraphRecord& record : graph_.records) {
-    Step step{.record = &record};
+    if (!record.is_pointwise()) continue;
+    reads += record.inputs.size();
+    writes += record.outputs.size();
+    uniforms += record.attributes.size();
+  }
+  reads_.reserve(reads);
+  strides_.reserve(reads);
+  writes_.reserve(writes);
+  uniforms_.reserve(uniforms);
+  steps_.reserve(graph_.records.size());
+  for (const GraphRecord& record : graph_.records) {
+    Step& step = steps_.emplace_back(Step{.record = &record});
+    if (record.is_pointwise()) {
+      make_pointwise(step, record);
+      continue;
+    }
     for (const Use& use : record.inputs) step.inputs.push_back(Access::alias(bases_[use.value], use.shape));
     for (const Use& use : record.outputs) step.outputs.push_back(Access::alias(bases_[use.value], use.shape));
-    if (record.is_pointwise()) step.prepare_pointwise();
-    steps_.push_back(std::move(step));
   }
 }
 
-void Replay::find_escapes() {
-  escape_of_.assign(graph_.values.size(), -1);
-  const auto add = [&](std::uint32_t value, const Shape& shape) {
-    if (graph_.values[value].source != Source::computed || escape_of_[value] >= 0) return;
-    escape_of_[value] = static_cast<std::int64_t>(escapes_.size());
-    escapes_.push_back({value, slot_to_overwrite(value), shape, {}});
-  };
-  for (const Assignment& assignment : graph_.assignments)
-    add(assignment.value, graph_.slots[assignment.slot]->value.shape());
-  for (const Use& use : graph_.results) add(use.value, use.shape);
-  old_values_.resize(graph_.values.size());
-  passed_on_.assign(graph_.values.size(), false);
-  for (const Assignment& assignment : graph_.assignments) passed_on_[assignment.value] = true;
-  for (const Use& use : graph_.results) passed_on_[use.value] = true;
+void Replay::make_pointwise(Step& step, const GraphRecord& record) {
+  static constexpr std::int64_t next = 1, same = 0;
+  if (record.fused != nullptr) {
+    kernels_.push_back(std::make_shared<const kernels::PointwiseKernel>(*record.fused));
+    step.kernel = kernels_.back().get();
+  } else {
+    step.kernel = &record.operation->pointwise->kernel();
+    for (const Attributes::Entry& entry : record.attributes) uniforms_.push_back(std::get<double>(entry.value));
+    step.uniforms = std::span(uniforms_).last(record.attributes.size());
+  }
+  const Shape& shape = record.outputs[0].shape;
+  const std::int64_t& total = graph_.values[record.outputs[0].value].elements;
+  // Every input has all elements of the result in order, or one.
+  const bool is_flat = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
+    return use.shape.elements() == total || use.shape.elements() == 1;
+  });
+  for (const Use& use : record.inputs) {
+    if (!is_flat) strides_.push_back(broadcast_strides(use.shape, shape));
+    const std::int64_t* const flat = use.shape.elements() == total ? &next : &same;
+    reads_.push_back({nullptr, graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin()});
+    places_[use.value].reads.push_back(&reads_.back().data);
+  }
+  for (const Use& use : record.outputs) {
+    writes_.push_back({nullptr, graph_.values[use.value].dtype});
+    places_[use.value].writes.push_back(&writes_.back().data);
+  }
+  step.extents = is_flat ? std::span(&total, 1) : std::span(shape.begin(), shape.rank());
+  step.reads = std::span(reads_).last(record.inputs.size());
+  step.writes = std::span(writes_).last(record.outputs.size());
 }
 
-/// The slot that gets a value, where the value may take the place of the slot's old one: it is made by a pointwise
-/// record that reads the old one element by element, and is the last to read it; and neither is passed on elsewhere.
-std::int64_t Replay::slot_to_overwrite(std::uint32_t value) const {
-  const auto is_result = [&](std::uint32_t v) {
-    return std::any_of(graph_.results.begin(), graph_.results.end(), [&](const Use& use) { return use.value == v; });
-  };
-  const auto assigned = [&](std::uint32_t v) {
-    return std::count_if(graph_.assignments.begin(), graph_.assignments.end(),
-                         [&](const Assignment& a) { return a.value == v; });
-  };
-  if (is_result(value) || assigned(value) != 1) return -1;
-  const auto assignment = std::find_if(graph_.assignments.begin(), graph_.assignments.end(),
-                                       [&](const Assignment& a) { return a.value == value; });
-  const std::vector<std::size_t> last = last_reads(graph_);
-  for (std::size_t r = 0; r < graph_.records.size(); ++r) {
-    const GraphRecord& record = graph_.records[r];
-    const auto output =
-        std::find_if(record.outputs.begin(), record.outputs.end(), [&](const Use& use) { return use.value == value; });
-    if (output == record.outputs.end()) continue;
-    for (const Use& input : record.inputs) {
-      const GraphValue& old = graph_.values[input.value];
-      if (old.source != Source::slot || old.place != assignment->slot) continue;
-      const bool free = last[input.value] == r && !is_result(input.value) && assigned(input.value) == 0;
-      if (free && may_share(graph_, record, *output, input)) return assignment->slot;
+/// Tells kernels what stays where it is from run to run, and finds what does not.
+void Replay::place_values() {
+  arena_.resize(plan_.bytes);
+  std::vector<bool> passed_on(graph_.values.size(), false);
+  for (const Assignment& assignment : graph_.assignments) passed_on[assignment.value] = true;
+  for (const Use& use : graph_.results) passed_on[use.value] = true;
+  for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
+    switch (graph_.values[value].source) {
+      case Source::constant: set_elements(value, buffer(value).elements); break;
+      case Source::slot:
+        if (passed_on[value]) old_.push_back(value);
+        [[fallthrough]];
+      case Source::input: incoming_.push_back(value); break;
+      case Source::computed:
+        if (plan_.offsets[value] != MemoryPlan::elsewhere) set_elements(value, arena_.data() + plan_.offsets[value]);
+        break;
     }
   }
-  return -1;
 }
 
-void Replay::plan_arena() {
-  const std::vector<std::size_t> last = last_reads(graph_);
-  Arena arena;
-  std::vector<std::size_t> offsets(graph_.values.size(), never);
-  std::vector<bool> lives(graph_.values.size(), false);
-  for (std::size_t r = 0; r < graph_.records.size(); ++r) {
-    const GraphRecord& record = graph_.records[r];
-    if (!record.is_pointwise() && record.operation->evaluate) continue;  // brings its own memory
-    for (const Use& output : record.outputs) {
-      if (escape_of_[output.value] >= 0) continue;
-      const auto heir = std::find_if(record.inputs.begin(), record.inputs.end(), [&](const Use& input) {
-        return lives[input.value] && last[input.value] == r && may_share(graph_, record, output, input);
-      });
-      if (heir != record.inputs.end()) {
-        lives[heir->value] = false;
-        offsets[output.value] = offsets[heir->value];
-      } else {
-        offsets[output.value] = arena.take(bytes_of(graph_.values[output.value]));
-      }
-      lives[output.value] = true;
-    }
-    const auto end_life = [&](const Use& use) {
-      if (!lives[use.value] || (last[use.value] != r && last[use.value] != never)) return;
-      lives[use.value] = false;
-      arena.give_back(offsets[use.value], bytes_of(graph_.values[use.value]));
-    };
-    std::for_each(record.inputs.begin(), record.inputs.end(), end_life);
-    std::for_each(record.outputs.begin(), record.outputs.end(), end_life);
-  }
-  arena_.resize(arena.size());
-  for (std::uint32_t value = 0; value < offsets.size(); ++value) {
-    if (offsets[value] != never) buffer(value).elements = arena_.data() + offsets[value];
-  }
+void Replay::set_elements(std::uint32_t value, const void* elements) {
+  // Only records that make a value write to it.
+  auto* const memory = const_cast<void*>(elements);
+  buffer(value).elements = memory;
+  for (const void** place : places_[value].reads) *place = elements;
+  for (void** place : places_[value].writes) *place = memory;
 }
 
 bool Replay::may_overwrite(const ParameterState& state) {
@@ -230,41 +143,59 @@ bool Replay::may_overwrite(const ParameterState& state) {
 }
 
 void Replay::bind(std::span<const Tensor> inputs) {
-  for (std::uint32_t number = 0; number < graph_.values.size(); ++number) {
+  for (const std::uint32_t number : incoming_) {
     const GraphValue& value = graph_.values[number];
-    if (value.source != Source::input && value.source != Source::slot) continue;
     const Tensor& now = value.source == Source::input ? inputs[value.place] : graph_.slots[value.place]->value;
-    buffer(number).elements = Access::node(now)->buffer->elements;
-    if (value.source == Source::slot && passed_on_[number]) old_values_[number] = now;
+    set_elements(number, Access::elements(now));
   }
-  for (Escape& escape : escapes_) {
+  for (const std::uint32_t number : old_) outgoing_[number] = graph_.slots[graph_.values[number].place]->value;
+  for (const MemoryPlan::Escape& escape : plan_.escapes) {
     if (escape.slot >= 0) {
       ParameterState& state = *graph_.slots[static_cast<std::size_t>(escape.slot)];
       if (may_overwrite(state)) {
-        buffer(escape.value).elements = Access::elements(state.value);
-        escape.fresh = {};
+        set_elements(escape.value, Access::elements(std::as_const(state.value)));
         continue;
       }
     }
-    escape.fresh = Access::make(graph_.values[escape.value].dtype, escape.shape);
-    buffer(escape.value).elements = Access::elements(escape.fresh);
+    outgoing_[escape.value] = Access::make(graph_.values[escape.value].dtype, escape.shape);
+    set_elements(escape.value, Access::elements(std::as_const(outgoing_[escape.value])));
   }
+}
+
+void Replay::run_step(Step& step) {
+  const GraphRecord& record = *step.record;
+  if (step.kernel != nullptr) {
+    step.kernel->run(record.compute, step.reads, step.uniforms, step.writes, step.extents);
+  } else if (record.operation->evaluate) {
+    const Tensor result = record.operation->evaluate(step.inputs, record.attributes);
+    const std::uint32_t value = record.outputs[0].value;
+    buffer(value).owner = std::make_shared<const Tensor>(result);
+    set_elements(value, Access::elements(result));
+  } else {
+    record.operation->kernel(step.inputs, record.attributes, step.outputs);
+  }
+}
+
+void Replay::run_timed() {
+  using Clock = std::chrono::steady_clock;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Clock::time_point began = Clock::now();
+    run_step(steps_[i]);
+    timing_.seconds[i] += std::chrono::duration<double>(Clock::now() - began).count();
+  }
+  ++timing_.runs;
 }
 
 Tensor Replay::outcome(std::uint32_t number, std::span<const Tensor> inputs) const {
   const GraphValue& value = graph_.values[number];
   switch (value.source) {
     case Source::input: return inputs[value.place];
-    case Source::slot: return old_values_[number];
     case Source::constant: return value.constant;
-    case Source::computed: break;
+    default: return outgoing_[number];
   }
-  return escapes_[static_cast<std::size_t>(escape_of_[number])].fresh;
 }
 
-void Replay::run(std::span<const Tensor> inputs, std::span<Tensor> results) {
-  bind(inputs);
-  for (Step& step : steps_) step.run();
+void Replay::pass_on(std::span<const Tensor> inputs, std::span<Tensor> results) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Use& use = graph_.results[i];
     const Tensor result = outcome(use.value, inputs);
@@ -277,8 +208,18 @@ void Replay::run(std::span<const Tensor> inputs, std::span<Tensor> results) {
     const Shape& shape = state.value.shape();
     state.value = value.shape() == shape ? std::move(value) : Access::alias(value, shape);
   }
-  for (Escape& escape : escapes_) escape.fresh = {};
-  std::fill(old_values_.begin(), old_values_.end(), Tensor());
+  for (const MemoryPlan::Escape& escape : plan_.escapes) outgoing_[escape.value] = {};
+  for (const std::uint32_t number : old_) outgoing_[number] = {};
+}
+
+void Replay::run(std::span<const Tensor> inputs, std::span<Tensor> results) {
+  bind(inputs);
+  if (is_timed_) {
+    run_timed();
+  } else {
+    for (Step& step : steps_) run_step(step);
+  }
+  pass_on(inputs, results);
 }
 
 }  // namespace wengert::detail

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <wengert/autograd/internal/memory_plan.h>
+
+namespace wengert::detail {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+
+std::size_t bytes_of(const GraphValue& value) {
+  const std::size_t bytes = static_cast<std::size_t>(value.elements) * size_of(value.dtype);
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/// Places in one block of memory: taken first fit, given back, neighbours joined.
+class Arena {
+ public:
+  std::size_t take(std::size_t bytes) {
+    for (auto gap = gaps_.begin(); gap != gaps_.end(); ++gap) {
+      if (gap->second < bytes) continue;
+      const auto [offset, size] = *gap;
+      gaps_.erase(gap);
+      if (size > bytes) gaps_.emplace(offset + bytes, size - bytes);
+      return offset;
+    }
+    return std::exchange(end_, end_ + bytes);
+  }
+
+  void give_back(std::size_t offset, std::size_t bytes) {
+    if (bytes == 0) return;
+    auto gap = gaps_.emplace(offset, bytes).first;
+    const auto next = std::next(gap);
+    if (next != gaps_.end() && gap->first + gap->second == next->first) {
+      gap->second += next->second;
+      gaps_.erase(next);
+    }
+    if (gap == gaps_.begin()) return;
+    const auto before = std::prev(gap);
+    if (before->first + before->second == gap->first) {
+      before->second += gap->second;
+      gaps_.erase(gap);
+    }
+  }
+
+  std::size_t size() const { return end_; }
+
+ private:
+  std::map<std::size_t, std::size_t> gaps_;
+  std::size_t end_ = 0;
+};
+
+class Planner {
+ public:
+  explicit Planner(const Graph& graph) : graph_(graph), fates_(graph.values.size()) {
+    plan_.offsets.assign(graph.values.size(), MemoryPlan::elsewhere);
+    for (std::size_t r = 0; r < graph.records.size(); ++r) {
+      for (const Use& use : graph.records[r].inputs) fates_[use.value].last_read = r;
+      for (const Use& use : graph.records[r].outputs) fates_[use.value].made_by = r;
+    }
+    for (const Use& use : graph.results) fates_[use.value].is_result = true;
+    for (const Assignment& assignment : graph.assignments) {
+      ++fates_[assignment.value].assigned;
+      fates_[assignment.value].slot = assignment.slot;
+    }
+  }
+
+  MemoryPlan run() {
+    find_escapes();
+    for (std::size_t r = 0; r < graph_.records.size(); ++r) {
+      const GraphRecord& record = graph_.records[r];
+      if (!record.is_pointwise() && record.operation->evaluate) continue;  // brings its own memory
+      for (const Use& output : record.outputs) place(output, r);
+      for (const Use& use : record.inputs) end_life(use.value, r);
+      for (const Use& use : record.outputs) end_life(use.value, r);
+    }
+    plan_.bytes = arena_.size();
+    return std::move(plan_);
+  }
+
+ private:
+  struct Fate {
+    std::size_t made_by = never, last_read = never;  // records
+    std::size_t assigned = 0;                        // how often
+    std::uint32_t slot = 0;                          // the last that it is assigned to
+    bool is_result = false, escapes = false, lives = false;
+  };
+
+  void find_escapes() {
+    const auto add = [&](std::uint32_t value, const Shape& shape) {
+      if (graph_.values[value].source != Source::computed || fates_[value].escapes) return;
+      fates_[value].escapes = true;
+      plan_.escapes.push_back({value, slot_to_overwrite(value), shape});
+    };
+    for (const Assignment& assignment : graph_.assignments)
+      add(assignment.value, graph_.slots[assignment.slot]->value.shape());
+    for (const Use& use : graph_.results) add(use.value, use.shape);
+  }
+
+  /// The slot that gets a value, where the value may take the place of the slot's old one: it is made by a pointwise
+  /// record that reads the old one element by element, and is the last to read it; and neither is passed on elsewhere.
+  std::int64_t slot_to_overwrite(std::uint32_t value) const {
+    const Fate& fate = fates_[value];
+    if (fate.is_result || fate.assigned != 1 || fate.made_by == never) return -1;
+    const GraphRecord& record = graph_.records[fate.made_by];
+    const auto output =
+        std::find_if(record.outputs.begin(), record.outputs.end(), [&](const Use& use) { return use.value == value; });
+    for (const Use& input : record.inputs) {
+      const GraphValue& old = graph_.values[input.value];
+      const Fate& before = fates_[input.value];
+      const bool is_old = old.source == Source::slot && old.place == fate.slot;
+      const bool is_free = before.last_read == fate.made_by && !before.is_result && before.assigned == 0;
+      if (is_old && is_free && may_share(record, *output, input)) return fate.slot;
+    }
+    return -1;
+  }
+
+  /// Whether a pointwise record may write this output over that input: element by element, each after it was read.
+  bool may_share(const GraphRecord& record, const Use& output, const Use& input) const {
+    if (!record.is_pointwise() || input.shape != output.shape ||
+        graph_.values[input.value].dtype != graph_.values[output.value].dtype) {
+      return false;
+    }
+    const auto views = std::count_if(record.inputs.begin(), record.inputs.end(),
+                                     [&](const Use& use) { return use.value == input.value; });
+    return views == 1;
+  }
+
+  void place(const Use& output, std::size_t r) {
+    Fate& fate = fates_[output.value];
+    if (fate.escapes) return;
+    const GraphRecord& record = graph_.records[r];
+    const auto heir = std::find_if(record.inputs.begin(), record.inputs.end(), [&](const Use& input) {
+      const Fate& before = fates_[input.value];
+      return before.lives && before.last_read == r && may_share(record, output, input);
+    });
+    if (heir != record.inputs.end()) {
+      fates_[heir->value].lives = false;
+      plan_.offsets[output.value] = plan_.offsets[heir->value];
+    } else {
+      plan_.offsets[output.value] = arena_.take(bytes_of(graph_.values[output.value]));
+    }
+    fate.lives = true;
+  }
+
+  void end_life(std::uint32_t value, std::size_t r) {
+    Fate& fate = fates_[value];
+    if (!fate.lives || (fate.last_read != r && fate.last_read != never)) return;
+    fate.lives = false;
+    arena_.give_back(plan_.offsets[value], bytes_of(graph_.values[value]));
+  }
+
+  const Graph& graph_;
+  std::vector<Fate> fates_;
+  Arena arena_;
+  MemoryPlan plan_;
+};
+
+}  // namespace
+
+MemoryPlan plan_memory(const Graph& graph) { return Planner(graph).run(); }
+
+}  // namespace wengert::detail
