@@ -6,6 +6,7 @@
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/explain.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/replay.h>
@@ -139,17 +140,26 @@ void CompiledFunction::verify(const Program& program, Body body, void* function,
   }
 }
 
-std::string CompiledFunction::explain() const {
-  if (state_->programs.empty()) return "nothing recorded yet: call the function once\n";
+std::string CompiledFunction::explain(Format format) const {
   std::string text;
+  std::size_t number = 0;
   for (const auto& program : state_->programs) {
-    text += "inputs:";
+    std::string inputs = "inputs:";
     for (const TensorType& type : program->types)
-      text += fmt::format(" {} {}", name_of(type.dtype), to_string(type.shape));
-    text += fmt::format("\nrecorded\n{}replayed, {} bytes of memory planned\n{}", to_table(program->recorded),
-                        program->replay.planned_bytes(), to_table(program->replay.graph()));
+      inputs += fmt::format(" {} {}", name_of(type.dtype), to_string(type.shape));
+    const Replay& replay = program->replay;
+    if (format == Format::graphviz) {
+      text += fmt::format("subgraph cluster_{} {{\nlabel={};\n{}}}\n", number, graphviz_string(inputs),
+                          to_graphviz(replay.graph(), fmt::format("p{}_", number)));
+    } else {
+      text +=
+          fmt::format("{}\nrecorded\n{}replayed, {} bytes of memory planned\n{}", inputs, to_table(program->recorded),
+                      replay.planned_bytes(), to_table(replay.graph(), replay.timing()));
+    }
+    ++number;
   }
-  return text;
+  if (format == Format::graphviz) return "digraph program {\nnode [fontname=monospace];\n" + text + "}\n";
+  return text.empty() ? "nothing recorded yet: call the function once\n" : text;
 }
 
 }  // namespace wengert::detail

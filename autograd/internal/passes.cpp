@@ -6,17 +6,11 @@
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/internal/explain.h>
 #include <wengert/autograd/internal/passes.h>
 
 namespace wengert::detail {
 namespace {
-
-std::string name_of(const GraphRecord& record) {
-  if (record.fused == nullptr) return record.operation->name;
-  std::string names;
-  for (const Operation* part : record.parts) names += (names.empty() ? "" : " ") + part->name;
-  return "{" + names + "}";
-}
 
 /// What makes two records compute the same. The attributes are compared as text: digits are printed to the last bit.
 using Key = std::tuple<const Operation*, std::string, std::vector<std::uint32_t>, std::vector<std::int64_t>>;
@@ -46,20 +40,6 @@ bool same_elements(const GraphValue& a, const GraphValue& b) {
   if (a.source != Source::constant) return true;
   const auto bytes = static_cast<std::size_t>(a.elements) * size_of(a.dtype);
   return bytes == 0 || std::memcmp(Access::elements(a.constant), Access::elements(b.constant), bytes) == 0;
-}
-
-std::string describe(const Graph& graph, const Use& use) {
-  constexpr std::array names{"input", "slot", "constant", "value"};
-  const GraphValue& value = graph.values[use.value];
-  const auto source = static_cast<std::size_t>(value.source);
-  const std::uint32_t number = value.source == Source::input || value.source == Source::slot ? value.place : use.value;
-  return fmt::format("{} {} {}", names[source], number, to_string(use.shape));
-}
-
-std::string describe(const Graph& graph, std::span<const Use> uses) {
-  std::string text;
-  for (const Use& use : uses) text += (text.empty() ? "" : ", ") + describe(graph, use);
-  return text;
 }
 
 }  // namespace
@@ -145,24 +125,6 @@ bool same_graph(const Graph& a, const Graph& b, std::string& difference) {
     if (!same_elements(a.values[use.value], b.values[use.value])) return differ("a constant result is another");
   }
   return true;
-}
-
-std::string to_table(const Graph& graph) {
-  std::string text;
-  std::int64_t bytes = 0;
-  std::size_t width = 9;
-  for (const GraphRecord& record : graph.records)
-    width = std::max(width, std::min<std::size_t>(name_of(record).size(), 60));
-  text += fmt::format("{:>6}  {:<{}}  {:<24}  {}\n", "record", "operation", width, "result", "operands");
-  for (std::size_t i = 0; i < graph.records.size(); ++i) {
-    const GraphRecord& record = graph.records[i];
-    for (const Use& use : record.outputs)
-      bytes += graph.values[use.value].elements * static_cast<std::int64_t>(size_of(graph.values[use.value].dtype));
-    text += fmt::format("{:>6}  {:<{}}  {:<24}  {}\n", i, name_of(record), width, describe(graph, record.outputs),
-                        describe(graph, record.inputs));
-  }
-  return text + fmt::format("{} records, {} bytes of results, {} slots read or assigned\n", graph.records.size(), bytes,
-                            graph.slots.size());
 }
 
 }  // namespace wengert::detail

@@ -19,9 +19,6 @@ Graph fuse_pointwise(Graph graph);
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
 
-/// As an aligned table: a line for each record, and one that sums up.
-std::string to_table(const Graph& graph);
-
 /// How often each value is read by records, results and assignments.
 std::vector<std::uint32_t> count_reads(const Graph& graph);
 

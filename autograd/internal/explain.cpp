@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include <wengert/autograd/internal/explain.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
+
+namespace wengert::detail {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::int64_t bytes_of(const GraphValue& value) {
+  return value.elements * static_cast<std::int64_t>(size_of(value.dtype));
+}
+
+std::int64_t elements_of(const Graph& graph, std::span<const Use> uses) {
+  return std::accumulate(uses.begin(), uses.end(), std::int64_t{0},
+                         [&](std::int64_t sum, const Use& use) { return sum + graph.values[use.value].elements; });
+}
+
+std::int64_t bytes_of(const Graph& graph, std::span<const Use> uses) {
+  return std::accumulate(uses.begin(), uses.end(), std::int64_t{0},
+                         [&](std::int64_t sum, const Use& use) { return sum + bytes_of(graph.values[use.value]); });
+}
+
+std::int64_t primitives_of(const GraphRecord& record) {
+  const kernels::Program& program = record.fused != nullptr ? *record.fused : record.operation->pointwise->program();
+  return std::count_if(program.instructions.begin(), program.instructions.end(),
+                       [](const auto& instruction) { return instruction.primitive != kernels::Primitive::constant; });
+}
+
+/// Of a product, the extent that is summed over.
+std::int64_t summed_extent(const GraphRecord& product) {
+  const Shape& left = product.inputs[0].shape;
+  return product.attributes.flag("transpose_a") && left.rank() > 1 ? left[left.rank() - 2] : left.back();
+}
+
+std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
+  const std::int64_t results = elements_of(graph, std::span(record.outputs).first(1));
+  if (record.is_pointwise()) return primitives_of(record) * results;
+  if (record.operation->name == "matmul") return 2 * results * summed_extent(record);
+  const Category category = record.operation->category;
+  if (category == Category::shape || category == Category::indexing) return 0;
+  return elements_of(graph, record.inputs);
+}
+
+std::string name_of(const Graph& graph, std::uint32_t number) {
+  constexpr std::array names{"input", "slot", "constant", "value"};
+  const GraphValue& value = graph.values[number];
+  const bool from_outside = value.source == Source::input || value.source == Source::slot;
+  return fmt::format("{} {}", names[static_cast<std::size_t>(value.source)], from_outside ? value.place : number);
+}
+
+/// Columns as wide as their widest cell, numbers to the right; the last column is not filled up.
+std::string aligned(const std::vector<Row>& rows, const std::vector<bool>& to_the_right) {
+  std::vector<std::size_t> widths(to_the_right.size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+      text += to_the_right[i] ? fmt::format("{:>{}}  ", row[i], widths[i]) : fmt::format("{:<{}}  ", row[i], widths[i]);
+    }
+    text += row.back() + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string name_of(const GraphRecord& record) {
+  if (record.fused == nullptr) return record.operation->name;
+  std::string names;
+  for (const Operation* part : record.parts) names += (names.empty() ? "" : " ") + part->name;
+  return "{" + names + "}";
+}
+
+std::string describe(const Graph& graph, std::span<const Use> uses) {
+  std::string text;
+  for (const Use& use : uses) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(graph, use.value), to_string(use.shape));
+  }
+  return text;
+}
+
+Cost cost_of(const Graph& graph, const GraphRecord& record) {
+  // What is evaluated shows the memory of an operand, or that of operations counted by themselves.
+  if (!record.is_pointwise() && record.operation->evaluate) return {};
+  return {flop_of(graph, record), bytes_of(graph, record.inputs) + bytes_of(graph, record.outputs)};
+}
+
+std::string to_table(const Graph& graph, const Timing& timing) {
+  const bool timed = timing.runs > 0;
+  const double seconds = std::accumulate(timing.seconds.begin(), timing.seconds.end(), 0.0);
+  std::vector<Row> rows{{"record", "operation", "result", "FLOP", "bytes"}};
+  std::vector<bool> to_the_right{true, false, false, true, true};
+  if (timed) {
+    rows[0].insert(rows[0].end(), {"us", "share"});
+    to_the_right.insert(to_the_right.end(), {true, true});
+  }
+  rows[0].emplace_back("operands");
+  to_the_right.push_back(false);
+  Cost total;
+  std::int64_t results = 0;
+  for (std::size_t i = 0; i < graph.records.size(); ++i) {
+    const GraphRecord& record = graph.records[i];
+    const Cost cost = cost_of(graph, record);
+    total.flop += cost.flop;
+    total.bytes += cost.bytes;
+    results += bytes_of(graph, record.outputs);
+    Row row{fmt::to_string(i), name_of(record), describe(graph, record.outputs), fmt::to_string(cost.flop),
+            fmt::to_string(cost.bytes)};
+    if (timed) {
+      row.push_back(fmt::format("{:.2f}", 1e6 * timing.seconds[i] / static_cast<double>(timing.runs)));
+      row.push_back(fmt::format("{:.1f} %", seconds > 0 ? 100 * timing.seconds[i] / seconds : 0));
+    }
+    row.push_back(describe(graph, record.inputs));
+    rows.push_back(std::move(row));
+  }
+  std::string text = aligned(rows, to_the_right);
+  text += fmt::format("{} records, {} bytes of results, {} slots read or assigned; {} FLOP, {} bytes moved\n",
+                      graph.records.size(), results, graph.slots.size(), total.flop, total.bytes);
+  if (timed) {
+    text += fmt::format("{} runs of {:.2f} us in the records\n", timing.runs,
+                        1e6 * seconds / static_cast<double>(timing.runs));
+  }
+  return text;
+}
+
+std::string graphviz_string(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string to_graphviz(const Graph& graph, const std::string& prefix) {
+  std::string text;
+  std::vector<std::string> nodes(graph.values.size());  // by value: what it comes from
+  const auto leaf = [&](std::uint32_t value) {
+    if (!nodes[value].empty()) return;
+    nodes[value] = fmt::format("{}v{}", prefix, value);
+    text += fmt::format("{} [label={}, shape={}];\n", nodes[value], graphviz_string(name_of(graph, value)),
+                        graph.values[value].source == Source::constant ? "plaintext" : "ellipse");
+  };
+  const auto edge = [&](const Use& use, const std::string& to) {
+    leaf(use.value);
+    text += fmt::format("{} -> {} [label={}];\n", nodes[use.value], to, graphviz_string(to_string(use.shape)));
+  };
+  for (std::size_t i = 0; i < graph.records.size(); ++i) {
+    const GraphRecord& record = graph.records[i];
+    const std::string node = fmt::format("{}r{}", prefix, i);
+    text +=
+        fmt::format("{} [label={}, shape=box];\n", node, graphviz_string(fmt::format("{}: {}", i, name_of(record))));
+    for (const Use& use : record.inputs) edge(use, node);
+    for (const Use& use : record.outputs) nodes[use.value] = node;
+  }
+  const auto sink = [&](const std::string& node, const std::string& label) {
+    text += fmt::format("{} [label={}, shape=ellipse, style=bold];\n", node, graphviz_string(label));
+  };
+  for (std::size_t i = 0; i < graph.results.size(); ++i) {
+    const std::string node = fmt::format("{}result{}", prefix, i);
+    sink(node, fmt::format("result {}", i));
+    edge(graph.results[i], node);
+  }
+  for (const Assignment& assignment : graph.assignments) {
+    const std::string node = fmt::format("{}slot{}", prefix, assignment.slot);
+    sink(node, fmt::format("slot {} assigned", assignment.slot));
+    edge({assignment.value, graph.slots[assignment.slot]->value.shape()}, node);
+  }
+  return text;
+}
+
+}  // namespace wengert::detail
