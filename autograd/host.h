@@ -21,7 +21,7 @@ class HostFlag {
   HostFlag(HostFlag&& other) noexcept : cell_(std::move(other.cell_)) {}
   /// Takes the value alone: programs go on knowing this flag.
   HostFlag& operator=(const HostFlag& other) {
-    set(other.get());
+    if (this != &other) set(other.get());
     return *this;
   }
   ~HostFlag() = default;

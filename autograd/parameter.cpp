@@ -6,8 +6,7 @@ namespace wengert {
 
 Parameter detail::Access::parameter(std::shared_ptr<ParameterState> state) { return Parameter(std::move(state)); }
 
-Parameter::Parameter(Tensor value, std::string name)
-    : state_(detail::make_state(std::move(value), std::move(name))) {}
+Parameter::Parameter(Tensor value, std::string name) : state_(detail::make_state(std::move(value), std::move(name))) {}
 
 Tensor Parameter::value() const { return detail::thread_list().read(state_); }
 
