@@ -13,6 +13,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/datasets/internal/file_reader.h>
+#include <wengert/training/internal/json_text.h>
 #include <wengert/training/safetensors.h>
 #include <wengert/training/write_file.h>
 
@@ -43,18 +44,6 @@ struct Entry {
   std::uint64_t begin = 0, end = 0;
 };
 
-/// A name from a file on one line, whatever it holds.
-std::string quoted(const std::string& name) { return json(name).dump(-1, ' ', true, json::error_handler_t::replace); }
-
-/// A name as the header holds it.
-std::string text_of(const std::string& name) {
-  try {
-    return json(name).dump();
-  } catch (const json::exception&) {
-    throw ValueError(fmt::format("write_safetensors: the name {} is not UTF-8", quoted(name)));
-  }
-}
-
 std::uint64_t read_length(FileReader& file) {
   std::array<std::uint8_t, 8> bytes{};
   file.read(bytes);
@@ -64,69 +53,147 @@ std::uint64_t read_length(FileReader& file) {
   return length;
 }
 
-json read_header(FileReader& file) {
+/// A tensor as the header says it, right or wrong.
+struct Description {
+  std::string name;
+  bool is_object = false;
+  std::optional<std::string> dtype = {};
+  /// Numbers that are whole and not negative; anything else makes no list.
+  std::optional<std::vector<std::uint64_t>> shape = {}, offsets = {};
+};
+
+/// Is told the header value by value, as nlohmann's parser meets them, and keeps what describes tensors. The parser's
+/// own tree would be as large as the header makes it.
+class HeaderReader {
+ public:
+  explicit HeaderReader(const FileReader& file) : file_(file) {}
+
+  /// Nothing where the header is no object.
+  std::optional<std::vector<Description>> take() {
+    return is_object_ ? std::optional(std::move(descriptions_)) : std::nullopt;
+  }
+
+  // The parser's interface; true: go on.
+  bool start_object(std::size_t) {
+    if (depth_ == 0) is_object_ = true;
+    if (is_object_ && depth_ == 1 && !is_metadata_) descriptions_.back().is_object = true;
+    return open();
+  }
+  bool key(std::string& name) {
+    list_ = nullptr;
+    if (is_object_ && depth_ == 1) begin(name);
+    field_ = is_object_ && depth_ == 2 && !is_metadata_ ? name : "";
+    if (field_ == "dtype") descriptions_.back().dtype.reset();
+    if (auto* list = named_list()) list->reset();
+    return true;
+  }
+  bool end_object() { return close(); }
+  bool start_array(std::size_t) {
+    auto* const list = depth_ == 2 ? named_list() : nullptr;
+    if (list != nullptr) list->emplace();
+    if (list == nullptr) spoil();
+    list_ = list;
+    return open();
+  }
+  bool end_array() {
+    list_ = nullptr;
+    return close();
+  }
+  bool number_unsigned(std::uint64_t number) {
+    if (list_ != nullptr && *list_) (*list_)->push_back(number);
+    return true;
+  }
+  bool string(std::string& text) {
+    if (depth_ == 2 && field_ == "dtype") descriptions_.back().dtype = text;
+    return spoil();
+  }
+  bool null() { return spoil(); }
+  bool boolean(bool) { return spoil(); }
+  bool number_integer(std::int64_t) { return spoil(); }
+  bool number_float(double, const std::string&) { return spoil(); }
+  bool binary(std::vector<std::uint8_t>&) { return spoil(); }
+  static bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) { return false; }
+
+ private:
+  void begin(const std::string& name) {
+    if (!names_.insert(name).second) file_.fail(fmt::format("tensor {} is there twice", json_string(name)));
+    is_metadata_ = name == metadata;
+    if (!is_metadata_) descriptions_.push_back({name});
+  }
+  std::optional<std::vector<std::uint64_t>>* named_list() {
+    if (field_ == "shape") return &descriptions_.back().shape;
+    return field_ == "data_offsets" ? &descriptions_.back().offsets : nullptr;
+  }
+  /// What the list in hand holds is no such number.
+  bool spoil() {
+    if (list_ != nullptr) list_->reset();
+    return true;
+  }
+  bool open() {
+    if (list_ != nullptr && depth_ > 2) spoil();
+    ++depth_;
+    return true;
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  const FileReader& file_;
+  std::vector<Description> descriptions_;
+  std::set<std::string> names_;
+  std::size_t depth_ = 0;
+  bool is_object_ = false, is_metadata_ = false;
+  std::string field_;                                          // of the tensor in hand
+  std::optional<std::vector<std::uint64_t>>* list_ = nullptr;  // that is being read
+};
+
+std::vector<Description> read_header(FileReader& file) {
   std::vector<std::uint8_t> text(read_length(file));
   file.read(text);
-  std::set<std::string> names;
-  const auto no_name_twice = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth == 1 && event == json::parse_event_t::key && !names.insert(parsed.get<std::string>()).second) {
-      file.fail(fmt::format("tensor {} is there twice", quoted(parsed.get<std::string>())));
-    }
-    return true;
-  };
-  try {
-    json header = json::parse(text, no_name_twice);
-    if (header.is_object()) return header;
-  } catch (const json::exception&) {
-    // said below
+  HeaderReader reader(file);
+  if (json::sax_parse(text, &reader)) {
+    if (auto descriptions = reader.take()) return std::move(*descriptions);
   }
   file.fail("its header is no JSON object");
 }
 
-/// A list of numbers that are whole and not negative.
-std::optional<std::vector<std::uint64_t>> counts(const json& entry, const char* key) {
-  const auto found = entry.find(key);
-  if (found == entry.end() || !found->is_array()) return std::nullopt;
-  const bool good =
-      std::all_of(found->begin(), found->end(), [](const json& number) { return number.is_number_unsigned(); });
-  return good ? std::optional(found->get<std::vector<std::uint64_t>>()) : std::nullopt;
-}
-
-DType read_dtype(const FileReader& file, const std::string& name, const json& entry) {
-  const auto found = entry.find("dtype");
-  if (found == entry.end() || !found->is_string()) file.fail(fmt::format("tensor {} has no dtype", quoted(name)));
-  const auto known = std::find_if(dtypes.begin(), dtypes.end(), [&](const auto& pair) { return pair.first == *found; });
+DType read_dtype(const FileReader& file, const Description& description) {
+  const std::string& name = description.name;
+  if (!description.dtype) file.fail(fmt::format("tensor {} has no dtype", json_string(name)));
+  const auto known =
+      std::find_if(dtypes.begin(), dtypes.end(), [&](const auto& pair) { return pair.first == *description.dtype; });
   if (known == dtypes.end()) {
-    file.fail(fmt::format("tensor {} is of dtype {}; expected F32, F64, I32, I64, U8 or BOOL", quoted(name),
-                          quoted(found->get<std::string>())));
+    file.fail(fmt::format("tensor {} is of dtype {}; expected F32, F64, I32, I64, U8 or BOOL", json_string(name),
+                          json_string(*description.dtype)));
   }
   return known->second;
 }
 
-Shape read_shape(const FileReader& file, const std::string& name, const json& entry) {
-  const auto extents = counts(entry, "shape");
-  if (!extents) file.fail(fmt::format("tensor {} has no shape", quoted(name)));
+Shape read_shape(const FileReader& file, const Description& description) {
+  if (!description.shape) file.fail(fmt::format("tensor {} has no shape", json_string(description.name)));
   try {
     // An extent beyond 2⁶³ − 1 becomes negative here, which is no shape either.
-    const std::vector<std::int64_t> values(extents->begin(), extents->end());
+    const std::vector<std::int64_t> values(description.shape->begin(), description.shape->end());
     return Shape(values);
   } catch (const ShapeError& error) {
-    file.fail(fmt::format("tensor {}: {}", quoted(name), error.what()));
+    file.fail(fmt::format("tensor {}: {}", json_string(description.name), error.what()));
   }
 }
 
-Entry read_entry(const FileReader& file, const std::string& name, const json& description) {
-  if (!description.is_object()) file.fail(fmt::format("tensor {} is not described by an object", quoted(name)));
-  Entry entry{name, read_dtype(file, name, description), read_shape(file, name, description)};
-  const auto offsets = counts(description, "data_offsets");
+Entry read_entry(const FileReader& file, const Description& description) {
+  const std::string name = json_string(description.name);
+  if (!description.is_object) file.fail(fmt::format("tensor {} is not described by an object", name));
+  Entry entry{description.name, read_dtype(file, description), read_shape(file, description)};
+  const auto& offsets = description.offsets;
   if (!offsets || offsets->size() != 2 || (*offsets)[0] > (*offsets)[1]) {
-    file.fail(fmt::format("tensor {} has no data_offsets [begin, end]", quoted(name)));
+    file.fail(fmt::format("tensor {} has no data_offsets [begin, end]", name));
   }
   entry.begin = (*offsets)[0];
   entry.end = (*offsets)[1];
   const std::uint64_t bytes = entry.end - entry.begin, width = size_of(entry.dtype);
   if (bytes % width != 0 || bytes / width != static_cast<std::uint64_t>(entry.shape.elements())) {
-    file.fail(fmt::format("tensor {} of {} {} is given {} bytes", quoted(name), name_of(entry.dtype),
+    file.fail(fmt::format("tensor {} of {} {} is given {} bytes", name, name_of(entry.dtype),
                           to_string(std::span(entry.shape.begin(), entry.shape.end())), bytes));
   }
   return entry;
@@ -134,17 +201,14 @@ Entry read_entry(const FileReader& file, const std::string& name, const json& de
 
 /// The tensors in the order of their elements, which must lie one behind the other and within the file.
 std::vector<Entry> read_entries(FileReader& file) {
-  const json header = read_header(file);
   std::vector<Entry> entries;
-  for (const auto& [name, description] : header.items()) {
-    if (name != metadata) entries.push_back(read_entry(file, name, description));
-  }
+  for (const Description& description : read_header(file)) entries.push_back(read_entry(file, description));
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::uint64_t place = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != place) {
-      file.fail(fmt::format("tensor {} begins at {}; expected {}, where the one before ends", quoted(entry.name),
+      file.fail(fmt::format("tensor {} begins at {}; expected {}, where the one before ends", json_string(entry.name),
                             entry.begin, place));
     }
     place = entry.end;
@@ -164,7 +228,7 @@ Tensor read_elements(FileReader& file, const Entry& entry) {
     file.read(bytes);
     if (std::is_same_v<T, bool> &&
         std::any_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte > 1; })) {
-      file.fail(fmt::format("tensor {} is BOOL but holds other bytes than 0 and 1", quoted(entry.name)));
+      file.fail(fmt::format("tensor {} is BOOL but holds other bytes than 0 and 1", json_string(entry.name)));
     }
   });
   return tensor;
@@ -179,6 +243,13 @@ std::string_view bytes_of(const Tensor& tensor) {
 
 std::string_view name_in_file(DType dtype) {
   return std::find_if(dtypes.begin(), dtypes.end(), [&](const auto& pair) { return pair.second == dtype; })->first;
+}
+
+/// A name as the header holds it.
+std::string name_in_header(const std::string& name) {
+  std::string text = json_string(name);
+  if (!json::accept(text)) throw ValueError(fmt::format("write_safetensors: the name {} is not UTF-8", text));
+  return text;
 }
 
 }  // namespace
@@ -201,12 +272,12 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors) {
   std::uint64_t place = 0;
   for (const auto& [name, tensor] : sorted) {
     if (name == metadata || !names.insert(name).second) {
-      throw ValueError(fmt::format("write_safetensors: the name {} is {}", quoted(name),
+      throw ValueError(fmt::format("write_safetensors: the name {} is {}", json_string(name),
                                    name == metadata ? "reserved" : "given twice"));
     }
     const std::uint64_t end = place + bytes_of(tensor).size();
     text += fmt::format(R"({}{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", text.size() > 1 ? "," : "",
-                        text_of(name), name_in_file(tensor.dtype()),
+                        name_in_header(name), name_in_file(tensor.dtype()),
                         fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), place, end);
     parts.push_back(bytes_of(tensor));
     place = end;
