@@ -44,8 +44,12 @@ std::span<const Attributes::Entry> Attributes::entries() const {
 }
 
 const AttributeValue& Attributes::find(const char* name) const {
+  // An operation's own kernel asks by the literal of its definition.
   for (const Entry& entry : entries()) {
-    if (entry.name == name || std::strcmp(entry.name, name) == 0) return entry.value;
+    if (entry.name == name) return entry.value;
+  }
+  for (const Entry& entry : entries()) {
+    if (std::strcmp(entry.name, name) == 0) return entry.value;
   }
   throw ValueError(fmt::format("no attribute '{}'; given: {}", name, to_string(*this)));
 }

@@ -74,8 +74,8 @@ void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Te
   const DType dtype = x.dtype();
   // Runs of neighbouring axes are reduced one after the other, the last first: what stays behind them is `inner`.
   Ints extents(x.shape());
-  Tensor current = x;
-  bool reduced = false;
+  const Tensor* current = &x;
+  Tensor between;
   for (std::size_t end = axes.size(); end > 0;) {
     std::size_t begin = end - 1;
     while (begin > 0 && axes[begin - 1] == axes[begin] - 1) --begin;
@@ -85,14 +85,15 @@ void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Te
       (position < axes[begin] ? run.outer : position <= axes[end - 1] ? run.n : run.inner) *= extents[axis];
     }
     for (std::size_t k = begin; k < end; ++k) extents[static_cast<std::size_t>(axes[k])] = 1;
-    Tensor target = begin == 0 ? result : Access::make(dtype, Shape(extents));
-    kernels::reduce(reduction, dtype, Access::elements(std::as_const(current)), Access::elements(target), run.outer,
-                    run.n, run.inner);
-    current = target;
-    reduced = true;
+    Tensor next = begin == 0 ? Tensor() : Access::make(dtype, Shape(extents));
+    Tensor& target = begin == 0 ? result : next;
+    kernels::reduce(reduction, dtype, Access::elements(*current), Access::elements(target), run.outer, run.n,
+                    run.inner);
+    between = std::move(next);
+    current = &between;
     end = begin;
   }
-  if (!reduced)
+  if (axes.empty())
     std::memcpy(Access::elements(result), Access::elements(x), static_cast<std::size_t>(x.size()) * size_of(dtype));
 }
 
