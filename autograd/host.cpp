@@ -3,6 +3,16 @@
 
 namespace wengert {
 
+HostFlag::HostFlag(bool value) : cell_(std::make_shared<bool>(value)) {}
+HostFlag::HostFlag(const HostFlag& other) : HostFlag(other.get()) {}
+HostFlag::HostFlag(HostFlag&& other) noexcept = default;
+HostFlag::~HostFlag() = default;
+
+HostFlag& HostFlag::operator=(const HostFlag& other) {
+  if (this != &other) set(other.get());
+  return *this;
+}
+
 bool HostFlag::get() const {
   if (cell_ == nullptr) return false;
   if (detail::Capture* capture = detail::Capture::current()) capture->read(cell_);

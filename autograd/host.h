@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 
 /// What a compiled function may know of the host beside tensors (see compile.h).
 
@@ -16,15 +15,12 @@ class Capture;
 /// every call. Copies are flags of their own.
 class HostFlag {
  public:
-  explicit HostFlag(bool value) : cell_(std::make_shared<bool>(value)) {}
-  HostFlag(const HostFlag& other) : HostFlag(other.get()) {}
-  HostFlag(HostFlag&& other) noexcept : cell_(std::move(other.cell_)) {}
+  explicit HostFlag(bool value);
+  HostFlag(const HostFlag& other);
+  HostFlag(HostFlag&& other) noexcept;
   /// Takes the value alone: programs go on knowing this flag.
-  HostFlag& operator=(const HostFlag& other) {
-    if (this != &other) set(other.get());
-    return *this;
-  }
-  ~HostFlag() = default;
+  HostFlag& operator=(const HostFlag& other);
+  ~HostFlag();
 
   /// False once it was moved from.
   bool get() const;
