@@ -1,0 +1,241 @@
+"""The works of works.py beside PyTorch and JAX, taking turns within one sitting; needs numpy: run it in their environment.
+
+    PYTHON contest.py --ours CONTEST --json FILE [--rounds N] [--only NAME,…] [--threads N]
+
+Values and gradients must agree before anything is timed. What is written are seconds of one call, round by round; of
+the function alone and with its gradient where both are of interest; of the first call, in which a step is compiled; from
+the start of the process to the end of the first step; and how a step grows with the width, depth and batch of a network.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+import works
+
+HERE = pathlib.Path(__file__).parent
+SETTLE_SECONDS = 0.1  # threads of the one that ran last may still spin
+OURS = "wengert"
+EAGER = "wengert eager"
+BY_HAND = "loop written by hand"
+TORCH, TORCH_1, TORCH_COMPILED = "PyTorch eager", "PyTorch eager, 1 thread", "PyTorch compiled"
+JAX = "JAX, jit"
+# Contestant → program, how the work is done, and with one thread?
+CONTESTANTS = {
+    OURS: ("ours", "compiled", False),
+    EAGER: ("ours", "eager", False),
+    BY_HAND: ("ours", "by hand", False),
+    TORCH: ("torch", "eager", False),
+    TORCH_1: ("torch", "eager", True),
+    TORCH_COMPILED: ("torch", "compiled", False),
+    JAX: ("jax", "compiled", False),
+}
+
+
+@dataclasses.dataclass
+class Line:
+    """A line of the table. The tolerance is relative; f64 leaves room for another order of sums alone."""
+
+    title: str
+    work: str
+    mode: str
+    contestants: list
+    tolerance: float
+    sizes: dict = dataclasses.field(default_factory=dict)
+    calls: int = 1  # compared
+    per: int = 1  # seconds are divided by it
+
+
+ALL = [OURS, EAGER, TORCH, TORCH_COMPILED, JAX]
+LINES = [
+    # Steps of Adam divide rounding by rounding where a gradient is next to nothing.
+    Line("mlp1024: one step, batch 128", "mlp", "step", ALL, 1e-4, calls=5),
+    Line("chain4M: value and gradient", "chain", "gradient", [*ALL, BY_HAND], 1e-4),
+    Line("tiny1000: one of 1,000 operations, forward and backward", "tiny", "gradient", [OURS, EAGER, TORCH, JAX], 1e-5, per=1000),
+    Line("Gaussian mixture: value", "gmm", "function", ALL, 1e-9),
+    Line("Gaussian mixture: value and gradient", "gmm", "gradient", ALL, 1e-9),
+    Line("ODE, 10,000 steps: value", "ode", "function", [OURS, EAGER, TORCH_COMPILED, JAX], 1e-9),
+    Line("ODE, 10,000 steps: value and gradient", "ode", "gradient", [OURS, EAGER, TORCH_COMPILED, JAX], 1e-9),
+    Line("LSTM, 100 cells: value", "lstm", "function", [OURS, EAGER, TORCH, TORCH_1, JAX], 1e-4),
+    Line("LSTM, 100 cells: value and gradient", "lstm", "gradient", [OURS, EAGER, TORCH, TORCH_1, JAX], 1e-4),
+]
+MAIN_JOB = {"width": 128, "depth": 1, "batch": 32}
+START = Line("main job", "mlp", "step", [OURS, TORCH, TORCH_COMPILED, JAX], 1e-4, MAIN_JOB)
+RECORDS = Line("5,000 records", "tiny", "gradient", [OURS, JAX], 1e-5, {"length": 2500})
+GROWTH = {"width": [64, 256, 1024, 4096], "depth": [1, 4, 16, 64], "batch": [1, 16, 256, 4096]}
+GROWTH_BASE = {"width": 256, "depth": 2, "batch": 128}
+
+
+class Program:
+    """One of the three, waiting for requests."""
+
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **environment})
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"contest.py: {self.process.args} ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def apart(theirs, ours):
+    """The largest relative difference of what came out, each tensor by its norm."""
+    largest = 0.0
+    for their_call, our_call in zip(theirs, ours, strict=True):
+        for their_numbers, our_numbers in zip(their_call, our_call, strict=True):
+            scale = abs(our_numbers[0]) or 1.0
+            for a, b in zip(their_numbers, our_numbers, strict=True):
+                largest = max(largest, abs(a - b) / scale) if a == a else float("inf")
+    return largest
+
+
+class Contest:
+    def __init__(self, options, folder):
+        self.options = options
+        self.inputs = os.path.join(folder, "inputs.safetensors")
+        self.programs = {}
+
+    def start(self, name, environment=None):
+        command = {
+            "ours": [self.options.ours],
+            "torch": [sys.executable, HERE / "works_torch.py"],
+            "jax": [sys.executable, HERE / "works_jax.py"],
+        }[name]
+        return Program(command, environment or {})
+
+    def program(self, contestant):
+        name = CONTESTANTS[contestant][0]
+        if name not in self.programs:
+            self.programs[name] = self.start(name)
+        return self.programs[name]
+
+    def request(self, line, contestant):
+        _, how, one_thread = CONTESTANTS[contestant]
+        threads = 1 if one_thread else self.options.threads
+        return {"load": contestant, "work": line.work, "inputs": self.inputs, "mode": line.mode, "how": how,
+                "threads": threads, "calls": line.calls}
+
+    def write_inputs(self, line):
+        works.write(self.inputs, works.INPUTS[line.work](np.random.default_rng(0), **line.sizes))
+
+    def load(self, line):
+        """The work in all programs; contestant → how far apart what they gave is from ours."""
+        self.write_inputs(line)
+        answers = {name: self.program(name).ask(**self.request(line, name)) for name in line.contestants}
+        differences = {name: apart(answer["values"], answers[OURS]["values"]) for name, answer in answers.items()}
+        for name, difference in differences.items():
+            if not difference <= line.tolerance:
+                sys.exit(f"contest.py: {line.title}: {name} is {difference:.1e} from ours; at most {line.tolerance:.0e} expected")
+        return differences
+
+    def measure(self, line, rounds, least_seconds):
+        differences = self.load(line)
+        run = lambda name, times: self.program(name).ask(run=name, times=times)["seconds"]
+        once = {name: min(run(name, 1), run(name, 1)) for name in line.contestants}
+        rounds = max(1, min(rounds, int(10 / sum(once.values()))))  # of what takes long, fewer
+        seconds = {name: [] for name in line.contestants}
+        for _ in range(rounds):
+            for name in line.contestants:
+                time.sleep(SETTLE_SECONDS)
+                seconds[name].append(run(name, max(1, int(least_seconds / once[name]))) / line.per)
+        for program in self.programs.values():
+            program.ask(clear=True)
+        return {"work": line.title, "seconds": seconds, "apart": differences}
+
+    def first(self, line, rounds):
+        """Programs started anew: seconds to the end of the first call, and of that call alone."""
+        self.write_inputs(line)
+        started, called = ({name: [] for name in line.contestants} for _ in range(2))
+        for number in range(rounds):
+            for name in line.contestants:
+                if name == TORCH_COMPILED and number > 0:
+                    continue  # once is long enough
+                began = time.perf_counter()
+                program = self.start(CONTESTANTS[name][0], {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"})
+                answer = program.ask(**{**self.request(line, name), "calls": 1})
+                started[name].append(time.perf_counter() - began)
+                called[name].append(answer["first_seconds"])
+                program.close()
+        return started, called
+
+    def close(self):
+        for program in self.programs.values():
+            program.close()
+
+
+def growth(contest, rounds):
+    points = []
+    for axis, values in GROWTH.items():
+        for value in values:
+            sizes = {**GROWTH_BASE, axis: value}
+            # Steps of a deep network in f32 part sooner.
+            line = Line(f"{axis} {value}", "mlp", "step", [OURS, TORCH, JAX], 1e-3, sizes, calls=2)
+            result = contest.measure(line, rounds, 0.03)
+            points.append({"axis": axis, "value": value, "seconds": result["seconds"]})
+            print_result(result)
+    return points
+
+
+def print_result(result):
+    ours = result["seconds"][OURS]
+    print(f"\n{result['work']}: seconds of one, and how many times ours (smallest, median, largest ratio of a round)")
+    for name, theirs in result["seconds"].items():
+        ratios = [a / b for a, b in zip(theirs, ours)]
+        print(f"  {name:26} {statistics.median(theirs):10.3g} s   {min(ratios):7.2f} {statistics.median(ratios):7.2f} {max(ratios):7.2f}",
+              flush=True)
+    if "apart" in result:
+        print("  apart from ours by at most: " + ", ".join(f"{d:.0e}" for d in result["apart"].values()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", required=True)
+    parser.add_argument("--json", required=True)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", help="works, 'first' and 'growth', separated by commas")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--least-seconds", type=float, default=0.15, help="of what is timed at once")
+    options = parser.parse_args()
+    wanted = lambda name: not options.only or name in options.only.split(",")
+    results = {"lines": [], "first": [], "growth": []}
+    with tempfile.TemporaryDirectory() as folder:
+        contest = Contest(options, folder)
+        if wanted("first"):
+            started, called = contest.first(START, min(3, options.rounds))
+            _, records = contest.first(RECORDS, min(3, options.rounds))
+            results["first"] = [
+                {"work": "process start to the end of the first step, main job", "seconds": started},
+                {"work": "first call, compiled, main job", "seconds": {k: v for k, v in called.items() if k != TORCH}},
+                {"work": "first call, compiled, about 5,000 records", "seconds": records},
+            ]
+            for result in results["first"]:
+                print_result(result)
+        for line in LINES:
+            if wanted(line.work):
+                results["lines"].append(contest.measure(line, options.rounds, options.least_seconds))
+                print_result(results["lines"][-1])
+        if wanted("growth"):
+            results["growth"] = growth(contest, min(3, options.rounds))
+        contest.close()
+    pathlib.Path(options.json).write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
