@@ -6,6 +6,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
+#include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/datasets/batches.h>
 
@@ -58,16 +59,22 @@ struct Selection {
   }
 };
 
+/// Of taking an element, in multiply-adds (kernels/threads.h): images come from all over memory.
+constexpr double cost_of_element = 40;
+
 /// Calls `make(from, to)` for the elements of every selected sample, where they are and where they go.
 template <typename From, typename To, typename F>
 void for_each_sample(const Tensor& source, const Selection& selection, Tensor& result, F make) {
   const std::span<const From> from = source.data<From>();
   const std::span<To> to = writable<To>(result);
   const std::size_t width = selection.count == 0 ? 0 : to.size() / static_cast<std::size_t>(selection.count);
-  for (std::int64_t i = 0; i < selection.count; ++i) {
-    make(from.subspan(static_cast<std::size_t>(selection[i]) * width, width),
-         to.subspan(static_cast<std::size_t>(i) * width, width));
-  }
+  kernels::parallel_ranges(selection.count, 1, cost_of_element * static_cast<double>(to.size()),
+                           [&](std::int64_t begin, std::int64_t end) {
+                             for (std::int64_t i = begin; i < end; ++i) {
+                               make(from.subspan(static_cast<std::size_t>(selection[i]) * width, width),
+                                    to.subspan(static_cast<std::size_t>(i) * width, width));
+                             }
+                           });
 }
 
 Tensor take(const Tensor& source, const Selection& selection) {

@@ -5,6 +5,7 @@
 
 #include <wengert/autograd/kernels/gemm.h>
 #include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/kernels/threads.h>
 
 // The floating product is compiled once per instruction set (Highway's foreach_target). Left out are targets that gain
 // nothing here, and those whose vectors have no fixed size, which cannot stand in arrays.
@@ -192,6 +193,33 @@ class BlockedProduct {
   PoolArray<T> packed_b_;
 };
 
+// Calls f with parts of C, as many as are worth a thread: rows of whole strips, or columns of whole panels, whichever C
+// has more of. Every element is summed up in the same order whatever part it is in.
+template <typename T, typename F>
+void for_each_part(const Problem<T>& problem, const F& f) {
+  const double work = static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.k) *
+                      (sizeof(T) / sizeof(float));
+  if (problem.m > problem.n) {
+    parallel_ranges(static_cast<std::int64_t>(problem.m), std::int64_t{4} * max_rows, work,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      Problem<T> part = problem;
+                      part.a.data += static_cast<std::size_t>(begin) * part.a.row;
+                      part.c += static_cast<std::size_t>(begin) * part.ldc;
+                      part.m = static_cast<std::size_t>(end - begin);
+                      f(part);
+                    });
+  } else {
+    parallel_ranges(static_cast<std::int64_t>(problem.n), std::int64_t{max_vectors} * vector_length<T>, work,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      Problem<T> part = problem;
+                      part.b.data += static_cast<std::size_t>(begin) * part.b.column;
+                      part.c += static_cast<std::size_t>(begin);
+                      part.n = static_cast<std::size_t>(end - begin);
+                      f(part);
+                    });
+  }
+}
+
 // Scalar products of contiguous rows: for so few rows of A, packing B would cost more than the product.
 template <typename T>
 void multiply_few_rows(const Problem<T>& problem) {
@@ -213,9 +241,9 @@ void multiply(Problem<T> problem) {
   }
   const bool contiguous = problem.a.column == 1 && problem.b.row == 1;
   if (problem.m <= few_rows && contiguous && problem.k >= 4 * vector_length<T>) {
-    multiply_few_rows(problem);
+    for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
   } else {
-    BlockedProduct<T>(problem).run();
+    for_each_part(problem, [](const Problem<T>& part) { BlockedProduct<T>(part).run(); });
   }
 }
 

@@ -14,6 +14,7 @@
 #include <wengert/autograd/kernels/pointwise_memory.h>
 #include <wengert/autograd/kernels/pointwise_plan.h>
 #include <wengert/autograd/kernels/primitives.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -62,15 +63,15 @@ class Run {
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape);
   }
 
-  void run(std::span<const double> uniforms, std::int64_t total) {
+  void run(std::span<const double> uniforms, std::int64_t begin, std::int64_t end) {
     const std::size_t first_block = plan_.program.inputs + plan_.outputs.size();
     for (std::size_t i = 0; i < uniforms.size(); ++i) set_block(first_block + i, uniforms[i]);
     for (const Plan::Constant& constant : plan_.constants) set_block(constant.slot, constant.value);
     for (const Plan::Step& step : plan_.once) call(step, block);
 
     const auto tile = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
-    for (std::int64_t first = 0; first < total; first += tile) {
-      run_tile(first, static_cast<std::size_t>(std::min(tile, total - first)));
+    for (std::int64_t first = begin; first < end; first += tile) {
+      run_tile(first, static_cast<std::size_t>(std::min(tile, end - first)));
     }
   }
 
@@ -151,6 +152,18 @@ class Run {
   Input* inputs_;
 };
 
+// The elements begin … end−1 of the result, in memory of this thread's own.
+template <typename T>
+void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+               std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t begin,
+               std::int64_t end) {
+  const std::size_t needed = scratch_bytes(plan);
+  alignas(block_bytes) std::byte stack[stack_bytes];
+  PoolVector<std::byte> pool(needed > stack_bytes ? needed : 0);
+  std::byte* const scratch = needed > stack_bytes ? pool.data() : stack;
+  Run<T>(plan, inputs, outputs, shape, scratch).run(uniforms, begin, end);
+}
+
 void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
   const Program& program = plan.program;
   if (inputs != program.inputs || uniforms != program.uniforms || outputs != program.outputs.size()) {
@@ -188,13 +201,13 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   for (const std::int64_t size : shape) total *= size;
   if (total == 0) return;
 
-  const std::size_t needed = scratch_bytes(*plan_);
-  alignas(block_bytes) std::byte stack[stack_bytes];
-  PoolVector<std::byte> pool(needed > stack_bytes ? needed : 0);
-  std::byte* const scratch = needed > stack_bytes ? pool.data() : stack;
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
-      Run<T>(*plan_, inputs, outputs, shape, scratch).run(uniforms, total);
+      const double work = plan_->cost * static_cast<double>(total) * (static_cast<double>(sizeof(T)) / sizeof(float));
+      const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
+      parallel_ranges(total, tile, work, [&](std::int64_t begin, std::int64_t end) {
+        run_range<T>(*plan_, inputs, uniforms, outputs, shape, begin, end);
+      });
     }
   });
 }

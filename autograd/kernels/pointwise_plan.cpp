@@ -20,6 +20,12 @@ std::size_t choose_tile_bytes(std::size_t arrays) {
   return std::clamp(share, smallest_tile, largest_tile);
 }
 
+// What an element costs in multiply-adds: what it takes from memory and back, and its steps.
+constexpr double cost_of_memory = 8;
+constexpr double cost_of(Primitive primitive) {
+  return primitive >= Primitive::exp && primitive <= Primitive::hypot ? 50 : 4;
+}
+
 // Allots slots by one backward pass, which finds the lives of values, and two forward passes (linear scan).
 class Planner {
  public:
@@ -36,6 +42,7 @@ class Planner {
     place_uniform_values();
     place_registers();
     plan_.tile_bytes = choose_tile_bytes(plan_.array_count());
+    plan_.cost += cost_of_memory;
   }
 
  private:
@@ -132,6 +139,7 @@ class Planner {
         value.is_register = true;
       }
       plan_.steps.push_back(make_step(instruction, value.slot));
+      plan_.cost += cost_of(instruction.primitive);
     }
     plan_.registers = next_slot_ - first;
     for (std::size_t k = 0; k < program_.outputs.size(); ++k) plan_.outputs[k].slot = values_[program_.outputs[k]].slot;

@@ -46,6 +46,7 @@ struct PointwisePlan {
   std::size_t blocks = 0;               ///< slots of one block
   std::size_t registers = 0;
   std::size_t tile_bytes = 0;               ///< of one array: such that all of them stay in the first-level cache
+  double cost = 0;                          ///< of an element, in multiply-adds (threads.h)
   std::array<const char*, 4> missing = {};  ///< a primitive that f32, f64, i32, i64 do not have; or null
 };
 

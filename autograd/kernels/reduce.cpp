@@ -5,8 +5,10 @@
 #include <limits>
 #include <type_traits>
 
+#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/reduce_rows.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -108,6 +110,46 @@ T fold(const std::array<T, width>& sums) {
   }
 }
 
+// In multiply-adds (threads.h): what reading an element costs.
+constexpr double cost_of_element = 4;
+
+double work_of(std::int64_t elements, std::size_t size) {
+  return cost_of_element * static_cast<double>(elements) * static_cast<double>(size) / sizeof(float);
+}
+
+// Reduces long columns in chunks, which threads may share: full subtrees of the tree by which their rows are added, so
+// that the order is that of `columns` on all of them.
+template <typename Op, typename T, std::size_t width>
+std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, const T* in, std::int64_t rows) {
+  constexpr auto step = static_cast<std::int64_t>(width);
+  constexpr std::int64_t chunk_rows = block_rows * 512;
+  const std::int64_t chunks = rows / chunk_rows;
+  std::array<T, width> result = columns(in + chunks * chunk_rows * step, rows - chunks * chunk_rows, step);
+  if (chunks == 0) return result;
+  PoolVector<std::array<T, width>> sums(static_cast<std::size_t>(chunks));
+  parallel_ranges(chunks, 1, work_of(chunks * chunk_rows * step, sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t chunk = begin; chunk < end; ++chunk)
+      sums[static_cast<std::size_t>(chunk)] = columns(in + chunk * chunk_rows * step, chunk_rows, step);
+  });
+  const auto add_earlier = [](const std::array<T, width>& earlier, std::array<T, width>& sum) {
+    for (std::size_t j = 0; j < width; ++j) sum[j] = Op::combine(earlier[j], sum[j]);
+  };
+  // What stands in front of a number of chunks is a full tree of its lowest digit: the trees, from the last on.
+  for (std::int64_t end = chunks; end > 0;) {
+    const std::int64_t size = end & -end;
+    const auto tree = sums.begin() + (end - size);
+    for (std::int64_t half = 1; half < size; half *= 2) {
+      for (std::int64_t i = 0; i < size; i += 2 * half) {
+        add_earlier(tree[i], tree[i + half]);
+        tree[i] = tree[i + half];
+      }
+    }
+    add_earlier(tree[0], result);
+    end -= size;
+  }
+  return result;
+}
+
 // Reduces n contiguous elements: as columns, then what is left, then the lanes. Short rows are reduced in order.
 template <typename Op, typename T>
 T reduce_row(const Columns<Op, T, lanes<T>>& columns, const T* in, std::int64_t n) {
@@ -117,15 +159,15 @@ T reduce_row(const Columns<Op, T, lanes<T>>& columns, const T* in, std::int64_t 
   T last = Op::template neutral<T>;
   for (std::int64_t i = 0; i < rest; ++i) last = Op::combine(last, end[i]);
   if (n < width) return last;
-  return Op::combine(fold<Op>(columns(in, n / width, width)), last);
+  return Op::combine(fold<Op>(reduce_in_chunks(columns, in, n / width)), last);
 }
 
-// The columns from `first` on, as many times `width` as there are; gives the first one left.
+// The columns from `first` on, as many times `width` as there are before `end`; gives the first one left.
 template <typename Op, typename T, std::size_t width>
 std::int64_t reduce_tiles(const Columns<Op, T, width>& columns, const T* in, T* out, std::int64_t n, std::int64_t inner,
-                          std::int64_t first) {
+                          std::int64_t first, std::int64_t end) {
   constexpr auto step = static_cast<std::int64_t>(width);
-  for (; first + step <= inner; first += step) {
+  for (; first + step <= end; first += step) {
     const auto sums = columns(in + first, n, inner);
     std::copy(sums.begin(), sums.end(), out + first);
   }
@@ -137,14 +179,23 @@ void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int
   const Columns<Op, T, lanes<T>> wide;
   const Columns<Op, T, 8> eight;
   const Columns<Op, T, 1> one;
-  for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += inner) {
-    if (inner == 1) {
-      *out = reduce_row<Op>(wide, in, n);
-      continue;
-    }
-    std::int64_t column = reduce_tiles(wide, in, out, n, inner, 0);
-    column = reduce_tiles(eight, in, out, n, inner, column);
-    reduce_tiles(one, in, out, n, inner, column);
+  const auto reduce_columns = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
+    const T* const from = in + o * n * inner;
+    T* const to = out + o * inner;
+    std::int64_t column = reduce_tiles(wide, from, to, n, inner, begin, end);
+    column = reduce_tiles(eight, from, to, n, inner, column, end);
+    reduce_tiles(one, from, to, n, inner, column, end);
+  };
+  if (inner == 1 || outer >= threads()) {
+    parallel_ranges(outer, 1, work_of(outer * n * inner, sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o)
+        inner == 1 ? void(out[o] = reduce_row<Op>(wide, in + o * n, n)) : reduce_columns(o, 0, inner);
+    });
+    return;
+  }
+  for (std::int64_t o = 0; o < outer; ++o) {
+    parallel_ranges(inner, lanes<T>, work_of(n * inner, sizeof(T)),
+                    [&](std::int64_t begin, std::int64_t end) { reduce_columns(o, begin, end); });
   }
 }
 
@@ -165,9 +216,10 @@ std::int64_t arg_best(const T* in, std::int64_t n, std::int64_t stride) {
 
 template <bool largest, typename T>
 void arg_reduce_as(const T* in, std::int64_t* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
-  for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += inner) {
-    for (std::int64_t j = 0; j < inner; ++j) out[j] = arg_best<largest>(in + j, n, inner);
-  }
+  parallel_ranges(outer * inner, 1, work_of(outer * n * inner, sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      out[i] = arg_best<largest>(in + i / inner * n * inner + i % inner, n, inner);
+  });
 }
 
 // Running sums of f32 are kept in f64, and rounded as they are written.

@@ -8,6 +8,7 @@
 #include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/softmax.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -20,6 +21,8 @@ struct Extents {
 
 // Elements worked on together, within the first-level cache, unless one slab [n, inner] has more.
 constexpr std::int64_t group_elements = 1024;
+// In multiply-adds (threads.h): an exponential, and some passes over the cache.
+constexpr double cost_of_element = 100;
 
 std::int64_t slabs_together(const Extents& all) {
   const std::int64_t slab = all.n * all.inner;
@@ -112,11 +115,14 @@ void for_each_group(DType dtype, const Extents& all, F f) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
       const std::int64_t together = slabs_together(all);
-      const Exponentials<T> work({together, all.n, all.inner});
-      for (std::int64_t o = 0; o < all.outer; o += together) {
-        const Extents group = {std::min(together, all.outer - o), all.n, all.inner};
-        f(work, group, o * all.n * all.inner, o * all.inner, tag);
-      }
+      const double work = cost_of_element * static_cast<double>(all.elements()) * (sizeof(T) / sizeof(float));
+      parallel_ranges(all.outer, together, work, [&](std::int64_t begin, std::int64_t end) {
+        const Exponentials<T> room({together, all.n, all.inner});
+        for (std::int64_t o = begin; o < end; o += together) {
+          const Extents group = {std::min(together, end - o), all.n, all.inner};
+          f(room, group, o * all.n * all.inner, o * all.inner, tag);
+        }
+      });
     }
   });
 }

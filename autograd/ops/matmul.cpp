@@ -6,6 +6,7 @@
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
@@ -84,9 +85,15 @@ void multiply(std::span<const Tensor> inputs, const Attributes& attributes, Tens
   const Matrices left(a, product.batch), right(inputs[1], product.batch);
   auto* out = static_cast<std::byte*>(detail::Access::elements(result));
   const std::size_t step = static_cast<std::size_t>(product.m * product.n) * size_of(result.dtype());
-  for (std::int64_t i = 0; i < count; ++i, out += step) {
-    kernels::gemm(result.dtype(), product.m, product.n, product.k, left(i, transpose_a), right(i, transpose_b), out, product.n);
-  }
+  const auto multiply_one = [&](std::int64_t i) {
+    kernels::gemm(result.dtype(), product.m, product.n, product.k, left(i, transpose_a), right(i, transpose_b),
+                  out + static_cast<std::size_t>(i) * step, product.n);
+  };
+  if (count == 1) return multiply_one(0);  // in parts, where it is worth it
+  const double work = static_cast<double>(count * product.m * product.n) * static_cast<double>(product.k);
+  kernels::parallel_ranges(count, 1, work, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) multiply_one(i);
+  });
 }
 
 /// All axes but the last as one.

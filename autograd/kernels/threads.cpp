@@ -1,0 +1,213 @@
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <wengert/autograd/kernels/threads.h>
+
+namespace wengert::kernels {
+namespace {
+
+constexpr int most_threads = 256;
+// How long a thread without work looks for some before it sleeps: longer than a step's small kernels take, and less
+// than anybody would notice.
+constexpr int spins_before_sleep = 4000;
+// A piece takes some twenty microseconds: a tenth of that is what handing it over costs.
+constexpr double piece_work = 1e6;
+constexpr std::int64_t pieces_per_thread = 4;
+
+int initial_threads() noexcept {
+  const char* const wanted = std::getenv("WENGERT_THREADS");
+  const int number = wanted == nullptr ? 0 : std::atoi(wanted);  // NOLINT(cert-err34-c): what is no number counts as 0
+  return std::clamp(number > 0 ? number : static_cast<int>(std::thread::hardware_concurrency()), 1, most_threads);
+}
+
+std::atomic<int>& process_threads() noexcept {
+  static std::atomic<int> count = initial_threads();
+  return count;
+}
+
+thread_local int thread_limit = 0;  // 0: that of the process
+
+void pause() noexcept {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Work that was handed over. Its caller takes pieces from the front, its helpers from the back: so two threads that
+/// work on the same memory again and again meet the parts that their caches hold.
+class Task {
+ public:
+  Task(std::int64_t pieces, detail::Piece piece, const void* function, int most_helpers)
+      : places_(most_helpers), left_(static_cast<std::uint64_t>(pieces)), piece_(piece), function_(function) {}
+
+  bool wants_help() const noexcept {
+    const std::uint64_t left = left_.load(std::memory_order_relaxed);
+    return places_ > 0 && front(left) < back(left);
+  }
+  void join() noexcept {
+    --places_;
+    helpers_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void leave() noexcept { helpers_.fetch_sub(1, std::memory_order_release); }
+
+  void work(bool from_front) noexcept {
+    for (std::int64_t number = take(from_front); number >= 0; number = take(from_front)) {
+      try {
+        piece_(function_, number);
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
+    }
+  }
+
+  /// Waits for helpers that are still at work; passes on what a piece threw.
+  void finish() {
+    for (int spins = 0; helpers_.load(std::memory_order_acquire) != 0; ++spins)
+      spins < spins_before_sleep ? pause() : std::this_thread::yield();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  // The pieces that nobody has taken: from the upper half of the number on, to the lower.
+  static std::uint64_t front(std::uint64_t left) { return left >> 32; }
+  static std::uint64_t back(std::uint64_t left) { return left & 0xffffffffU; }
+
+  std::int64_t take(bool from_front) noexcept {
+    std::uint64_t left = left_.load(std::memory_order_relaxed);
+    while (front(left) < back(left)) {
+      const std::uint64_t rest = from_front ? left + (std::uint64_t{1} << 32) : left - 1;
+      if (left_.compare_exchange_weak(left, rest, std::memory_order_relaxed))
+        return static_cast<std::int64_t>(from_front ? front(left) : back(left) - 1);
+    }
+    return -1;
+  }
+
+  int places_;  // guarded by the pool
+  std::atomic<int> helpers_ = 0;
+  std::atomic<std::uint64_t> left_;
+  detail::Piece piece_;
+  const void* function_;
+  std::atomic<bool> failed_ = false;
+  std::exception_ptr error_;
+};
+
+class Pool {
+ public:
+  /// Never destroyed: its threads sleep until the process ends.
+  static Pool& get() {
+    static auto* pool = new Pool;
+    return *pool;
+  }
+
+  void open(Task& task, int helpers) {
+    {
+      const std::lock_guard lock(mutex_);
+      while (workers_ < helpers && start_worker()) {
+      }
+      tasks_.push_back(&task);
+    }
+    news_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) news_.notify_all();
+  }
+
+  void close(Task& task) {
+    const std::lock_guard lock(mutex_);
+    std::erase(tasks_, &task);
+  }
+
+ private:
+  /// Where the system has no thread to give, the work is done by those there are.
+  bool start_worker() noexcept {
+    try {
+      std::thread([this] { help_for_ever(); }).detach();
+    } catch (const std::system_error&) {
+      return false;
+    }
+    ++workers_;
+    return true;
+  }
+
+  Task* join_task() {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(tasks_.begin(), tasks_.end(), [](const Task* task) { return task->wants_help(); });
+    if (found == tasks_.end()) return nullptr;
+    (*found)->join();
+    return *found;
+  }
+
+  [[noreturn]] void help_for_ever() {
+    thread_limit = 1;
+    while (true) {
+      const std::uint32_t seen = news_.load(std::memory_order_acquire);
+      while (Task* task = join_task()) {
+        task->work(false);
+        task->leave();
+      }
+      wait(seen);
+    }
+  }
+
+  void wait(std::uint32_t seen) {
+    for (int spins = 0; spins < spins_before_sleep; ++spins) {
+      if (news_.load(std::memory_order_acquire) != seen) return;
+      pause();
+    }
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    news_.wait(seen, std::memory_order_seq_cst);
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  std::mutex mutex_;
+  std::vector<Task*> tasks_;
+  int workers_ = 0;
+  std::atomic<std::uint32_t> news_ = 0;
+  std::atomic<int> sleepers_ = 0;
+};
+
+}  // namespace
+
+int threads() noexcept { return thread_limit > 0 ? thread_limit : process_threads().load(std::memory_order_relaxed); }
+
+void set_threads(int count) noexcept {
+  process_threads().store(std::clamp(count, 1, most_threads), std::memory_order_relaxed);
+}
+
+ThreadLimit::ThreadLimit(int most) noexcept : before_(thread_limit) {
+  thread_limit = std::clamp(most, 1, most_threads);
+}
+ThreadLimit::~ThreadLimit() { thread_limit = before_; }
+
+std::int64_t pieces_of(double work) noexcept {
+  const int count = threads();
+  if (count == 1 || work < 2 * piece_work) return 1;
+  const auto most = static_cast<double>(count * pieces_per_thread);
+  const auto pieces = static_cast<std::int64_t>(std::min(work / piece_work, most));
+  return pieces < count ? pieces : pieces / count * count;
+}
+
+void detail::run_pieces(std::int64_t pieces, Piece piece, const void* function) {
+  const int helpers = static_cast<int>(std::min<std::int64_t>(threads(), pieces)) - 1;
+  Task task(pieces, piece, function, helpers);
+  Pool& pool = Pool::get();
+  pool.open(task, helpers);
+  {
+    const ThreadLimit alone(1);
+    task.work(true);
+  }
+  pool.close(task);
+  task.finish();
+}
+
+}  // namespace wengert::kernels

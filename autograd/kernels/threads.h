@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace wengert::kernels {
+
+/// How many threads a kernel that is called on this thread may use, this one included.
+int threads() noexcept;
+
+/// How many all threads may use that have no ThreadLimit, from now on: 1 or more. The processors at the beginning, or
+/// what the environment's WENGERT_THREADS says.
+void set_threads(int count) noexcept;
+
+/// While it lives, kernels that are called on the thread that made it use at most so many threads.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int most) noexcept;
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int before_;
+};
+
+namespace detail {
+using Piece = void (*)(const void* function, std::int64_t piece);
+void run_pieces(std::int64_t pieces, Piece piece, const void* function);
+}  // namespace detail
+
+/// Calls f(0) … f(pieces − 1), each once, in any order: on this thread, and on threads of the process's pool that have
+/// nothing else to do. Returns when all are done; passes on one of the exceptions. Within a piece all runs on one
+/// thread. Results must not depend on who computes what: pieces write to memory of their own.
+template <typename F>
+void parallel_for(std::int64_t pieces, const F& f) {
+  if (pieces <= 1 || threads() == 1) {
+    for (std::int64_t piece = 0; piece < pieces; ++piece) f(piece);
+    return;
+  }
+  const auto call = [](const void* function, std::int64_t piece) { (*static_cast<const F*>(function))(piece); };
+  detail::run_pieces(pieces, call, std::addressof(f));
+}
+
+/// So many pieces that each is worth handing over, and no more than keep all threads evenly busy. `work` is in
+/// multiply-adds of f32 in vectors, some fifty to the nanosecond, or what takes as long.
+std::int64_t pieces_of(double work) noexcept;
+
+/// Calls f(begin, end) for intervals that make up [0, count), whole multiples of `step` but for the last: as pieces, as
+/// many as `work` is worth.
+template <typename F>
+void parallel_ranges(std::int64_t count, std::int64_t step, double work, const F& f) {
+  const std::int64_t steps = (count + step - 1) / step;
+  const std::int64_t most = pieces_of(work);
+  const std::int64_t pieces = steps < most ? steps : most;
+  if (pieces <= 1) return f(std::int64_t{0}, count);
+  parallel_for(pieces, [&](std::int64_t piece) {
+    const std::int64_t begin = steps * piece / pieces * step, end = steps * (piece + 1) / pieces * step;
+    f(begin, end < count ? end : count);
+  });
+}
+
+}  // namespace wengert::kernels
