@@ -204,8 +204,9 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
 
 }  // namespace
 
-PointwiseRule::PointwiseRule(Program program, std::vector<Program> derivatives, bool reads_outputs)
-    : kernel_(std::move(program)),
+PointwiseRule::PointwiseRule(Program program, kernels::NativePointwise native, std::vector<Program> derivatives,
+                             bool reads_outputs)
+    : kernel_(std::move(program), native),
       derivatives_(std::move(derivatives)),
       reads_outputs_(reads_outputs),
       slots_(kernel_.program().inputs) {}
@@ -242,7 +243,8 @@ const PointwiseRule::Derivative& PointwiseRule::derivative(const Operation& owne
     if (!derivative->is_zero) {
       const Typing typing{fmt::format("{}'{}", owner.name, input), arguments.size(), Domain::floating, condition,
                           false};
-      auto rule = std::make_shared<PointwiseRule>(std::move(program), std::vector<Program>{}, false);
+      auto rule = std::make_shared<PointwiseRule>(std::move(program), kernels::NativePointwise{},
+                                                  std::vector<Program>{}, false);
       derivative->operation = make(typing, owner.attributes, rule, true, false);
       derivative->operation.condition = condition;
       derivative->operation.kinks = owner.kinks;
@@ -280,7 +282,7 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
     }
     for (std::size_t i = 0; i < inputs; ++i) derivatives.push_back(only_output(all, i));
   }
-  auto rule = std::make_shared<PointwiseRule>(std::move(program), std::move(derivatives), true);
+  auto rule = std::make_shared<PointwiseRule>(std::move(program), definition.native, std::move(derivatives), true);
   const Typing typing{std::move(name), inputs, definition.domain, definition.condition, definition.boolean};
   Operation operation =
       make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean, true);

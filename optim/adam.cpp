@@ -7,41 +7,11 @@
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/optim/adam.h>
+#include <wengert/optim/internal/adam_update.h>
 
 namespace wengert::optim {
 
 namespace {
-
-/// One step of one entry. 1 − β comes as one number, c: in f32 the difference of 1 and a rounded β would be another.
-std::array<Scalar, 3> moved(Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon) {
-  const Scalar first = m + (g - m) * c1;
-  const Scalar second = v + (g * g - v) * c2;
-  return {p - rate * first / (sqrt(second) + epsilon), first, second};
-}
-
-/// An update as an operation: one pass over the memory of parameter, moments and gradient. What changes from step to
-/// step comes in as tensors.
-Operation update_operation(std::string name, Formula formula) {
-  return pointwise(std::move(name),
-                   {.formula = std::move(formula),
-                    .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
-                    .differentiable = false});
-}
-
-const Operation& adam_update() {
-  const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon) {
-    return moved(p, m, v, g, rate, c1, c2, epsilon);
-  };
-  static const Operation operation = update_operation("adam", formula);
-  return operation;
-}
-
-const Operation& adamw_update() {
-  const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar c1, Scalar c2,
-                          Scalar epsilon) { return moved(p - p * decay, m, v, g, rate, c1, c2, epsilon); };
-  static const Operation operation = update_operation("adamw", formula);
-  return operation;
-}
 
 /// η √(1 − β₂ᵗ) / (1 − β₁ᵗ), in f64 whatever the parameters are: 1 − β₂ᵗ loses all its digits in f32.
 const Operation& bias_corrected_rate() {
@@ -86,7 +56,8 @@ void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& ra
   const std::array inputs{parameter.value(), state[0], state[1],
                           gradient,          rate,     decays ? learning_rate * weight_decay_ : rate};
   std::array<Tensor, 3> results;
-  apply(decays ? adamw_update() : adam_update(), std::span(inputs).first(decays ? 6 : 5), attributes_, results);
+  apply(decays ? detail::adamw_update() : detail::adam_update(), std::span(inputs).first(decays ? 6 : 5), attributes_,
+        results);
   parameter.assign(results[0]);
   state[0] = std::move(results[1]);
   state[1] = std::move(results[2]);

@@ -25,7 +25,8 @@ class PointwiseRule {
     bool is_zero = false;
   };
 
-  PointwiseRule(kernels::Program program, std::vector<kernels::Program> derivatives, bool reads_outputs);
+  PointwiseRule(kernels::Program program, kernels::NativePointwise native, std::vector<kernels::Program> derivatives,
+                bool reads_outputs);
 
   const kernels::PointwiseKernel& kernel() const { return kernel_; }
   const kernels::Program& program() const { return kernel_.program(); }

@@ -54,7 +54,7 @@ class Run {
  public:
   Run(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
       std::span<const std::int64_t> shape, std::byte* scratch)
-      : plan_(plan), outputs_(outputs), scratch_(scratch) {
+      : plan_(plan), native_(plan.native_code(dtype_of<T>)), outputs_(outputs), scratch_(scratch) {
     const std::size_t arrays = plan.array_count();
     std::byte* const tables = scratch + arrays * array_bytes(plan) + plan.blocks * block_bytes;
     slots_ = new (tables) Operand[arrays + plan.blocks];
@@ -125,11 +125,21 @@ class Run {
       slots_[output_slot(k)].data =
           is_whole ? static_cast<T*>(outputs_[k].data) + first : reinterpret_cast<T*>(array(output_slot(k)));
     }
-    for (const Plan::Step& step : plan_.steps) call(step, count);
+    if (native_ != nullptr) {
+      run_native(count);
+    } else {
+      for (const Plan::Step& step : plan_.steps) call(step, count);
+    }
     for (std::size_t k = 0; k < outputs_.size(); ++k) {
       if (is_whole && is_direct(k)) continue;
       write_elements<T>(slots_[plan_.outputs[k].slot], outputs_[k].dtype, outputs_[k].data, first, count);
     }
+  }
+
+  void run_native(std::size_t count) const {
+    std::array<void*, most_native_outputs> outputs;
+    for (std::size_t k = 0; k < outputs_.size(); ++k) outputs[k] = const_cast<void*>(slots_[output_slot(k)].data);
+    native_(slots_, slots_ + plan_.program.inputs + plan_.outputs.size(), outputs.data(), count);
   }
 
   bool is_direct(std::size_t k) const { return plan_.outputs[k].is_direct && outputs_[k].dtype == dtype_of<T>; }
@@ -146,6 +156,7 @@ class Run {
   }
 
   const Plan& plan_;
+  PointwiseCode native_;
   std::span<const PointwiseOutput> outputs_;
   std::byte* scratch_;
   Operand* slots_;
@@ -186,7 +197,8 @@ struct PointwiseKernel::Plan : PointwisePlan {
   using PointwisePlan::PointwisePlan;
 };
 
-PointwiseKernel::PointwiseKernel(Program program) : plan_(std::make_unique<const Plan>(std::move(program))) {}
+PointwiseKernel::PointwiseKernel(Program program, NativePointwise native)
+    : plan_(std::make_unique<const Plan>(std::move(program), native)) {}
 PointwiseKernel::~PointwiseKernel() = default;
 PointwiseKernel::PointwiseKernel(PointwiseKernel&&) noexcept = default;
 PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = default;

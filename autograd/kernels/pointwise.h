@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include <wengert/autograd/kernels/dtype.h>
+#include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/program.h>
 
 namespace wengert::kernels {
@@ -23,6 +25,16 @@ struct PointwiseOutput {
   DType dtype = DType::f32;
 };
 
+/// A whole program as code, for where it pays: computes `count` elements of each output, in whole blocks
+/// (primitives.h). Operands lie one behind the other; an element of every output may be written once all its inputs
+/// were read.
+using PointwiseCode = void (*)(const Operand* inputs, const Operand* uniforms, void* const* outputs, std::size_t count);
+
+/// Null where the primitives do: the same bits either way.
+struct NativePointwise {
+  PointwiseCode f32 = nullptr, f64 = nullptr;
+};
+
 /// A program made ready to run: registers assigned, primitives chosen for this machine's instruction set.
 /// Immutable after construction; may be run by many threads at once. Runs without any allocation.
 ///
@@ -32,7 +44,8 @@ struct PointwiseOutput {
 /// An element's result depends on its operands alone, never on its place in the tensor or on the tiling.
 class PointwiseKernel {
  public:
-  explicit PointwiseKernel(Program program);
+  /// `native` computes what the program does; every output of that is the result of an instruction of its own.
+  explicit PointwiseKernel(Program program, NativePointwise native = {});
   ~PointwiseKernel();
   PointwiseKernel(PointwiseKernel&&) noexcept;
   PointwiseKernel& operator=(PointwiseKernel&&) noexcept;

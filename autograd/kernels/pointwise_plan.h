@@ -5,18 +5,22 @@
 #include <cstdint>
 #include <vector>
 
+#include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/program.h>
 
 namespace wengert::kernels {
+
+/// Outputs that native code may have.
+inline constexpr std::size_t most_native_outputs = 8;
 
 /// A program as it is run on one tile after the other: values live in slots, and each step calls a primitive on slots.
 ///
 /// Slots are numbered: one for each input; one for each output; the uniforms and all else that is the same for every
 /// element (one block each); then the registers, shared by values whose lives do not overlap.
 struct PointwisePlan {
-  /// Throws std::logic_error where the program is not well formed.
-  explicit PointwisePlan(Program program);
+  /// Throws std::logic_error where the program is not well formed, or `native` cannot stand for it.
+  explicit PointwisePlan(Program program, NativePointwise native = {});
 
   using Slot = std::uint32_t;
 
@@ -37,7 +41,12 @@ struct PointwisePlan {
   /// Slots for whole tiles; the others hold one block.
   std::size_t array_count() const { return program.inputs + outputs.size() + registers; }
 
+  PointwiseCode native_code(DType compute) const {
+    return compute == DType::f32 ? native.f32 : compute == DType::f64 ? native.f64 : nullptr;
+  }
+
   Program program;
+  NativePointwise native;
   std::vector<Constant> constants;
   std::vector<Step> once;   ///< on values that are the same for every element
   std::vector<Step> steps;  ///< for every tile

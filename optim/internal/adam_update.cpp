@@ -1,0 +1,100 @@
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include <wengert/autograd/scalar.h>
+#include <wengert/optim/internal/adam_update.h>
+
+// This file is compiled once per instruction set (Highway's foreach_target), but for those that gain nothing here, and
+// those whose vectors have no fixed size.
+#undef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <wengert/optim/internal/adam_update.cpp>
+#include <hwy/foreach_target.h>  // before highway.h
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::optim::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// One step of one entry (Kingma and Ba, "Adam", 2015; ε outside the bias correction), on symbolic numbers or on
+/// vectors. 1 − β comes as one number, c: in f32 the difference of 1 and a rounded β would be another.
+template <typename Number, typename SquareRoot>
+HWY_INLINE std::array<Number, 3> moved(Number p, Number m, Number v, Number g, Number rate, Number c1, Number c2,
+                                       Number epsilon, SquareRoot square_root) {
+  const Number first = m + (g - m) * c1;
+  const Number second = v + (g * g - v) * c2;
+  return {p - rate * first / (square_root(second) + epsilon), first, second};
+}
+
+template <typename T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> load(const kernels::Operand& x, std::size_t i) {
+  return hn::LoadU(hn::ScalableTag<T>(), static_cast<const T*>(x.data) + (i & x.mask));
+}
+
+/// The interpreter would read and write every intermediate result; here they stay in registers.
+template <typename T, bool decays>
+void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
+  const hn::ScalableTag<T> d;
+  const auto c1 = load<T>(uniforms[0], 0), c2 = load<T>(uniforms[1], 0), epsilon = load<T>(uniforms[2], 0);
+  const auto square_root = [](auto x) HWY_ATTR { return hn::Sqrt(x); };
+  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
+    auto p = load<T>(in[0], i);
+    if constexpr (decays) p = p - p * load<T>(in[5], i);
+    const auto next = moved(p, load<T>(in[1], i), load<T>(in[2], i), load<T>(in[3], i), load<T>(in[4], i), c1, c2,
+                            epsilon, square_root);
+    for (std::size_t k = 0; k < next.size(); ++k) hn::StoreU(next[k], d, static_cast<T*>(out[k]) + i);
+  }
+}
+
+template <bool decays>
+kernels::NativePointwise native() {
+  return {update<float, decays>, update<double, decays>};
+}
+kernels::NativePointwise find_native(bool decays) { return decays ? native<true>() : native<false>(); }
+
+}  // namespace
+}  // namespace wengert::optim::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace wengert::optim::detail {
+namespace {
+
+HWY_EXPORT(find_native);
+
+Scalar square_root(Scalar x) { return sqrt(x); }
+
+Operation update_operation(std::string name, Formula formula, bool decays) {
+  return pointwise(std::move(name),
+                   {.formula = std::move(formula),
+                    .attributes = {{"one_minus_beta_1", 0.1}, {"one_minus_beta_2", 0.001}, {"epsilon", 1e-7}},
+                    .differentiable = false,
+                    .native = HWY_DYNAMIC_DISPATCH(find_native)(decays)});
+}
+
+}  // namespace
+
+const Operation& adam_update() {
+  const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon) {
+    return HWY_NAMESPACE::moved(p, m, v, g, rate, c1, c2, epsilon, square_root);
+  };
+  static const Operation operation = update_operation("adam", formula, false);
+  return operation;
+}
+
+const Operation& adamw_update() {
+  const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar c1, Scalar c2,
+                          Scalar epsilon) {
+    return HWY_NAMESPACE::moved(p - p * decay, m, v, g, rate, c1, c2, epsilon, square_root);
+  };
+  static const Operation operation = update_operation("adamw", formula, true);
+  return operation;
+}
+
+}  // namespace wengert::optim::detail
+#endif
