@@ -15,4 +15,5 @@
 #include <wengert/autograd/slot.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/autograd/tensor.h>
+#include <wengert/autograd/threads.h>
 #include <wengert/autograd/transforms.h>

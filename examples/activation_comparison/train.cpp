@@ -74,16 +74,17 @@ std::vector<Candidate> make_candidates(const Options& options) {
 std::vector<Result> train(const Options& options, std::vector<Candidate> candidates,
                           const wengert::datasets::TrainAndTest& data, Screen& screen) {
   std::vector<Result> results(candidates.size());
+  const auto most = static_cast<std::int64_t>(candidates.size());
+  const std::int64_t jobs = std::min({most, options.jobs, options.threads});
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
+    const wengert::ThreadLimit share(static_cast<int>(options.threads / jobs));
     for (std::size_t i = next++; i < candidates.size(); i = next++) {
       results[i] = train_one(options, candidates[i], data, screen);
     }
   };
   std::vector<std::future<void>> workers;
-  const auto most = static_cast<std::int64_t>(candidates.size());
-  for (std::int64_t i = 0; i < std::min({most, options.jobs, options.threads}); ++i)
-    workers.push_back(std::async(std::launch::async, work));
+  for (std::int64_t i = 0; i < jobs; ++i) workers.push_back(std::async(std::launch::async, work));
   for (std::future<void>& worker : workers) worker.get();  // throws what was thrown there
   return results;
 }
