@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/threads.h>
 #include <wengert/nn/nn.h>
 #include <wengert/optim/adam.h>
 #include <wengert/training/training.h>

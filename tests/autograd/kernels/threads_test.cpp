@@ -143,7 +143,7 @@ TEST_F(KernelThreads, GiveTheSameBitsWhateverTheirNumber) {
       set_threads(count);
       const std::vector<Tensor> given = results(dtype);
       for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_TRUE(test::same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
+        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
       }
     }
   }
