@@ -5,16 +5,13 @@ import json
 import pathlib
 import platform
 import re
-import statistics
 import subprocess
 import sys
 
+import report_contest
+from tables import figure, scatter_text, table, time_text
+
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-Figure = collections.namedtuple("Figure", "least median most")
-
-
-def figure(values):
-    return Figure(min(values), statistics.median(values), max(values))
 
 
 class Measured:
@@ -40,25 +37,6 @@ def load(path):
         if run.get("run_type", "iteration") == "iteration" and not run.get("error_occurred"):
             runs.setdefault(plain_name(run["run_name"]), []).append(run)
     return {name: Measured(repetitions) for name, repetitions in runs.items()}
-
-
-def time_text(seconds):
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if seconds >= scale:
-            break
-    return f"{seconds / scale:.3g} {unit}"
-
-
-def scatter_text(f):
-    return f"{time_text(f.median)} ({time_text(f.least)} – {time_text(f.most)})"
-
-
-def table(header, rows):
-    print("| " + " | ".join(header) + " |")
-    print("|---" + "|--:" * (len(header) - 1) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print()
 
 
 class Limits:
@@ -108,20 +86,6 @@ def print_machine(results, limits):
         text = f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
         rows.append([f"copy of {text}, read and written"] + [f"{limits.copy(size, n) / 1e9:.0f} GB/s" for n in threads])
     table(["limit"] + [f"{n} thread{'s' if n > 1 else ''}" for n in threads], rows)
-
-
-def print_peers(path):
-    print("## Beside others\n")
-    print("Seconds are medians; ratios are a peer's seconds by ours of the same round. Before anything was timed, the losses "
-          "of the first 30 steps were compared.\n")
-    for result in json.loads(path.read_text()):
-        print(f"**{result['work']}** ({len(result['seconds']['wengert'])} rounds)\n")
-        ours = result["seconds"]["wengert"]
-        rows = []
-        for name, theirs in result["seconds"].items():
-            ratio = figure([a / b for a, b in zip(theirs, ours)])
-            rows.append([name, f"{statistics.median(theirs):.3g} s", f"{ratio.least:.2f}", f"{ratio.median:.2f}", f"{ratio.most:.2f}"])
-        table(["", "seconds", "least ratio", "median ratio", "largest ratio"], rows)
 
 
 def print_whole(path):
@@ -195,13 +159,12 @@ TITLES = {
 
 def main():
     results = pathlib.Path(sys.argv[1])
-    measured = {path.stem: load(path) for path in sorted(results.glob("*.json")) if path.stem not in ("peers", "whole")}
+    measured = {path.stem: load(path) for path in sorted(results.glob("*.json")) if path.stem not in ("peers", "whole", "contest", "products")}
     limits = Limits(measured.pop("machine"))
     print("# Performance\n\nWritten by `./dev bench --peers --markdown`. Figures of one sitting on one machine, which may have been "
           "shared: ratios and shares say more than seconds.\n")
     print_machine(results, limits)
-    if (results / "peers.json").exists():
-        print_peers(results / "peers.json")
+    report_contest.print_all(results)
     print_whole(results / "whole.json")
     operations = measured.pop("operations", None)
     for name in [*(name for name in TITLES if name in measured), *(name for name in measured if name not in TITLES)]:

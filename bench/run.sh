@@ -8,12 +8,14 @@ environments=$root/build/peers
 
 usage() {
   cat <<'END_OF_USAGE'
-./dev bench [--peers] [--markdown] [flags of Google Benchmark]
+./dev bench [--peers [--rounds N]] [--markdown] [flags of Google Benchmark]
 
   (none)       run every benchmark: the machine's limits, kernels, tape, each operation, steps and epochs of the main job;
                then what a user waits for: the whole main job, its memory, the compilation of a small program
-  --peers      the main job beside PyTorch, JAX and Keras, taking turns. Makes their environments in build/peers the first
-               time (several GB). The losses are compared before anything is timed
+  --peers      the main job beside PyTorch, JAX and Keras, other works beside PyTorch and JAX, and products of matrices
+               beside other libraries', taking turns. Makes environments in build/peers the first time (several GB).
+               Losses, values and gradients are compared before anything is timed
+  --rounds N   with --peers: so many rounds of each work (7)
   --markdown   write docs/performance.md; with --peers their table too, else the one of the last time is kept
   --help       this
 
@@ -21,11 +23,14 @@ usage() {
 END_OF_USAGE
 }
 
-peers=no markdown=no flags=()
-for argument; do
+peers=no markdown=no rounds=7 flags=()
+while (($#)); do
+  argument=$1
+  shift
   case $argument in
     --peers) peers=yes ;;
     --markdown) markdown=yes ;;
+    --rounds) rounds=${1:?--rounds wants a number} && shift ;;
     --help | -h) usage && exit ;;
     --benchmark_*) flags+=("$argument") ;;
     *) echo "./dev bench: unknown flag '$argument' (--help lists them)" >&2 && exit 2 ;;
@@ -66,7 +71,10 @@ run_peers() {
   torch_jax=$(environment torch-jax)
   keras=$(environment keras)
   python3 "$root/bench/peers/compare.py" --ours "$build/bench/bench_main_job" \
-    --comparison "$build/examples/activation_comparison" --torch-jax "$torch_jax" --keras "$keras" --json "$results/peers.json"
+    --comparison "$build/examples/activation_comparison" --torch-jax "$torch_jax" --keras "$keras" --rounds "$rounds" --json "$results/peers.json"
+  "$torch_jax" "$root/bench/peers/contest.py" --ours "$build/bench/contest" --rounds "$rounds" --json "$results/contest.json"
+  echo "== products"
+  "$build/bench/products" >"$results/products.json"
 }
 
 if [[ $peers == yes ]]; then run_peers; fi
@@ -75,6 +83,9 @@ if [[ $peers == no || $markdown == yes ]]; then
   python3 "$root/bench/whole.py" "$build" "${CXX:-g++}" "$results/whole.json"
 fi
 if [[ $markdown == yes ]]; then
+  if [[ -e $results/contest.json ]]; then
+    python3 "$root/bench/growth.py" "$results/contest.json" "$root/docs/images/growth.svg"
+  fi
   python3 "$root/bench/report.py" "$results" >"$results/performance.md"
   mv "$results/performance.md" "$root/docs/performance.md"
   echo "wrote docs/performance.md"
