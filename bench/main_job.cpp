@@ -1,5 +1,5 @@
 // The main job: 784 → 128 → 10 on Fashion-MNIST, batches of 32 in the order of the file, Adam, f32. A warm epoch by a
-// loop written by hand, and by fit.
+// loop written by hand, compiled and eager, and by fit.
 //
 //     bench_main_job [flags of Google Benchmark]
 //     bench_main_job --serve ACTIVATION WEIGHTS.safetensors [file|shuffled]
@@ -15,6 +15,7 @@
 #include <benchmark/benchmark.h>
 #include <nlohmann/json.hpp>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/datasets/datasets.h>
 #include <wengert/nn/nn.h>
@@ -39,21 +40,14 @@ class Job {
   explicit Job(const std::string& activation)
       : model_{wg::nn::Flatten{}, wg::nn::named("hidden", wg::nn::Dense{784, 128, wg::nn::activation(activation)}),
                wg::nn::named("output", wg::nn::Dense{128, 10, wg::nn::softmax})} {}
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
 
   void load(const std::string& weights) { wg::training::load_weights(model_, weights); }
 
-  /// The loop as a user writes it. Returns the losses of the steps.
-  std::vector<float> by_hand(bool shuffle = false) {
-    std::vector<float> losses;
-    for (const auto& [images, labels] :
-         wg::datasets::batches(train_set(), {.size = batch_size, .shuffle = shuffle, .epoch = epoch_++})) {
-      wg::Tape tape;
-      const wg::Tensor loss = wg::nn::sparse_categorical_crossentropy(model_(images), labels);
-      adam_.step(tape.gradient(loss));
-      losses.push_back(loss.item<float>());
-    }
-    return losses;
-  }
+  /// The loop as a user writes it, its step recorded once and replayed, or run each time. Returns the losses.
+  std::vector<float> compiled(bool shuffle = false) { return epoch(replayed_, shuffle); }
+  std::vector<float> eager(bool shuffle = false) { return epoch(step_, shuffle); }
 
   void by_fit(const std::vector<wg::nn::Metric>& metrics) {
     wg::training::fit(
@@ -62,9 +56,31 @@ class Job {
   }
 
  private:
+  struct Step {
+    Job* job;
+    wg::Tensor operator()(const wg::Tensor& images, const wg::Tensor& labels) const {
+      wg::Tape tape;
+      const wg::Tensor loss = wg::nn::sparse_categorical_crossentropy(job->model_(images), labels);
+      job->adam_.step(tape.gradient(loss));
+      return loss;
+    }
+  };
+
+  template <typename F>
+  std::vector<float> epoch(const F& step, bool shuffle) {
+    std::vector<float> losses;
+    for (const auto& [images, labels] :
+         wg::datasets::batches(train_set(), {.size = batch_size, .shuffle = shuffle, .epoch = epoch_++})) {
+      losses.push_back(step(images, labels).template item<float>());
+    }
+    return losses;
+  }
+
   wg::nn::Sequential model_;
   wg::optim::Adam adam_{model_.parameters()};
   std::int64_t epoch_ = 0;
+  Step step_{this};
+  wg::Compiled<Step> replayed_ = wg::compile(step_);
 };
 
 double mean(const std::vector<float>& losses) {
@@ -75,16 +91,18 @@ double mean(const std::vector<float>& losses) {
 
 void serve(const std::string& activation, const std::string& weights, bool shuffle) {
   const auto say = [](const nlohmann::json& values) { std::cout << values << std::endl; };
+  {
+    Job job(activation);
+    job.load(weights);
+    std::vector<float> losses = job.compiled();  // warms up, too
+    losses.resize(steps_compared);
+    say({{"losses", losses}});
+  }
   Job job(activation);
-  job.load(weights);
-  std::vector<float> losses = job.by_hand();  // warms up, too
-  losses.resize(steps_compared);
-  say({{"losses", losses}});
-  job = Job(activation);
   job.load(weights);
   for (std::string line; std::getline(std::cin, line);) {
     const auto began = std::chrono::steady_clock::now();
-    const double loss = mean(job.by_hand(shuffle));
+    const double loss = mean(job.compiled(shuffle));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
     say({{"seconds", seconds.count()}, {"loss", loss}});
   }
@@ -105,8 +123,9 @@ void register_benchmarks() {
         ->Unit(benchmark::kMillisecond)
         ->UseRealTime();
   };
-  add("epoch/by_hand", [](Job& job) { job.by_hand(); });
-  add("epoch/by_hand_shuffled", [](Job& job) { job.by_hand(true); });
+  add("epoch/compiled", [](Job& job) { job.compiled(); });
+  add("epoch/compiled_shuffled", [](Job& job) { job.compiled(true); });
+  add("epoch/eager", [](Job& job) { job.eager(); });
   add("epoch/fit", [](Job& job) { job.by_fit({}); });
   add("epoch/fit_with_accuracy", [](Job& job) { job.by_fit({wg::nn::accuracy}); });
 }
