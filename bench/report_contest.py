@@ -57,7 +57,7 @@ def print_products(products):
     print("m × n × k, one thread, GFLOP/s, the best of several rounds; libraries that are installed take part. Random shapes: m, n and k "
           "spread evenly by their logarithms from 1 to 4096; ours by the best of the others at each.\n")
     for dtype, measured in products.items():
-        names = list(measured["named"][0]["rates"])
+        names = sorted(measured["named"][0]["rates"], key=lambda name: (name != OURS, name.lower()))
         rows = [[shape_text(p), *(f"{p['rates'][name] / 1e9:.0f}" for name in names), f"{by_best_other(p):.2f}"] for p in measured["named"]]
         table([dtype, *names, "ours by the best other"], rows)
         if not measured["random"]:

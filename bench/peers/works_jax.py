@@ -3,8 +3,6 @@
 import functools
 
 import jax
-
-jax.config.update("jax_enable_x64", True)  # for the works in f64; arrays keep the dtype of their inputs
 import jax.numpy as jnp
 import numpy as np
 
@@ -94,6 +92,8 @@ WORKS = {
 
 
 def make(work, mode, how, inputs):
+    # Only for the works in f64: with it a number computed from an integer, as Adam's rate is, would be f64 as well.
+    jax.config.update("jax_enable_x64", any(value.dtype == np.float64 for value in inputs.values()))
     inputs = {name: int(value) if name == "length" else jnp.asarray(value) for name, value in inputs.items()}
     if work == "mlp":
         return mlp(mode, inputs)
