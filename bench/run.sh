@@ -47,7 +47,7 @@ run_benchmarks() {
     echo "== $name"
     if [[ $markdown == yes ]]; then
       "$program" --benchmark_out="$results/$name.json" --benchmark_out_format=json --benchmark_repetitions=3 \
-        --benchmark_min_time=0.1 "${flags[@]}" >/dev/null
+        --benchmark_min_time=0.05 "${flags[@]}" >/dev/null
     else
       "$program" "${flags[@]}"
     fi
