@@ -36,6 +36,7 @@ bool stand(const std::vector<FlagUse>& flags) {
 }
 
 Graph optimized(Graph graph, const CompileOptions& options) {
+  if (options.skip_broadcasts) graph = skip_broadcasts(std::move(graph));
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
   if (options.fuse) graph = fuse_pointwise(std::move(graph));

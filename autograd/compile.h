@@ -23,6 +23,7 @@ struct CompileOptions {
   /// what the host does beside computing with tensors (a counter, an `if` on something that changes).
   bool verify = false;
   /// Passes over the recorded program, each to be left out alone.
+  bool skip_broadcasts = true;
   bool merge_equal = true;
   bool fuse = true;
 };

@@ -119,6 +119,8 @@ struct Operation {
   /// How many inputs it takes; 0: as many as it is given, one or more.
   std::size_t inputs = 1;
   std::size_t outputs = 1;
+  /// The result is the input stretched as broadcasting does: a pointwise operation may as well read the input.
+  bool stretches = false;
 
   /// Dtype and shape of the results, from those of the inputs alone; throws for inputs that do not fit.
   std::function<void(Arguments, const Attributes&, std::span<TensorType> results)> infer = {};

@@ -11,6 +11,9 @@ namespace {
 
 thread_local Capture* current_capture = nullptr;
 
+// So many elements more are nothing worth to compute again.
+constexpr std::int64_t few_elements = 64;
+
 /// The same elements in a buffer of their own.
 Tensor apart(const Tensor& tensor) {
   return Tensor::borrow(Access::elements(tensor), tensor.dtype(), tensor.shape(),
@@ -54,14 +57,20 @@ std::uint32_t Capture::number_of(const Tensor& tensor) {
 
 void Capture::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
                      std::span<const Tensor> results) {
-  // A view of what is there already computes nothing, and what constants give is a constant.
+  // A view of what is there already computes nothing; what constants give is a constant, unless it takes more memory.
   if (std::all_of(results.begin(), results.end(), [&](const Tensor& result) { return holds(result); })) return;
   GraphRecord record{.operation = &operation, .attributes = attributes};
   for (const Tensor& input : inputs) record.inputs.push_back(use_of(input));
   const bool constant = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
     return graph_.values[use.value].source == Source::constant;
   });
-  if (constant) return;
+  const auto grows = [&] {
+    std::int64_t before = few_elements, after = 0;
+    for (const Tensor& input : inputs) before += input.size();
+    for (const Tensor& result : results) after += result.size();
+    return after > before;
+  };
+  if (constant && !grows()) return;
   if (operation.pointwise != nullptr) record.compute = pointwise_compute_dtype(operation, inputs);
   for (const Tensor& result : results) {
     const std::uint32_t number = add_value(result, Source::computed, 0);

@@ -15,8 +15,9 @@ using kernels::Instruction;
 using kernels::Primitive;
 using kernels::Program;
 
-// Beyond these a group gains nothing: its arrays would no longer fit the first-level cache together.
-constexpr std::size_t most_arrays = 24;
+// Beyond these a group gains nothing: its arrays, if each result were one, would no longer fit the first-level cache
+// together.
+constexpr std::size_t most_arrays = 48;
 constexpr std::size_t most_instructions = 2000;
 constexpr std::size_t most_readers = 32;  // of a value, that are looked at for a place to join
 
@@ -24,7 +25,7 @@ constexpr std::size_t most_readers = 32;  // of a value, that are looked at for 
 struct Node {
   std::vector<std::size_t> records;
   std::size_t instructions = 0;
-  std::size_t arrays = 0;  // operands and results: more than will be inputs and outputs of the group
+  std::size_t arrays = 0;  // operands from outside and results: more than the arrays the group will have
 };
 
 bool is_truth(Primitive primitive) {
@@ -92,6 +93,20 @@ class Joiner {
     return static_cast<std::uint16_t>(program_.inputs + program_.instructions.size() - 1);
   }
 
+  bool is_one(std::uint16_t place) const {
+    if (place < program_.inputs) return false;
+    const Instruction& made_by = program_.instructions[static_cast<std::size_t>(place - program_.inputs)];
+    return made_by.primitive == Primitive::constant && made_by.value == 1.0;
+  }
+
+  /// Where an instruction's result stands; a product with 1 is the other factor, to the bit.
+  std::uint16_t place_after(const Instruction& instruction) {
+    if (instruction.primitive == Primitive::constant) return constant(instruction.value);
+    if (instruction.primitive == Primitive::mul && is_one(instruction.a)) return instruction.b;
+    if (instruction.primitive == Primitive::mul && is_one(instruction.b)) return instruction.a;
+    return emit(instruction);
+  }
+
   std::uint16_t constant(double value) {
     const auto [found, added] = constants_.emplace(std::bit_cast<std::uint64_t>(value), 0);
     if (added) found->second = emit({.primitive = Primitive::constant, .value = value});
@@ -108,7 +123,7 @@ class Joiner {
       if (operands > 0) instruction.a = place[instruction.a];
       if (operands > 1) instruction.b = place[instruction.b];
       if (operands > 2) instruction.c = place[instruction.c];
-      place.push_back(instruction.primitive == Primitive::constant ? constant(instruction.value) : emit(instruction));
+      place.push_back(place_after(instruction));
     }
     for (std::size_t k = 0; k < record.outputs.size(); ++k) {
       const std::uint32_t value = record.outputs[k].value;
@@ -152,7 +167,9 @@ class Grouping {
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
   bool can_join(const GraphRecord& record) const {
-    return record.is_pointwise() && std::all_of(record.outputs.begin(), record.outputs.end(), [&](const Use& use) {
+    // What is code would be interpreted in a group.
+    return record.is_pointwise() && !record.operation->pointwise->kernel().is_native() &&
+           std::all_of(record.outputs.begin(), record.outputs.end(), [&](const Use& use) {
              const DType dtype = graph_.values[use.value].dtype;
              return dtype == record.compute || dtype == DType::boolean;
            });
@@ -183,6 +200,11 @@ class Grouping {
     return true;
   }
 
+  bool reads_single_elements(const GraphRecord& record) const {
+    return std::all_of(record.inputs.begin(), record.inputs.end(),
+                       [&](const Use& use) { return graph_.values[use.value].elements == 1; });
+  }
+
   void place(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
     if (!can_join(record)) return add(r, append_node());
@@ -191,7 +213,8 @@ class Grouping {
       const std::size_t maker = made_by_[use.value];
       if (maker != none && (ready == none || maker > ready)) ready = maker;
     }
-    // Joining a node that comes no earlier than every operand is made …
+    // Joining a node that comes no earlier than every operand is made (one that reads single elements costs no memory
+    // anywhere: the last node of its shape) …
     std::size_t best = none;
     const auto consider = [&](std::size_t n) {
       if (n == none || (ready != none && n < ready) || (best != none && n <= best)) return;
@@ -204,6 +227,10 @@ class Grouping {
       const auto& readers = readers_[use.value];
       const std::size_t tried = std::min(readers.size(), most_readers);
       std::for_each(readers.rbegin(), readers.rbegin() + static_cast<std::ptrdiff_t>(tried), consider);
+    }
+    if (best == none && reads_single_elements(record)) {
+      const std::size_t first = nodes_.size() - std::min(nodes_.size(), most_readers);
+      for (std::size_t n = nodes_.size(); n-- > first && best == none;) consider(n);
     }
     if (best != none) return add(r, best);
     // … or moving the node of an operand to the end, where nothing in between reads it.
@@ -231,7 +258,10 @@ class Grouping {
     const GraphRecord& record = graph_.records[r];
     Node& node = nodes_[n];
     node.records.push_back(r);
-    node.arrays += record.inputs.size() + record.outputs.size();
+    node.arrays += record.outputs.size();
+    for (const Use& use : record.inputs) {
+      if (made_by_[use.value] != n && (readers_[use.value].empty() || readers_[use.value].back() != n)) ++node.arrays;
+    }
     if (record.is_pointwise()) node.instructions += record.operation->pointwise->program().instructions.size();
     for (const Use& use : record.inputs) {
       std::size_t& last = last_reader_[use.value];

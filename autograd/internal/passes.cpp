@@ -18,11 +18,16 @@ using Key = std::tuple<const Operation*, std::string, std::vector<std::uint32_t>
 Key key_of(const GraphRecord& record) {
   std::vector<std::uint32_t> values;
   std::vector<std::int64_t> extents;
+  const auto add_shape = [&](const Shape& shape) {
+    extents.push_back(static_cast<std::int64_t>(shape.rank()));
+    extents.insert(extents.end(), shape.begin(), shape.end());
+  };
   for (const Use& use : record.inputs) {
     values.push_back(use.value);
-    extents.push_back(static_cast<std::int64_t>(use.shape.rank()));
-    extents.insert(extents.end(), use.shape.begin(), use.shape.end());
+    add_shape(use.shape);
   }
+  // Not told by the operands where broadcasts were skipped.
+  for (const Use& use : record.outputs) add_shape(use.shape);
   return {record.operation, to_string(record.attributes), std::move(values), std::move(extents)};
 }
 
@@ -69,6 +74,22 @@ Graph remove_dead_records(Graph graph) {
   }
   std::reverse(alive.begin(), alive.end());
   graph.records = std::move(alive);
+  return graph;
+}
+
+Graph skip_broadcasts(Graph graph) {
+  std::map<std::uint32_t, const GraphRecord*> stretched;
+  for (const GraphRecord& record : graph.records) {
+    if (record.operation->stretches) stretched.emplace(record.outputs[0].value, &record);
+  }
+  for (GraphRecord& record : graph.records) {
+    if (!record.is_pointwise()) continue;
+    for (Use& use : record.inputs) {
+      for (auto found = stretched.find(use.value);
+           found != stretched.end() && use.shape == found->second->outputs[0].shape; found = stretched.find(use.value))
+        use = found->second->inputs[0];
+    }
+  }
   return graph;
 }
 

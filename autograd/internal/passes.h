@@ -9,6 +9,9 @@ namespace wengert::detail {
 /// Without the records that neither a result nor an assignment needs.
 Graph remove_dead_records(Graph graph);
 
+/// With pointwise records reading what was stretched for them, and stretching it themselves.
+Graph skip_broadcasts(Graph graph);
+
 /// Without records that compute again what an earlier one did: same operation, attributes and operands.
 Graph merge_equal_records(Graph graph);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -66,6 +67,8 @@ constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
 // Up to so many rows of A, a transposed B is better read as it is than packed, if the sums are several vectors long.
 constexpr std::size_t few_rows = 3;
+// And so many columns of B are better multiplied with rows of A that lie in memory as they are than with a tile.
+constexpr std::size_t few_columns = 4;
 
 struct Range {
   std::size_t begin;
@@ -234,6 +237,32 @@ void multiply_few_rows(const Problem<T>& problem) {
   }
 }
 
+// The same for so few columns of B, laid out as rows: a tile would leave most lanes of a vector empty.
+template <typename T>
+void multiply_few_columns(const Problem<T>& problem) {
+  const std::size_t stride = problem.a.row;
+  const PoolArray<T> columns(problem.n * problem.k);
+  for (std::size_t j = 0; j < problem.n; ++j) {
+    T* const column = columns.at(j * problem.k);
+    for (std::size_t p = 0; p < problem.k; ++p) column[p] = problem.b.data[p * problem.b.row + j * problem.b.column];
+  }
+  for (std::size_t i = 0; i < problem.m; i += 4) {
+    const std::size_t rows = std::min<std::size_t>(4, problem.m - i);
+    const T* a = problem.a.data + i * stride;
+    T* c = problem.c + i * problem.ldc;
+    for (std::size_t j = 0; j < problem.n; ++j) {
+      std::array<T, 4> sums = {};
+      if (rows == 4) {
+        multiply_rows<4>(problem.k, columns.at(j * problem.k), a, stride, sums.data());
+      } else {
+        for (std::size_t r = 0; r < rows; ++r)
+          multiply_rows<1>(problem.k, columns.at(j * problem.k), a + r * stride, stride, sums.data() + r);
+      }
+      for (std::size_t r = 0; r < rows; ++r) c[r * problem.ldc + j] = sums[r];
+    }
+  }
+}
+
 template <typename T>
 void multiply(Problem<T> problem) {
   if (problem.n == 1 && problem.ldc == 1) {  // a column A · b is the row bᵀ · Aᵀ
@@ -242,6 +271,8 @@ void multiply(Problem<T> problem) {
   const bool contiguous = problem.a.column == 1 && problem.b.row == 1;
   if (problem.m <= few_rows && contiguous && problem.k >= 4 * vector_length<T>) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
+  } else if (problem.n <= few_columns && problem.a.column == 1 && problem.k >= 4 * vector_length<T>) {
+    for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
   } else {
     for_each_part(problem, [](const Problem<T>& part) { BlockedProduct<T>(part).run(); });
   }

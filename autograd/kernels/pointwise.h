@@ -51,6 +51,7 @@ class PointwiseKernel {
   PointwiseKernel& operator=(PointwiseKernel&&) noexcept;
 
   const Program& program() const;
+  bool is_native() const;
 
   /// Runs over `shape` (rank ≤ 8; an empty shape is one element). `uniforms` are rounded to `compute`.
   void run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,

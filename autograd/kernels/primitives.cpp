@@ -36,14 +36,14 @@ HWY_INLINE const T* element(const Operand& x, std::size_t i) {
 
 // `map` applies a function of one to three vectors of T.
 template <typename T, auto function>
-void map1(const Operand& a, const Operand&, const Operand&, void* out, std::size_t count) {
+void map1(Operand a, Operand, Operand, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     hn::StoreU(function(d, hn::LoadU(d, element<T>(a, i))), d, static_cast<T*>(out) + i);
   }
 }
 template <typename T, auto function>
-void map2(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
+void map2(Operand a, Operand b, Operand, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto result = function(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)));
@@ -51,7 +51,7 @@ void map2(const Operand& a, const Operand& b, const Operand&, void* out, std::si
   }
 }
 template <typename T, auto function>
-void map3(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count) {
+void map3(Operand a, Operand b, Operand c, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto result =
@@ -74,13 +74,13 @@ HWY_INLINE void store_wide(hn::Vec<Wide> x, float* to) {
 }
 
 template <typename T, auto function>
-void wide1(const Operand& a, const Operand&, const Operand&, void* out, std::size_t count) {
+void wide1(Operand a, Operand, Operand, void* out, std::size_t count) {
   for (std::size_t i = 0; i < count; i += hn::Lanes(Wide())) {
     store_wide(function(Wide(), load_wide(element<T>(a, i))), static_cast<T*>(out) + i);
   }
 }
 template <typename T, auto function>
-void wide2(const Operand& a, const Operand& b, const Operand&, void* out, std::size_t count) {
+void wide2(Operand a, Operand b, Operand, void* out, std::size_t count) {
   for (std::size_t i = 0; i < count; i += hn::Lanes(Wide())) {
     const auto result = function(Wide(), load_wide(element<T>(a, i)), load_wide(element<T>(b, i)));
     store_wide(result, static_cast<T*>(out) + i);
@@ -96,7 +96,7 @@ void clear_rest_of_block(T* out, std::size_t count) {
 
 // Rounded once also where the instruction set has no such instruction.
 template <typename T>
-void fused_multiply_add(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count) {
+void fused_multiply_add(Operand a, Operand b, Operand c, void* out, std::size_t count) {
 #if HWY_NATIVE_FMA
   map3<T, [](auto, auto x, auto y, auto z) HWY_ATTR { return hn::MulAdd(x, y, z); }>(a, b, c, out, count);
 #else

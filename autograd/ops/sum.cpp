@@ -82,6 +82,7 @@ WENGERT_OPERATION(broadcast_to) {
   return primitive(name, {
       .category = Category::shape,
       .attributes = {{"shape", Ints{}}},
+      .stretches = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape target(attributes.ints("shape"));
         if (broadcast_shapes("broadcast_to", inputs[0].shape(), target) != target) {
