@@ -200,8 +200,7 @@ class BlockedProduct {
 // has more of. Every element is summed up in the same order whatever part it is in.
 template <typename T, typename F>
 void for_each_part(const Problem<T>& problem, const F& f) {
-  const double work = static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.k) *
-                      (sizeof(T) / sizeof(float));
+  const double work = work_of<T>(static_cast<double>(problem.k), static_cast<std::int64_t>(problem.m * problem.n));
   if (problem.m > problem.n) {
     parallel_ranges(static_cast<std::int64_t>(problem.m), std::int64_t{4} * max_rows, work,
                     [&](std::int64_t begin, std::int64_t end) {

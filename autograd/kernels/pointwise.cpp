@@ -216,9 +216,8 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
 
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
-      const double work = plan_->cost * static_cast<double>(total) * (static_cast<double>(sizeof(T)) / sizeof(float));
       const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
-      parallel_ranges(total, tile, work, [&](std::int64_t begin, std::int64_t end) {
+      parallel_ranges(total, tile, work_of<T>(plan_->cost, total), [&](std::int64_t begin, std::int64_t end) {
         run_range<T>(*plan_, inputs, uniforms, outputs, shape, begin, end);
       });
     }

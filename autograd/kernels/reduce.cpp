@@ -113,10 +113,6 @@ T fold(const std::array<T, width>& sums) {
 // In multiply-adds (threads.h): what reading an element costs.
 constexpr double cost_of_element = 4;
 
-double work_of(std::int64_t elements, std::size_t size) {
-  return cost_of_element * static_cast<double>(elements) * static_cast<double>(size) / sizeof(float);
-}
-
 // Reduces long columns in chunks, which threads may share: full subtrees of the tree by which their rows are added, so
 // that the order is that of `columns` on all of them.
 template <typename Op, typename T, std::size_t width>
@@ -127,10 +123,11 @@ std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, cons
   std::array<T, width> result = columns(in + chunks * chunk_rows * step, rows - chunks * chunk_rows, step);
   if (chunks == 0) return result;
   PoolVector<std::array<T, width>> sums(static_cast<std::size_t>(chunks));
-  parallel_ranges(chunks, 1, work_of(chunks * chunk_rows * step, sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t chunk = begin; chunk < end; ++chunk)
-      sums[static_cast<std::size_t>(chunk)] = columns(in + chunk * chunk_rows * step, chunk_rows, step);
-  });
+  parallel_ranges(chunks, 1, work_of<T>(cost_of_element, chunks * chunk_rows * step),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t chunk = begin; chunk < end; ++chunk)
+                      sums[static_cast<std::size_t>(chunk)] = columns(in + chunk * chunk_rows * step, chunk_rows, step);
+                  });
   const auto add_earlier = [](const std::array<T, width>& earlier, std::array<T, width>& sum) {
     for (std::size_t j = 0; j < width; ++j) sum[j] = Op::combine(earlier[j], sum[j]);
   };
@@ -187,14 +184,15 @@ void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int
     reduce_tiles(one, from, to, n, inner, column, end);
   };
   if (inner == 1 || outer >= threads()) {
-    parallel_ranges(outer, 1, work_of(outer * n * inner, sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o)
-        inner == 1 ? void(out[o] = reduce_row<Op>(wide, in + o * n, n)) : reduce_columns(o, 0, inner);
-    });
+    parallel_ranges(outer, 1, work_of<T>(cost_of_element, outer * n * inner),
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t o = begin; o < end; ++o)
+                        inner == 1 ? void(out[o] = reduce_row<Op>(wide, in + o * n, n)) : reduce_columns(o, 0, inner);
+                    });
     return;
   }
   for (std::int64_t o = 0; o < outer; ++o) {
-    parallel_ranges(inner, lanes<T>, work_of(n * inner, sizeof(T)),
+    parallel_ranges(inner, lanes<T>, work_of<T>(cost_of_element, n * inner),
                     [&](std::int64_t begin, std::int64_t end) { reduce_columns(o, begin, end); });
   }
 }
@@ -216,10 +214,11 @@ std::int64_t arg_best(const T* in, std::int64_t n, std::int64_t stride) {
 
 template <bool largest, typename T>
 void arg_reduce_as(const T* in, std::int64_t* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
-  parallel_ranges(outer * inner, 1, work_of(outer * n * inner, sizeof(T)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      out[i] = arg_best<largest>(in + i / inner * n * inner + i % inner, n, inner);
-  });
+  parallel_ranges(outer * inner, 1, work_of<T>(cost_of_element, outer * n * inner),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i)
+                      out[i] = arg_best<largest>(in + i / inner * n * inner + i % inner, n, inner);
+                  });
 }
 
 // Running sums of f32 are kept in f64, and rounded as they are written.

@@ -115,14 +115,14 @@ void for_each_group(DType dtype, const Extents& all, F f) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
       const std::int64_t together = slabs_together(all);
-      const double work = cost_of_element * static_cast<double>(all.elements()) * (sizeof(T) / sizeof(float));
-      parallel_ranges(all.outer, together, work, [&](std::int64_t begin, std::int64_t end) {
-        const Exponentials<T> room({together, all.n, all.inner});
-        for (std::int64_t o = begin; o < end; o += together) {
-          const Extents group = {std::min(together, end - o), all.n, all.inner};
-          f(room, group, o * all.n * all.inner, o * all.inner, tag);
-        }
-      });
+      parallel_ranges(all.outer, together, work_of<T>(cost_of_element, all.elements()),
+                      [&](std::int64_t begin, std::int64_t end) {
+                        const Exponentials<T> room({together, all.n, all.inner});
+                        for (std::int64_t o = begin; o < end; o += together) {
+                          const Extents group = {std::min(together, end - o), all.n, all.inner};
+                          f(room, group, o * all.n * all.inner, o * all.inner, tag);
+                        }
+                      });
     }
   });
 }

@@ -47,6 +47,13 @@ void parallel_for(std::int64_t pieces, const F& f) {
 /// multiply-adds of f32 in vectors, some fifty to the nanosecond, or what takes as long.
 std::int64_t pieces_of(double work) noexcept;
 
+/// The work of `count` elements of T that cost so much each, if T is f32: more where they take more memory.
+template <typename T>
+double work_of(double cost, std::int64_t count) noexcept {
+  constexpr double size = sizeof(T), size_of_f32 = sizeof(float);
+  return cost * static_cast<double>(count) * (size / size_of_f32);
+}
+
 /// Calls f(begin, end) for intervals that make up [0, count), whole multiples of `step` but for the last: as pieces, as
 /// many as `work` is worth.
 template <typename F>

@@ -18,6 +18,7 @@ std::vector<Tensor> interpreted(const Operation& operation, const std::vector<Te
   const std::int64_t count = inputs[0].size();
   static constexpr std::int64_t next = 1, same = 0;
   std::vector<kernels::PointwiseInput> reads;
+  reads.reserve(inputs.size());
   for (const Tensor& x : inputs) {
     reads.push_back({wengert::detail::Access::elements(x), x.dtype(), x.rank() == 0 ? &same : &next});
   }

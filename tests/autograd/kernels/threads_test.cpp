@@ -14,7 +14,7 @@ namespace {
 /// Sets the number of threads for a test.
 class KernelThreads : public testing::Test {
  protected:
-  ~KernelThreads() override { set_threads(before_); }
+  void TearDown() override { set_threads(before_); }
 
  private:
   int before_ = threads();
