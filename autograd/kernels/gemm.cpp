@@ -5,14 +5,11 @@
 #include <type_traits>
 
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/instruction_sets.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/threads.h>
 
-// The floating product is compiled once per instruction set (Highway's foreach_target). Left out are targets that gain
-// nothing here, and those whose vectors have no fixed size, which cannot stand in arrays.
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+// The floating product is compiled once per instruction set (Highway's foreach_target).
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <wengert/autograd/kernels/gemm.cpp>
 #include <hwy/foreach_target.h>  // before highway.h

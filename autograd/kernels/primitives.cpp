@@ -2,14 +2,11 @@
 #include <cstddef>
 #include <type_traits>
 
+#include <wengert/autograd/kernels/instruction_sets.h>
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
 
-// This file is compiled once per instruction set (Highway's foreach_target). Left out are targets that gain nothing
-// here, and those whose vectors may be wider than a block.
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+// This file is compiled once per instruction set (Highway's foreach_target).
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <wengert/autograd/kernels/primitives.cpp>
 #include <hwy/foreach_target.h>

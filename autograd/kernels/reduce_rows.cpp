@@ -2,13 +2,10 @@
 #include <cstdint>
 #include <limits>
 
+#include <wengert/autograd/kernels/instruction_sets.h>
 #include <wengert/autograd/kernels/reduce_rows.h>
 
-// This file is compiled once per instruction set (Highway's foreach_target), but for those that gain nothing here, or
-// whose vectors have no fixed size.
-#undef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+// This file is compiled once per instruction set (Highway's foreach_target).
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE <wengert/autograd/kernels/reduce_rows.cpp>
 #include <hwy/foreach_target.h>  // before highway.h
