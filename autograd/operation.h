@@ -121,6 +121,9 @@ struct Operation {
   std::size_t outputs = 1;
   /// The result is the input stretched as broadcasting does: a pointwise operation may as well read the input.
   bool stretches = false;
+  /// Operations on numbers for each element of the result, from the inputs' shapes, as `explain` counts them. Left out:
+  /// one for each primitive of a formula, or for each element read; none for shapes and indexing.
+  std::int64_t (*flop)(std::span<const Shape> inputs, const Attributes&) = nullptr;
 
   /// Dtype and shape of the results, from those of the inputs alone; throws for inputs that do not fit.
   std::function<void(Arguments, const Attributes&, std::span<TensorType> results)> infer = {};

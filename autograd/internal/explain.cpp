@@ -32,16 +32,14 @@ std::int64_t primitives_of(const GraphRecord& record) {
                        [](const auto& instruction) { return instruction.primitive != kernels::Primitive::constant; });
 }
 
-/// Of a product, the extent that is summed over.
-std::int64_t summed_extent(const GraphRecord& product) {
-  const Shape& left = product.inputs[0].shape;
-  return product.attributes.flag("transpose_a") && left.rank() > 1 ? left[left.rank() - 2] : left.back();
-}
-
 std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
   const std::int64_t results = elements_of(graph, std::span(record.outputs).first(1));
   if (record.is_pointwise()) return primitives_of(record) * results;
-  if (record.operation->name == "matmul") return 2 * results * summed_extent(record);
+  if (record.operation->flop != nullptr) {
+    std::vector<Shape> shapes;
+    for (const Use& use : record.inputs) shapes.push_back(use.shape);
+    return record.operation->flop(shapes, record.attributes) * results;
+  }
   const Category category = record.operation->category;
   if (category == Category::shape || category == Category::indexing) return 0;
   return elements_of(graph, record.inputs);

@@ -134,6 +134,10 @@ WENGERT_OPERATION(matmul) {
       .attributes = {{"transpose_a", false}, {"transpose_b", false}},
       .reads = {.inputs = Reads::all},
       .inputs = 2,
+      .flop = [](std::span<const Shape> inputs, const Attributes& attributes) {
+        const Shape& a = inputs[0];
+        return 2 * a[a.rank() - (attributes.flag("transpose_a") ? 2 : 1)];
+      },
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const DType dtype = detail::number_dtype("matmul", inputs[0].dtype());
         if (inputs[1].dtype() != dtype) {
