@@ -55,32 +55,32 @@ void infer_drawn(std::span<const Tensor>, const Attributes& attributes, std::spa
   results[0] = {attributes.get<DType>("dtype"), Shape(attributes.ints("shape"))};
 }
 
+/// Calls draw(elements, seed, stream, position) for the elements of the result, f32 or f64.
+template <typename F>
+void draw_with(const Tensor& generator, Tensor& result, F draw) {
+  const State state = state_of(generator);
+  dispatch(result.dtype(), [&](auto type) {
+    using T = decltype(type);
+    if constexpr (std::is_floating_point_v<T>) draw(writable<T>(result), state[0], state[1], state[2]);
+  });
+}
+
 void draw_uniform(std::span<const Tensor> inputs, const Attributes& attributes, std::span<Tensor> results) {
   const double low = attributes.number("low"), high = attributes.number("high");
-  const auto [seed, stream, position] = state_of(inputs[0]);
-  dispatch(results[0].dtype(), [&, seed = seed, stream = stream, position = position](auto type) {
-    using T = decltype(type);
-    if constexpr (std::is_floating_point_v<T>) {
-      const std::span<T> elements = writable<T>(results[0]);
-      kernels::fill_uniform(elements.data(), results[0].size(), seed, stream, position);
-      // Where low + u · (high − low) rounds up to high, the largest number below it is meant.
-      const auto bottom = static_cast<T>(low);
-      const T top = std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
-      for (T& u : elements) u = std::min(static_cast<T>(low + static_cast<double>(u) * (high - low)), top);
-    }
+  draw_with(inputs[0], results[0], [&]<typename T>(std::span<T> elements, auto... state) {
+    kernels::fill_uniform(elements.data(), results[0].size(), state...);
+    // Where low + u · (high − low) rounds up to high, the largest number below it is meant.
+    const auto bottom = static_cast<T>(low);
+    const T top = std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
+    for (T& u : elements) u = std::min(static_cast<T>(low + static_cast<double>(u) * (high - low)), top);
   });
 }
 
 void draw_normal(std::span<const Tensor> inputs, const Attributes& attributes, std::span<Tensor> results) {
   const double mean = attributes.number("mean"), deviation = attributes.number("deviation");
-  const auto [seed, stream, position] = state_of(inputs[0]);
-  dispatch(results[0].dtype(), [&, seed = seed, stream = stream, position = position](auto type) {
-    using T = decltype(type);
-    if constexpr (std::is_floating_point_v<T>) {
-      const std::span<T> elements = writable<T>(results[0]);
-      kernels::fill_normal(elements.data(), results[0].size(), seed, stream, position);
-      for (T& z : elements) z = static_cast<T>(mean + deviation * static_cast<double>(z));
-    }
+  draw_with(inputs[0], results[0], [&]<typename T>(std::span<T> elements, auto... state) {
+    kernels::fill_normal(elements.data(), results[0].size(), state...);
+    for (T& z : elements) z = static_cast<T>(mean + deviation * static_cast<double>(z));
   });
 }
 
