@@ -12,6 +12,8 @@ import pathlib
 import statistics
 import sys
 
+from tables import table
+
 MEASURES = [("training loss", "loss"), ("test loss", "val_loss"), ("test accuracy", "val_accuracy")]
 
 TEXT = """# Results beside Keras
@@ -80,14 +82,6 @@ def p_text(p):
     return f"{p:.2f}" if p >= 0.005 else f"{p:.0e}"
 
 
-def print_table(header, rows):
-    print("| " + " | ".join(header) + " |")
-    print("|---" + "|--:" * (len(header) - 1) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print()
-
-
 def main():
     fresh, repeated = (json.loads(pathlib.Path(path).read_text()) for path in sys.argv[1:3])
     mine = ours(sys.argv[3:])
@@ -102,7 +96,7 @@ def main():
             p = welch(theirs[activation], here[activation])
             least = min(least, p)
             rows.append([activation, spread(theirs[activation]), spread(here[activation]), p_text(p)])
-        print_table([title, "Keras", "wengert", "p"], rows)
+        table([title, "Keras", "wengert", "p"], rows)
 
     cells = len(MEASURES) * len(theirs)
     limit = 0.05 / cells
@@ -113,8 +107,8 @@ def main():
 
     print(ORDER_TEXT)
     again, first, here = (by_activation(results, "loss") for results in (repeated["results"], fresh["results"], mine))
-    print_table(["training loss", "Keras, same order in every epoch", "Keras, fresh orders", "wengert", "p of the first two"],
-                [[a, spread(again[a]), spread(first[a]), spread(here[a]), p_text(welch(again[a], first[a]))] for a in first])
+    table(["training loss", "Keras, same order in every epoch", "Keras, fresh orders", "wengert", "p of the first two"],
+          [[a, spread(again[a]), spread(first[a]), spread(here[a]), p_text(welch(again[a], first[a]))] for a in first])
 
 
 if __name__ == "__main__":

@@ -60,10 +60,10 @@ void second_derivative(benchmark::State& state, F f) {
   per_operation(state);
 }
 
-/// The chain as a compiled function replays it, each operation a record of its own.
+/// A function of the chain as it is replayed, each operation a record of its own.
 template <typename F>
-void replayed(benchmark::State& state, F f) {
-  const auto compiled = wg::compile([&](const wg::Tensor& x) { return chain(x, f); }, {.fuse = false});
+void replay(benchmark::State& state, const F& function) {
+  const auto compiled = wg::compile(function, {.fuse = false});
   const wg::Tensor x(0.5F);
   benchmark::DoNotOptimize(compiled(x));
   for (auto _ : state) benchmark::DoNotOptimize(compiled(x));
@@ -71,13 +71,13 @@ void replayed(benchmark::State& state, F f) {
 }
 
 template <typename F>
+void replayed(benchmark::State& state, F f) {
+  replay(state, [&](const wg::Tensor& x) { return chain(x, f); });
+}
+
+template <typename F>
 void replayed_forward_and_backward(benchmark::State& state, F f) {
-  const auto gradient = wg::grad([&](const wg::Tensor& x) { return chain(x, f); });
-  const auto compiled = wg::compile(gradient, {.fuse = false});
-  const wg::Tensor x(0.5F);
-  benchmark::DoNotOptimize(compiled(x));
-  for (auto _ : state) benchmark::DoNotOptimize(compiled(x));
-  per_operation(state);
+  replay(state, wg::grad([&](const wg::Tensor& x) { return chain(x, f); }));
 }
 
 template <typename F>

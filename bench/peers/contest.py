@@ -12,7 +12,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import time
 
 import numpy as np
 
+import compare
 import works
 
 HERE = pathlib.Path(__file__).parent
@@ -195,12 +195,9 @@ def growth(contest, rounds):
 
 
 def print_result(result):
-    ours = result["seconds"][OURS]
     print(f"\n{result['work']}: seconds of one, and how many times ours (smallest, median, largest ratio of a round)")
-    for name, theirs in result["seconds"].items():
-        ratios = [a / b for a, b in zip(theirs, ours)]
-        print(f"  {name:26} {statistics.median(theirs):10.3g} s   {min(ratios):7.2f} {statistics.median(ratios):7.2f} {max(ratios):7.2f}",
-              flush=True)
+    for name, seconds, least, middle, most in compare.rows(result):
+        print(f"  {name:26} {seconds:10.3g} s   {least:7.2f} {middle:7.2f} {most:7.2f}", flush=True)
     if "apart" in result:
         print("  apart from ours by at most: " + ", ".join(f"{d:.0e}" for d in result["apart"].values()))
 

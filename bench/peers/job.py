@@ -13,11 +13,12 @@ With --whole it instead does the main job from beginning to end, as a user's pro
 
 import argparse
 import json
-import struct
 import sys
 import time
 
 import numpy as np
+
+import works
 
 STEPS_COMPARED = 30
 ACTIVATIONS = ["relu", "gelu", "sigmoid", "leaky_relu:0.3"]
@@ -36,15 +37,8 @@ def options():
 
 def load_weights(path):
     """Hidden weight [784, 128] and bias, output weight [128, 10] and bias, from a safetensors file of f32."""
-    with open(path, "rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        body = file.read()
-    tensors = []
-    for name in ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]:
-        begin, end = header[name]["data_offsets"]
-        tensors.append(np.frombuffer(body[begin:end], "<f4").reshape(header[name]["shape"]))
-    return tensors
+    tensors = works.read(path)
+    return [tensors[name] for name in ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]]
 
 
 def initial_weights(options):
