@@ -33,8 +33,8 @@ enum class Format : std::uint8_t { table, graphviz };
 
 namespace detail {
 
-/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes, and
-/// of the host's flags.
+/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes, and of the host's
+/// flags.
 class CompiledFunction {
  public:
   /// The function itself, on tensors in and tensors out.
@@ -147,9 +147,8 @@ class Compiled {
 /// code does not run again. It takes tensors (or a span of them), and gives nothing, a tensor, a container of tensors,
 /// or a tuple, pair or array of them.
 ///
-/// - Other dtypes or shapes of the inputs, and other modes of the layers that were asked for theirs, are recorded anew;
-/// the
-///   last few programs are kept.
+/// - Other dtypes or shapes of the inputs, and other modes of the layers that were asked for theirs, are recorded
+///   anew; the last few programs are kept.
 /// - Parameters and slots (an optimiser's state, its learning rate and count of steps, a generator's position) are read
 ///   and assigned at every call; they may be read, saved and set in between. All other tensors from outside are
 ///   constants.

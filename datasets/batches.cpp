@@ -68,7 +68,7 @@ void for_each_sample(const Tensor& source, const Selection& selection, Tensor& r
   const std::span<const From> from = source.data<From>();
   const std::span<To> to = writable<To>(result);
   const std::size_t width = selection.count == 0 ? 0 : to.size() / static_cast<std::size_t>(selection.count);
-  kernels::parallel_ranges(selection.count, 1, cost_of_element * static_cast<double>(to.size()),
+  kernels::parallel_ranges(selection.count, 1, kernels::work_of<To>(cost_of_element, result.size()),
                            [&](std::int64_t begin, std::int64_t end) {
                              for (std::int64_t i = begin; i < end; ++i) {
                                make(from.subspan(static_cast<std::size_t>(selection[i]) * width, width),

@@ -259,14 +259,13 @@ class Grouping {
     Node& node = nodes_[n];
     node.records.push_back(r);
     node.arrays += record.outputs.size();
-    for (const Use& use : record.inputs) {
-      if (made_by_[use.value] != n && (readers_[use.value].empty() || readers_[use.value].back() != n)) ++node.arrays;
-    }
     if (record.is_pointwise()) node.instructions += record.operation->pointwise->program().instructions.size();
     for (const Use& use : record.inputs) {
       std::size_t& last = last_reader_[use.value];
       last = last == none ? n : std::max(last, n);
-      if (readers_[use.value].empty() || readers_[use.value].back() != n) readers_[use.value].push_back(n);
+      if (!readers_[use.value].empty() && readers_[use.value].back() == n) continue;
+      readers_[use.value].push_back(n);
+      if (made_by_[use.value] != n) ++node.arrays;
     }
     for (const Use& use : record.outputs) made_by_[use.value] = n;
   }

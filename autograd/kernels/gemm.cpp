@@ -198,25 +198,22 @@ class BlockedProduct {
 template <typename T, typename F>
 void for_each_part(const Problem<T>& problem, const F& f) {
   const double work = work_of<T>(static_cast<double>(problem.k), static_cast<std::int64_t>(problem.m * problem.n));
-  if (problem.m > problem.n) {
-    parallel_ranges(static_cast<std::int64_t>(problem.m), std::int64_t{4} * max_rows, work,
-                    [&](std::int64_t begin, std::int64_t end) {
-                      Problem<T> part = problem;
-                      part.a.data += static_cast<std::size_t>(begin) * part.a.row;
-                      part.c += static_cast<std::size_t>(begin) * part.ldc;
-                      part.m = static_cast<std::size_t>(end - begin);
-                      f(part);
-                    });
-  } else {
-    parallel_ranges(static_cast<std::int64_t>(problem.n), std::int64_t{max_vectors} * vector_length<T>, work,
-                    [&](std::int64_t begin, std::int64_t end) {
-                      Problem<T> part = problem;
-                      part.b.data += static_cast<std::size_t>(begin) * part.b.column;
-                      part.c += static_cast<std::size_t>(begin);
-                      part.n = static_cast<std::size_t>(end - begin);
-                      f(part);
-                    });
-  }
+  const bool by_rows = problem.m > problem.n;
+  const std::size_t step = by_rows ? 4 * max_rows : max_vectors * vector_length<T>;
+  parallel_ranges(static_cast<std::int64_t>(by_rows ? problem.m : problem.n), static_cast<std::int64_t>(step), work,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    const auto first = static_cast<std::size_t>(begin);
+                    Problem<T> part = problem;
+                    (by_rows ? part.m : part.n) = static_cast<std::size_t>(end - begin);
+                    if (by_rows) {
+                      part.a.data += first * part.a.row;
+                      part.c += first * part.ldc;
+                    } else {
+                      part.b.data += first * part.b.column;
+                      part.c += first;
+                    }
+                    f(part);
+                  });
 }
 
 // Scalar products of contiguous rows: for so few rows of A, packing B would cost more than the product.

@@ -204,7 +204,7 @@ PointwiseKernel::PointwiseKernel(PointwiseKernel&&) noexcept = default;
 PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = default;
 
 const Program& PointwiseKernel::program() const { return plan_->program; }
-bool PointwiseKernel::is_native() const { return plan_->native.f32 != nullptr || plan_->native.f64 != nullptr; }
+bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape) const {

@@ -33,6 +33,8 @@ using PointwiseCode = void (*)(const Operand* inputs, const Operand* uniforms, v
 /// Null where the primitives do: the same bits either way.
 struct NativePointwise {
   PointwiseCode f32 = nullptr, f64 = nullptr;
+
+  bool is_given() const { return f32 != nullptr || f64 != nullptr; }
 };
 
 /// A program made ready to run: registers assigned, primitives chosen for this machine's instruction set.

@@ -196,7 +196,7 @@ class Planner {
 
 PointwisePlan::PointwisePlan(Program to_plan, NativePointwise code) : program(std::move(to_plan)), native(code) {
   Planner(*this).run();
-  if (native.f32 == nullptr && native.f64 == nullptr) return;
+  if (!native.is_given()) return;
   const bool all_direct = std::all_of(outputs.begin(), outputs.end(), [](const Output& o) { return o.is_direct; });
   if (!all_direct || outputs.size() > most_native_outputs)
     throw std::logic_error("pointwise program: native code needs up to 8 outputs, each of an instruction of its own");

@@ -186,8 +186,12 @@ void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int
   if (inner == 1 || outer >= threads()) {
     parallel_ranges(outer, 1, work_of<T>(cost_of_element, outer * n * inner),
                     [&](std::int64_t begin, std::int64_t end) {
-                      for (std::int64_t o = begin; o < end; ++o)
-                        inner == 1 ? void(out[o] = reduce_row<Op>(wide, in + o * n, n)) : reduce_columns(o, 0, inner);
+                      for (std::int64_t o = begin; o < end; ++o) {
+                        if (inner == 1)
+                          out[o] = reduce_row<Op>(wide, in + o * n, n);
+                        else
+                          reduce_columns(o, 0, inner);
+                      }
                     });
     return;
   }

@@ -48,11 +48,10 @@ void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* 
   }
 }
 
-template <bool decays>
-kernels::NativePointwise native() {
-  return {update<float, decays>, update<double, decays>};
+kernels::NativePointwise find_native(bool decays) {
+  if (decays) return {update<float, true>, update<double, true>};
+  return {update<float, false>, update<double, false>};
 }
-kernels::NativePointwise find_native(bool decays) { return decays ? native<true>() : native<false>(); }
 
 }  // namespace
 }  // namespace wengert::optim::HWY_NAMESPACE
