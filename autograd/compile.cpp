@@ -40,6 +40,7 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
   if (options.fuse) graph = fuse_pointwise(std::move(graph));
+  if (options.attach_reductions) graph = attach_reductions(std::move(graph));
   return graph;
 }
 

@@ -26,6 +26,7 @@ struct CompileOptions {
   bool skip_broadcasts = true;
   bool merge_equal = true;
   bool fuse = true;
+  bool attach_reductions = true;
 };
 
 /// How `explain` shows a program.

@@ -12,6 +12,7 @@
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operation.h>
 
@@ -168,6 +169,11 @@ Tensor apply(const Operation& operation, std::initializer_list<Tensor> inputs, c
 }
 
 Operation primitive(std::string name, Operation definition) {
+  if (definition.reduces) {
+    definition.kernel = [rule = *definition.reduces](auto inputs, const Attributes& attributes, auto results) {
+      detail::reduce(rule.reduction, inputs[0], rule.axes(inputs[0].shape(), attributes), results[0]);
+    };
+  }
   require(static_cast<bool>(definition.infer), name, "a shape rule (infer)");
   require(definition.kernel || definition.evaluate, name, "a kernel (kernel or evaluate)");
   require(definition.vjp || !definition.differentiable, name, "a vjp, though it is differentiable");

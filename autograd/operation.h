@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include <wengert/autograd/attributes.h>
 #include <wengert/autograd/kernels/pointwise.h>
+#include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/scalar.h>
 #include <wengert/autograd/tensor.h>
 
@@ -102,6 +104,12 @@ enum class Category : std::uint8_t {
 /// so.
 enum class Domain : std::uint8_t { floating, numbers, any };
 
+/// What a reduction does to its input, and over which of its axes (in order, counted from the first; none: a copy).
+struct ReductionRule {
+  kernels::Reduction reduction = kernels::Reduction::sum;
+  Ints (*axes)(const Shape& input, const Attributes&) = nullptr;
+};
+
 class PointwiseRule;
 
 /// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
@@ -121,6 +129,8 @@ struct Operation {
   std::size_t outputs = 1;
   /// The result is the input stretched as broadcasting does: a pointwise operation may as well read the input.
   bool stretches = false;
+  /// The result is a reduction of the input: the kernel follows, and a formula's results are reduced as they are made.
+  std::optional<ReductionRule> reduces = {};
   /// Operations on numbers for each element of the result, from the inputs' shapes, as `explain` counts them. Left out:
   /// one for each primitive of a formula, or for each element read; none for shapes and indexing.
   std::int64_t (*flop)(std::span<const Shape> inputs, const Attributes&) = nullptr;

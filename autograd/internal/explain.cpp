@@ -13,6 +13,7 @@ namespace {
 using Row = std::vector<std::string>;
 
 std::int64_t bytes_of(const GraphValue& value) {
+  if (value.source == Source::fleeting) return 0;
   return value.elements * static_cast<std::int64_t>(size_of(value.dtype));
 }
 
@@ -34,7 +35,10 @@ std::int64_t primitives_of(const GraphRecord& record) {
 
 std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
   const std::int64_t results = elements_of(graph, std::span(record.outputs).first(1));
-  if (record.is_pointwise()) return primitives_of(record) * results;
+  if (record.is_pointwise()) {
+    return std::accumulate(record.reductions.begin(), record.reductions.end(), primitives_of(record) * results,
+                           [](std::int64_t sum, const Reduced& reduced) { return sum + reduced.array.elements(); });
+  }
   if (record.operation->flop != nullptr) {
     std::vector<Shape> shapes;
     for (const Use& use : record.inputs) shapes.push_back(use.shape);
@@ -46,7 +50,7 @@ std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
 }
 
 std::string name_of(const Graph& graph, std::uint32_t number) {
-  constexpr std::array names{"input", "slot", "constant", "value"};
+  constexpr std::array names{"input", "slot", "constant", "value", "fleeting"};
   const GraphValue& value = graph.values[number];
   const bool from_outside = value.source == Source::input || value.source == Source::slot;
   return fmt::format("{} {}", names[static_cast<std::size_t>(value.source)], from_outside ? value.place : number);
@@ -71,9 +75,10 @@ std::string aligned(const std::vector<Row>& rows, const std::vector<bool>& to_th
 }  // namespace
 
 std::string name_of(const GraphRecord& record) {
-  if (record.fused == nullptr) return record.operation->name;
-  std::string names;
+  if (record.fused == nullptr && record.reductions.empty()) return record.operation->name;
+  std::string names = record.fused == nullptr ? record.operation->name : "";
   for (const Operation* part : record.parts) names += (names.empty() ? "" : " ") + part->name;
+  for (const Reduced& reduced : record.reductions) names += ' ' + reduced.operation->name;
   return "{" + names + "}";
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
@@ -14,7 +15,8 @@
 
 namespace wengert::detail {
 
-enum class Source : std::uint8_t { input, slot, constant, computed };
+/// `fleeting` values are computed too, but reduced as they are made and never there as a whole.
+enum class Source : std::uint8_t { input, slot, constant, computed, fleeting };
 
 /// A value: elements that exist once. `place` counts the inputs and the slots.
 struct GraphValue {
@@ -33,8 +35,15 @@ struct Use {
   bool operator==(const Use&) const = default;
 };
 
+/// A reduction of what a pointwise record computes, done while that is in the cache.
+struct Reduced {
+  const Operation* operation = nullptr;
+  std::size_t output = 0;  // of the record's program
+  kernels::ReducedArray array = {};
+};
+
 /// One record. Pointwise ones have a program of their own; those that were fused have no `operation` any more, and name
-/// what they are made of.
+/// what they are made of. What they reduce comes last among their outputs.
 struct GraphRecord {
   const Operation* operation = nullptr;
   Attributes attributes = {};
@@ -43,8 +52,11 @@ struct GraphRecord {
   std::shared_ptr<const kernels::Program> fused = {};
   DType compute = DType::f32;
   std::vector<const Operation*> parts = {};
+  std::vector<Reduced> reductions = {};
 
   bool is_pointwise() const { return fused != nullptr || operation->pointwise != nullptr; }
+  /// What the record's kernel or program gives.
+  std::span<const Use> computed() const { return std::span(outputs).first(outputs.size() - reductions.size()); }
 };
 
 struct Assignment {

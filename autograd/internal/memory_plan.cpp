@@ -72,7 +72,8 @@ class Planner {
     for (std::size_t r = 0; r < graph_.records.size(); ++r) {
       const GraphRecord& record = graph_.records[r];
       if (!record.is_pointwise() && record.operation->evaluate) continue;  // brings its own memory
-      for (const Use& output : record.outputs) place(output, r);
+      for (const Use& output : record.computed()) place(output, r);
+      for (const Use& output : std::span(record.outputs).last(record.reductions.size())) place_apart(output);
       for (const Use& use : record.inputs) end_life(use.value, r);
       for (const Use& use : record.outputs) end_life(use.value, r);
     }
@@ -105,8 +106,10 @@ class Planner {
     const Fate& fate = fates_[value];
     if (fate.is_result || fate.assigned != 1 || fate.made_by == never) return -1;
     const GraphRecord& record = graph_.records[fate.made_by];
+    const auto computed = record.computed();
     const auto output =
-        std::find_if(record.outputs.begin(), record.outputs.end(), [&](const Use& use) { return use.value == value; });
+        std::find_if(computed.begin(), computed.end(), [&](const Use& use) { return use.value == value; });
+    if (output == computed.end()) return -1;
     for (const Use& input : record.inputs) {
       const GraphValue& old = graph_.values[input.value];
       const Fate& before = fates_[input.value];
@@ -130,18 +133,22 @@ class Planner {
 
   void place(const Use& output, std::size_t r) {
     Fate& fate = fates_[output.value];
-    if (fate.escapes) return;
+    if (fate.escapes || graph_.values[output.value].source == Source::fleeting) return;
     const GraphRecord& record = graph_.records[r];
     const auto heir = std::find_if(record.inputs.begin(), record.inputs.end(), [&](const Use& input) {
       const Fate& before = fates_[input.value];
       return before.lives && before.last_read == r && may_share(record, output, input);
     });
-    if (heir != record.inputs.end()) {
-      fates_[heir->value].lives = false;
-      plan_.offsets[output.value] = plan_.offsets[heir->value];
-    } else {
-      plan_.offsets[output.value] = arena_.take(bytes_of(graph_.values[output.value]));
-    }
+    if (heir == record.inputs.end()) return place_apart(output);
+    fates_[heir->value].lives = false;
+    plan_.offsets[output.value] = plan_.offsets[heir->value];
+    fate.lives = true;
+  }
+
+  void place_apart(const Use& output) {
+    Fate& fate = fates_[output.value];
+    if (fate.escapes) return;
+    plan_.offsets[output.value] = arena_.take(bytes_of(graph_.values[output.value]));
     fate.lives = true;
   }
 

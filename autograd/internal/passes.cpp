@@ -1,13 +1,16 @@
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
 
 #include <wengert/autograd/internal/explain.h>
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/internal/reduction.h>
 
 namespace wengert::detail {
 namespace {
@@ -45,6 +48,34 @@ bool same_elements(const GraphValue& a, const GraphValue& b) {
   if (a.source != Source::constant) return true;
   const auto bytes = static_cast<std::size_t>(a.elements) * size_of(a.dtype);
   return bytes == 0 || std::memcmp(Access::elements(a.constant), Access::elements(b.constant), bytes) == 0;
+}
+
+/// An output of a pointwise record.
+struct Place {
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+  std::size_t record = none, output = 0;
+};
+
+/// What is reduced, where the axes are neighbours and pieces of it stay in the cache.
+std::optional<kernels::ReducedArray> reduced_array(const Graph& graph, const GraphRecord& record) {
+  if (record.is_pointwise() || !record.operation->reduces) return std::nullopt;
+  const ReductionRule& rule = *record.operation->reduces;
+  const Use& use = record.inputs[0];
+  const GraphValue& value = graph.values[use.value];
+  const Ints axes = rule.axes(use.shape, record.attributes);
+  if (axes.empty() || value.elements == 0) return std::nullopt;
+  const auto first = static_cast<std::size_t>(axes[0]), last = static_cast<std::size_t>(axes[axes.size() - 1]);
+  if (last - first + 1 != axes.size()) return std::nullopt;
+  const AxisRun run(use.shape, first, last + 1);
+  const kernels::ReducedArray array{rule.reduction, value.dtype, run.outer, run.n, run.inner};
+  if (kernels::PiecewiseReduction::piece_elements(array) == 0) return std::nullopt;
+  return array;
+}
+
+/// Whether the maker can do this beside what it reduces already.
+bool is_cut_alike(const GraphRecord& maker, const kernels::ReducedArray& array) {
+  using Pieces = kernels::PiecewiseReduction;
+  return maker.reductions.empty() || Pieces::piece_elements(maker.reductions[0].array) == Pieces::piece_elements(array);
 }
 
 }  // namespace
@@ -119,6 +150,30 @@ Graph merge_equal_records(Graph graph) {
   graph.records = std::move(kept);
   std::for_each(graph.results.begin(), graph.results.end(), rename);
   for (Assignment& assignment : graph.assignments) assignment.value = stands_for[assignment.value];
+  return graph;
+}
+
+Graph attach_reductions(Graph graph) {
+  std::vector<std::uint32_t> reads = count_reads(graph);
+  std::vector<Place> made_at(graph.values.size());
+  std::vector<GraphRecord> records;
+  for (GraphRecord& record : graph.records) {
+    const Place place = record.inputs.empty() ? Place{} : made_at[record.inputs[0].value];
+    const auto array = place.record == Place::none ? std::nullopt : reduced_array(graph, record);
+    if (array && is_cut_alike(records[place.record], *array)) {
+      GraphRecord& maker = records[place.record];
+      maker.reductions.push_back({record.operation, place.output, *array});
+      maker.outputs.push_back(record.outputs[0]);
+      const std::uint32_t value = record.inputs[0].value;
+      if (--reads[value] == 0) graph.values[value].source = Source::fleeting;
+      continue;
+    }
+    if (record.is_pointwise()) {
+      for (std::size_t k = 0; k < record.outputs.size(); ++k) made_at[record.outputs[k].value] = {records.size(), k};
+    }
+    records.push_back(std::move(record));
+  }
+  graph.records = std::move(records);
   return graph;
 }
 

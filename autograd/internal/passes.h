@@ -19,6 +19,10 @@ Graph merge_equal_records(Graph graph);
 /// type: what stands between them stays in the first-level cache.
 Graph fuse_pointwise(Graph graph);
 
+/// With reductions done by the pointwise records that make what is reduced; where nobody else reads that, it is no more
+/// written to memory.
+Graph attach_reductions(Graph graph);
+
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
 

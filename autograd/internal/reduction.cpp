@@ -69,8 +69,11 @@ Ints stretched_axes(const Shape& from, const Shape& to) {
   return axes;
 }
 
-void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& given, Tensor& result) {
-  const Ints axes = normalize_axes("reduce", given, x.rank());
+Ints given_axes(const Shape& shape, const Attributes& attributes) {
+  return normalize_axes("reduce", attributes.ints("axes"), shape.rank());
+}
+
+void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& axes, Tensor& result) {
   const DType dtype = x.dtype();
   // Runs of neighbouring axes are reduced one after the other, the last first: what stays behind them is `inner`.
   Ints extents(x.shape());

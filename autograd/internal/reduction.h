@@ -32,7 +32,9 @@ Tensor with_reduced_axes(const Tensor& reduced, const Vjp& vjp);
 /// The axes along which `from` is stretched to `to`.
 Ints stretched_axes(const Shape& from, const Shape& to);
 
-/// Reduces over axes (none: all) into `result`.
+/// The axes that the attribute `axes` names (none: all), in order.
+Ints given_axes(const Shape& shape, const Attributes& attributes);
+/// Reduces over axes, as a ReductionRule gives them, into `result`.
 void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& axes, Tensor& result);
 /// x and where the axes `axes` (none: all) lie in it, as one run: as it is where they are neighbours, and otherwise as
 /// a copy in which they come last.

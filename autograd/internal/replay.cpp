@@ -26,6 +26,7 @@ struct Replay::Step {
   std::span<const kernels::PointwiseInput> reads = {};
   std::span<const double> uniforms = {};
   std::span<const kernels::PointwiseOutput> writes = {};
+  std::span<const kernels::PointwiseReduction> reductions = {};
   std::span<const std::int64_t> extents = {};
   std::vector<Tensor> inputs = {}, outputs = {};
 };
@@ -54,16 +55,18 @@ void Replay::make_bases() {
 
 void Replay::make_steps() {
   // Kernels are shown these by address: they must not move when another one is added.
-  std::size_t reads = 0, writes = 0, uniforms = 0;
+  std::size_t reads = 0, writes = 0, reductions = 0, uniforms = 0;
   for (const GraphRecord& record : graph_.records) {
     if (!record.is_pointwise()) continue;
     reads += record.inputs.size();
-    writes += record.outputs.size();
+    writes += record.computed().size();
+    reductions += record.reductions.size();
     uniforms += record.attributes.size();
   }
   reads_.reserve(reads);
   strides_.reserve(reads);
   writes_.reserve(writes);
+  reductions_.reserve(reductions);
   uniforms_.reserve(uniforms);
   steps_.reserve(graph_.records.size());
   for (const GraphRecord& record : graph_.records) {
@@ -99,13 +102,19 @@ void Replay::make_pointwise(Step& step, const GraphRecord& record) {
     reads_.push_back({nullptr, graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin()});
     places_[use.value].reads.push_back(&reads_.back().data);
   }
-  for (const Use& use : record.outputs) {
+  for (const Use& use : record.computed()) {
     writes_.push_back({nullptr, graph_.values[use.value].dtype});
     places_[use.value].writes.push_back(&writes_.back().data);
   }
+  for (std::size_t i = 0; i < record.reductions.size(); ++i) {
+    const Reduced& reduced = record.reductions[i];
+    reductions_.push_back({reduced.output, reduced.array, nullptr});
+    places_[record.outputs[record.computed().size() + i].value].writes.push_back(&reductions_.back().data);
+  }
   step.extents = is_flat ? std::span(&total, 1) : std::span(shape.begin(), shape.rank());
   step.reads = std::span(reads_).last(record.inputs.size());
-  step.writes = std::span(writes_).last(record.outputs.size());
+  step.writes = std::span(writes_).last(record.computed().size());
+  step.reductions = std::span(reductions_).last(record.reductions.size());
 }
 
 /// Tells kernels what stays where it is from run to run, and finds what does not.
@@ -124,6 +133,7 @@ void Replay::place_values() {
       case Source::computed:
         if (plan_.offsets[value] != MemoryPlan::elsewhere) set_elements(value, arena_.data() + plan_.offsets[value]);
         break;
+      case Source::fleeting: break;
     }
   }
 }
@@ -165,7 +175,7 @@ void Replay::bind(std::span<const Tensor> inputs) {
 void Replay::run_step(Step& step) {
   const GraphRecord& record = *step.record;
   if (step.kernel != nullptr) {
-    step.kernel->run(record.compute, step.reads, step.uniforms, step.writes, step.extents);
+    step.kernel->run(record.compute, step.reads, step.uniforms, step.writes, step.extents, step.reductions);
   } else if (record.operation->evaluate) {
     const Tensor result = record.operation->evaluate(step.inputs, record.attributes);
     const std::uint32_t value = record.outputs[0].value;

@@ -70,6 +70,7 @@ class Replay {
   // Of all pointwise steps, one behind the other.
   std::vector<kernels::PointwiseInput> reads_;
   std::vector<kernels::PointwiseOutput> writes_;
+  std::vector<kernels::PointwiseReduction> reductions_;
   std::vector<double> uniforms_;
   std::vector<Ints> strides_;
   kernels::PoolVector<std::byte> arena_;

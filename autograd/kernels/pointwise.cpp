@@ -5,9 +5,10 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/pointwise.h>
@@ -39,41 +40,115 @@ struct Input {
 };
 static_assert(std::is_trivially_destructible_v<Input>);
 
+struct Output {
+  std::byte* data;
+  DType dtype;
+  bool is_kept;        // otherwise there is room for one piece
+  std::int64_t size;   // of an element
+  std::int64_t first;  // the element that stands at the beginning
+
+  std::byte* at(std::int64_t element) const { return data + (element - first) * size; }
+};
+
 // The memory of one run: arrays have room for a block beyond the tile, which InputReader asks for; this also keeps
 // them from falling on the same lines of the cache.
+constexpr std::size_t whole_blocks(std::size_t bytes) { return (bytes + block_bytes - 1) / block_bytes * block_bytes; }
 std::size_t array_bytes(const Plan& plan) { return plan.tile_bytes + block_bytes; }
 std::size_t scratch_bytes(const Plan& plan) {
   const std::size_t arrays = plan.array_count();
-  return arrays * array_bytes(plan) + plan.blocks * block_bytes + (arrays + plan.blocks) * sizeof(Operand) +
-         plan.program.inputs * sizeof(Input);
+  return whole_blocks(arrays * array_bytes(plan) + plan.blocks * block_bytes +
+                      (arrays + plan.blocks) * sizeof(Operand) + plan.program.inputs * sizeof(Input) +
+                      plan.outputs.size() * sizeof(Output));
 }
+
+// … and beyond it, for a piece of each output that is not kept.
+std::size_t room_bytes(DType dtype, std::int64_t piece) {
+  return whole_blocks(static_cast<std::size_t>(piece) * size_of(dtype));
+}
+std::size_t room_bytes(std::span<const PointwiseOutput> outputs, std::int64_t piece) {
+  std::size_t bytes = 0;
+  for (const PointwiseOutput& output : outputs) bytes += output.data == nullptr ? room_bytes(output.dtype, piece) : 0;
+  return bytes;
+}
+
+// Outputs that are not kept are placed one behind the other.
+void place_outputs(std::span<const PointwiseOutput> given, std::int64_t piece, std::byte* room, Output* outputs) {
+  for (std::size_t k = 0; k < given.size(); ++k) {
+    const bool is_kept = given[k].data != nullptr;
+    auto* const data = is_kept ? static_cast<std::byte*>(given[k].data) : room;
+    new (&outputs[k]) Output{data, given[k].dtype, is_kept, static_cast<std::int64_t>(size_of(given[k].dtype)), 0};
+    if (!is_kept) room += room_bytes(given[k].dtype, piece);
+  }
+}
+
+// The reductions of a run, if any: all of them take the results in pieces of one size.
+class Reductions {
+ public:
+  explicit Reductions(std::span<const PointwiseReduction> given)
+      : given_(given),
+        all_(given.size()),
+        piece_(given.empty() ? 0 : PiecewiseReduction::piece_elements(given[0].array)) {
+    for (std::size_t i = 0; i < given.size(); ++i) new (all_.at(i)) PiecewiseReduction(given[i].array, given[i].data);
+  }
+  ~Reductions() { std::destroy_n(all_.at(0), given_.size()); }
+  Reductions(const Reductions&) = delete;
+  Reductions& operator=(const Reductions&) = delete;
+
+  /// Of a range of so many elements: all of it where nothing is reduced.
+  std::int64_t piece_of(std::int64_t range) const { return piece_ > 0 ? std::min(piece_, range) : range; }
+
+  void add(const Output* outputs, std::int64_t first, std::int64_t count) const {
+    for (std::size_t i = 0; i < given_.size(); ++i) all_.at(i)->add(outputs[given_[i].output].at(first), first, count);
+  }
+  void finish() const {
+    for (std::size_t i = 0; i < given_.size(); ++i) all_.at(i)->finish();
+  }
+
+ private:
+  std::span<const PointwiseReduction> given_;
+  PoolArray<PiecewiseReduction> all_;
+  std::int64_t piece_;
+};
 
 // One run in compute type T.
 template <typename T>
 class Run {
  public:
   Run(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
-      std::span<const std::int64_t> shape, std::byte* scratch)
-      : plan_(plan), native_(plan.native_code(dtype_of<T>)), outputs_(outputs), scratch_(scratch) {
+      std::span<const std::int64_t> shape, std::int64_t piece, std::byte* scratch)
+      : plan_(plan), native_(plan.native_code(dtype_of<T>)), scratch_(scratch) {
     const std::size_t arrays = plan.array_count();
     std::byte* const tables = scratch + arrays * array_bytes(plan) + plan.blocks * block_bytes;
     slots_ = new (tables) Operand[arrays + plan.blocks];
     inputs_ = reinterpret_cast<Input*>(tables + (arrays + plan.blocks) * sizeof(Operand));
+    outputs_ = reinterpret_cast<Output*>(inputs_ + inputs.size());
     place_slots();
+    place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape);
   }
 
-  void run(std::span<const double> uniforms, std::int64_t begin, std::int64_t end) {
+  void set_uniforms(std::span<const double> uniforms) {
     const std::size_t first_block = plan_.program.inputs + plan_.outputs.size();
     for (std::size_t i = 0; i < uniforms.size(); ++i) set_block(first_block + i, uniforms[i]);
     for (const Plan::Constant& constant : plan_.constants) set_block(constant.slot, constant.value);
     for (const Plan::Step& step : plan_.once) call(step, block);
+  }
 
-    const auto tile = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
+  // In tiles of nearly the same size.
+  void run(std::int64_t begin, std::int64_t end) {
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
+      if (!outputs_[k].is_kept) outputs_[k].first = begin;
+    }
+    constexpr auto step = static_cast<std::int64_t>(block);
+    const auto largest = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
+    const std::int64_t tiles = (end - begin + largest - 1) / largest;
+    const std::int64_t tile = tiles == 1 ? end - begin : ((end - begin + tiles - 1) / tiles + step - 1) / step * step;
     for (std::int64_t first = begin; first < end; first += tile) {
       run_tile(first, static_cast<std::size_t>(std::min(tile, end - first)));
     }
   }
+
+  const Output* outputs() const { return outputs_; }
 
  private:
   static constexpr std::size_t block = block_bytes / sizeof(T);
@@ -101,7 +176,7 @@ class Run {
     }
     input.is_in_place = given.dtype == dtype_of<T> && input.reader.is_contiguous();
     // The result may be written over the input, but not before it was read for the last time.
-    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (outputs_[k].data == given.data && plan_.outputs[k].written < plan_.last_reads[i]) input.is_in_place = false;
     }
   }
@@ -120,25 +195,23 @@ class Run {
   void run_tile(std::int64_t first, std::size_t count) {
     const bool is_whole = count % block == 0;
     for (std::size_t i = 0; i < plan_.program.inputs; ++i) read(i, first, count, is_whole);
-    for (std::size_t k = 0; k < outputs_.size(); ++k) {
-      if (!is_direct(k)) continue;
-      slots_[output_slot(k)].data =
-          is_whole ? static_cast<T*>(outputs_[k].data) + first : reinterpret_cast<T*>(array(output_slot(k)));
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
+      if (is_direct(k)) slots_[output_slot(k)].data = is_whole ? outputs_[k].at(first) : array(output_slot(k));
     }
     if (native_ != nullptr) {
       run_native(count);
     } else {
       for (const Plan::Step& step : plan_.steps) call(step, count);
     }
-    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (is_whole && is_direct(k)) continue;
-      write_elements<T>(slots_[plan_.outputs[k].slot], outputs_[k].dtype, outputs_[k].data, first, count);
+      write_elements<T>(slots_[plan_.outputs[k].slot], outputs_[k].dtype, outputs_[k].at(first), 0, count);
     }
   }
 
   void run_native(std::size_t count) const {
     std::array<void*, most_native_outputs> outputs;
-    for (std::size_t k = 0; k < outputs_.size(); ++k) outputs[k] = const_cast<void*>(slots_[output_slot(k)].data);
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) outputs[k] = const_cast<void*>(slots_[output_slot(k)].data);
     native_(slots_, slots_ + plan_.program.inputs + plan_.outputs.size(), outputs.data(), count);
   }
 
@@ -157,37 +230,41 @@ class Run {
 
   const Plan& plan_;
   PointwiseCode native_;
-  std::span<const PointwiseOutput> outputs_;
   std::byte* scratch_;
   Operand* slots_;
   Input* inputs_;
+  Output* outputs_;
 };
 
-// The elements begin … end−1 of the result, in memory of this thread's own.
+// The elements begin … end−1 of the result, in memory of this thread's own; piece by piece where they are reduced.
 template <typename T>
 void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-               std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t begin,
-               std::int64_t end) {
-  const std::size_t needed = scratch_bytes(plan);
+               std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
+               const Reductions& reductions, std::int64_t begin, std::int64_t end) {
+  const std::int64_t piece = reductions.piece_of(end - begin);
+  const std::size_t needed = scratch_bytes(plan) + room_bytes(outputs, piece);
   alignas(block_bytes) std::byte stack[stack_bytes];
-  PoolVector<std::byte> pool(needed > stack_bytes ? needed : 0);
-  std::byte* const scratch = needed > stack_bytes ? pool.data() : stack;
-  Run<T>(plan, inputs, outputs, shape, scratch).run(uniforms, begin, end);
+  const PoolArray<std::byte> pool(needed > stack_bytes ? needed : 0);
+  Run<T> run(plan, inputs, outputs, shape, piece, needed > stack_bytes ? pool.at(0) : stack);
+  run.set_uniforms(uniforms);
+  for (std::int64_t first = begin; first < end; first += piece) {
+    const std::int64_t count = std::min(piece, end - first);
+    run.run(first, first + count);
+    reductions.add(run.outputs(), first, count);
+  }
 }
 
 void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
   const Program& program = plan.program;
   if (inputs != program.inputs || uniforms != program.uniforms || outputs != program.outputs.size()) {
-    throw std::logic_error("pointwise program: run with " + std::to_string(inputs) + " inputs, " +
-                           std::to_string(uniforms) + " uniforms and " + std::to_string(outputs) + " outputs, has " +
-                           std::to_string(program.inputs) + ", " + std::to_string(program.uniforms) + " and " +
-                           std::to_string(program.outputs.size()));
+    throw std::logic_error(
+        fmt::format("pointwise program: run with {} inputs, {} uniforms and {} outputs, has {}, {} and {}", inputs,
+                    uniforms, outputs, program.inputs, program.uniforms, program.outputs.size()));
   }
   const bool is_computed = compute != DType::u8 && compute != DType::boolean;
   const char* const missing = is_computed ? plan.missing[index_of(compute)] : "arithmetic";
   if (missing != nullptr) {
-    throw std::logic_error("pointwise program: there is no " + std::string(missing) + " in " +
-                           std::string(name_of(compute)));
+    throw std::logic_error(fmt::format("pointwise program: there is no {} in {}", missing, name_of(compute)));
   }
 }
 
@@ -207,21 +284,25 @@ const Program& PointwiseKernel::program() const { return plan_->program; }
 bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-                          std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape) const {
+                          std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
+                          std::span<const PointwiseReduction> reductions) const {
   check(*plan_, compute, inputs.size(), uniforms.size(), outputs.size());
   if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
   std::int64_t total = 1;
   for (const std::int64_t size : shape) total *= size;
   if (total == 0) return;
 
+  const Reductions all(reductions);
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
       const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
-      parallel_ranges(total, tile, work_of<T>(plan_->cost, total), [&](std::int64_t begin, std::int64_t end) {
-        run_range<T>(*plan_, inputs, uniforms, outputs, shape, begin, end);
+      const std::int64_t step = reductions.empty() ? tile : all.piece_of(total);
+      parallel_ranges(total, step, work_of<T>(plan_->cost, total), [&](std::int64_t begin, std::int64_t end) {
+        run_range<T>(*plan_, inputs, uniforms, outputs, shape, all, begin, end);
       });
     }
   });
+  all.finish();
 }
 
 }  // namespace wengert::kernels

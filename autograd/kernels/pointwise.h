@@ -6,6 +6,7 @@
 #include <span>
 
 #include <wengert/autograd/kernels/dtype.h>
+#include <wengert/autograd/kernels/piecewise_reduction.h>
 #include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/program.h>
 
@@ -23,6 +24,14 @@ struct PointwiseInput {
 struct PointwiseOutput {
   void* data = nullptr;
   DType dtype = DType::f32;
+};
+
+/// A reduction of what a program computes, done while it is in the cache. An output that is reduced need not be kept:
+/// it then has no `data`.
+struct PointwiseReduction {
+  std::size_t output = 0;
+  ReducedArray array = {};  ///< the output's elements in order, and its dtype
+  void* data = nullptr;
 };
 
 /// A whole program as code, for where it pays: computes `count` elements of each output, in whole blocks
@@ -55,9 +64,11 @@ class PointwiseKernel {
   const Program& program() const;
   bool is_native() const;
 
-  /// Runs over `shape` (rank ≤ 8; an empty shape is one element). `uniforms` are rounded to `compute`.
+  /// Runs over `shape` (rank ≤ 8; an empty shape is one element). `uniforms` are rounded to `compute`. All reductions
+  /// of a run are over arrays that have the same pieces.
   void run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape) const;
+           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
+           std::span<const PointwiseReduction> reductions = {}) const;
 
  private:
   struct Plan;

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <stdexcept>
-#include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include <wengert/autograd/kernels/pointwise_plan.h>
 
@@ -78,10 +79,8 @@ class Planner {
   }
   static void check_defined(std::size_t value, std::size_t defined, Primitive reader) {
     if (value < defined) return;
-    throw std::logic_error("pointwise program: " +
-                           (reader == Primitive::constant ? std::string("an output") : std::string(name_of(reader))) +
-                           " reads value " + std::to_string(value) + ", but only " + std::to_string(defined) +
-                           " are defined there");
+    throw std::logic_error(fmt::format("pointwise program: {} reads value {}, but only {} are defined there",
+                                       reader == Primitive::constant ? "an output" : name_of(reader), value, defined));
   }
 
   void find_last_reads() {

@@ -66,7 +66,7 @@ struct Minimum {
 // Columns that are reduced side by side: 128 bytes of floats, eight registers of the baseline instruction set. A fixed
 // number, so that the order of a sum does not depend on the machine.
 template <typename T>
-constexpr std::size_t lanes = sizeof(T) == 8 ? 16 : 32;
+constexpr std::size_t lanes = row_lanes(sizeof(T));
 
 // Reduces `width` columns side by side. Floats by code that is made for the instruction set; the others, whose order
 // does not matter, one after the other.
@@ -113,8 +113,27 @@ T fold(const std::array<T, width>& sums) {
 // In multiply-adds (threads.h): what reading an element costs.
 constexpr double cost_of_element = 4;
 
-// Reduces long columns in chunks, which threads may share: full subtrees of the tree by which their rows are added, so
-// that the order is that of `columns` on all of them.
+// Combines chunks, [chunks, inner], each the sums of a full subtree of the tree by which rows are added: what stands in
+// front of a number of chunks is a full tree of its lowest digit. The trees, from the last on, are added to the sums of
+// the rows behind them.
+template <typename Op, typename T>
+void combine_chunks_as(T* sums, T* result, std::int64_t chunks, std::int64_t inner) {
+  const auto combine = [inner](const T* earlier, const T* later, T* to) {
+    for (std::int64_t j = 0; j < inner; ++j) to[j] = Op::combine(earlier[j], later[j]);
+  };
+  for (std::int64_t end = chunks; end > 0;) {
+    const std::int64_t size = end & -end;
+    T* const tree = sums + (end - size) * inner;
+    for (std::int64_t half = 1; half < size; half *= 2) {
+      for (std::int64_t i = 0; i < size; i += 2 * half)
+        combine(tree + i * inner, tree + (i + half) * inner, tree + i * inner);
+    }
+    combine(tree, result, result);
+    end -= size;
+  }
+}
+
+// Reduces long columns in chunks, which threads may share. The order is that of `columns` on all of them.
 template <typename Op, typename T, std::size_t width>
 std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, const T* in, std::int64_t rows) {
   constexpr auto step = static_cast<std::int64_t>(width);
@@ -122,28 +141,15 @@ std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, cons
   const std::int64_t chunks = rows / chunk_rows;
   std::array<T, width> result = columns(in + chunks * chunk_rows * step, rows - chunks * chunk_rows, step);
   if (chunks == 0) return result;
-  PoolVector<std::array<T, width>> sums(static_cast<std::size_t>(chunks));
+  const PoolArray<T> sums(static_cast<std::size_t>(chunks) * width);
   parallel_ranges(chunks, 1, work_of<T>(cost_of_element, chunks * chunk_rows * step),
                   [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t chunk = begin; chunk < end; ++chunk)
-                      sums[static_cast<std::size_t>(chunk)] = columns(in + chunk * chunk_rows * step, chunk_rows, step);
+                    for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+                      const auto sum = columns(in + chunk * chunk_rows * step, chunk_rows, step);
+                      std::copy(sum.begin(), sum.end(), sums.at(static_cast<std::size_t>(chunk) * width));
+                    }
                   });
-  const auto add_earlier = [](const std::array<T, width>& earlier, std::array<T, width>& sum) {
-    for (std::size_t j = 0; j < width; ++j) sum[j] = Op::combine(earlier[j], sum[j]);
-  };
-  // What stands in front of a number of chunks is a full tree of its lowest digit: the trees, from the last on.
-  for (std::int64_t end = chunks; end > 0;) {
-    const std::int64_t size = end & -end;
-    const auto tree = sums.begin() + (end - size);
-    for (std::int64_t half = 1; half < size; half *= 2) {
-      for (std::int64_t i = 0; i < size; i += 2 * half) {
-        add_earlier(tree[i], tree[i + half]);
-        tree[i] = tree[i + half];
-      }
-    }
-    add_earlier(tree[0], result);
-    end -= size;
-  }
+  combine_chunks_as<Op>(sums.at(0), result.data(), chunks, step);
   return result;
 }
 
@@ -258,6 +264,17 @@ void cumulative_sum_as(const T* in, T* out, std::int64_t outer, std::int64_t n, 
   }
 }
 
+// Calls f with the kind of reduction as a type.
+template <typename F>
+void dispatch_reduction(Reduction reduction, F f) {
+  switch (reduction) {
+    case Reduction::sum: return f(Sum{});
+    case Reduction::prod: return f(Product{});
+    case Reduction::max: return f(Maximum{});
+    case Reduction::min: return f(Minimum{});
+  }
+}
+
 // Calls f with a value of the element type; truth values are read as the bytes they are.
 template <typename F>
 void dispatch_stored(DType dtype, F f) {
@@ -272,14 +289,29 @@ void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::in
             std::int64_t inner) {
   dispatch_stored(dtype, [&](auto tag) {
     using T = decltype(tag);
-    const auto* from = static_cast<const T*>(in);
-    auto* to = static_cast<T*>(out);
-    switch (reduction) {
-      case Reduction::sum: return reduce_as<Sum>(from, to, outer, n, inner);
-      case Reduction::prod: return reduce_as<Product>(from, to, outer, n, inner);
-      case Reduction::max: return reduce_as<Maximum>(from, to, outer, n, inner);
-      case Reduction::min: return reduce_as<Minimum>(from, to, outer, n, inner);
-    }
+    dispatch_reduction(reduction, [&]<typename Op>(Op) {
+      reduce_as<Op>(static_cast<const T*>(in), static_cast<T*>(out), outer, n, inner);
+    });
+  });
+}
+
+void combine_chunks(Reduction reduction, DType dtype, void* sums, void* result, std::int64_t chunks,
+                    std::int64_t inner) {
+  dispatch_stored(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    dispatch_reduction(reduction, [&]<typename Op>(Op) {
+      combine_chunks_as<Op>(static_cast<T*>(sums), static_cast<T*>(result), chunks, inner);
+    });
+  });
+}
+
+void finish_row(Reduction reduction, DType dtype, const void* sums, const void* rest, void* out) {
+  dispatch_stored(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    dispatch_reduction(reduction, [&]<typename Op>(Op) {
+      const auto& all = *static_cast<const std::array<T, lanes<T>>*>(sums);
+      *static_cast<T*>(out) = Op::combine(fold<Op>(all), *static_cast<const T*>(rest));
+    });
   });
 }
 

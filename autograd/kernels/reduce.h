@@ -16,6 +16,16 @@ enum class Reduction : std::uint8_t { sum, prod, max, min };
 void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n,
             std::int64_t inner);
 
+/// A reduction in chunks, for who makes the elements bit by bit; `reduce` itself cuts long rows like this. A chunk is
+/// 16·2ᵏ rows of [n, inner], reduced by itself. `sums` of the chunks, [chunks, inner] (used up), and the `result` of
+/// reducing the rows behind them, fewer than a chunk, give in `result` what `reduce` gives for all rows.
+void combine_chunks(Reduction reduction, DType dtype, void* sums, void* result, std::int64_t chunks,
+                    std::int64_t inner);
+/// One row of n ≥ row_lanes elements is reduced as [n / row_lanes, row_lanes] into `sums`, what is left for itself into
+/// `rest`: and this is the whole.
+constexpr std::size_t row_lanes(std::size_t size_of_element) { return size_of_element == 8 ? 16 : 32; }
+void finish_row(Reduction reduction, DType dtype, const void* sums, const void* rest, void* out);
+
 /// Position of the largest (`largest`) or smallest element along the middle axis; of equals the first; the first NaN
 /// where there is one. n > 0. Any dtype.
 void arg_reduce(bool largest, DType dtype, const void* in, std::int64_t* out, std::int64_t outer, std::int64_t n,

@@ -31,11 +31,9 @@ Operation extremum(const char* name, Reduction reduction) {
       .category = Category::reduction,
       .attributes = {{"axes", Ints{}}, {"keepdims", false}},
       .reads = {.inputs = Reads::all, .outputs = Reads::all},
+      .reduces = {{reduction, detail::given_axes}},
       .infer = [name](auto inputs, const Attributes& attributes, auto results) {
         infer_extremum(name, inputs[0], attributes, results[0]);
-      },
-      .kernel = [reduction](auto inputs, const Attributes& attributes, auto results) {
-        if (inputs[0].size() != 0) detail::reduce(reduction, inputs[0], attributes.ints("axes"), results[0]);
       },
       .vjp = share_among_extrema,
       .samples = [] {

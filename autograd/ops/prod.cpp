@@ -48,11 +48,9 @@ WENGERT_OPERATION(prod) {
       .category = Category::reduction,
       .attributes = {{"axes", Ints{}}, {"keepdims", false}},
       .reads = {.inputs = Reads::all},
+      .reduces = {{kernels::Reduction::prod, detail::given_axes}},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         results[0] = {detail::number_dtype("prod", inputs[0].dtype()), detail::reduced_shape("prod", inputs[0].shape(), attributes)};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        detail::reduce(kernels::Reduction::prod, inputs[0], attributes.ints("axes"), results[0]);
       },
       .vjp = product_vjp,
       .samples = [] {

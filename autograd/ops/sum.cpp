@@ -19,11 +19,9 @@ WENGERT_OPERATION(sum) {
   return primitive(name, {
       .category = Category::reduction,
       .attributes = {{"axes", Ints{}}, {"keepdims", false}},
+      .reduces = {{kernels::Reduction::sum, detail::given_axes}},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         results[0] = {detail::number_dtype("sum", inputs[0].dtype()), detail::reduced_shape("sum", inputs[0].shape(), attributes)};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        detail::reduce(kernels::Reduction::sum, inputs[0], attributes.ints("axes"), results[0]);
       },
       .vjp = [](const Vjp& vjp) {
         vjp.set(0, broadcast_to(detail::with_reduced_axes(vjp.dy(), vjp), vjp.input_shape()));
@@ -43,18 +41,15 @@ WENGERT_OPERATION(sum_to) {
   return primitive(name, {
       .category = Category::reduction,
       .attributes = {{"shape", Ints{}}},
+      .reduces = {{kernels::Reduction::sum, [](const Shape& input, const Attributes& attributes) {
+        return detail::stretched_axes(Shape(attributes.ints("shape")), input);
+      }}},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape target(attributes.ints("shape"));
         if (broadcast_shapes("sum_to", target, inputs[0].shape()) != inputs[0].shape()) {
           throw ShapeError(fmt::format("sum_to: shape {} does not stretch to {}", to_string(target), to_string(inputs[0].shape())));
         }
         results[0] = {detail::number_dtype("sum_to", inputs[0].dtype()), target};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const Ints axes = detail::stretched_axes(Shape(attributes.ints("shape")), inputs[0].shape());
-        // Without axes `reduce` would take all of them.
-        if (axes.empty()) return detail::stretch(inputs[0], results[0]);
-        detail::reduce(kernels::Reduction::sum, inputs[0], axes, results[0]);
       },
       .vjp = [](const Vjp& vjp) { vjp.set(0, broadcast_to(vjp.dy(), vjp.input_shape())); },
       .samples = [] {

@@ -124,8 +124,11 @@ std::vector<Tensor> step(const RandomProgram& program, State& state, std::span<c
 }
 
 TEST(Compile, GivesTheBitsOfEagerForRandomProgramsAndGradientsOfTheirGradients) {
-  const std::array others{CompileOptions{.merge_equal = false, .fuse = false}, CompileOptions{.merge_equal = false},
-                          CompileOptions{.fuse = false}, CompileOptions{.skip_broadcasts = false},
+  const std::array others{CompileOptions{.merge_equal = false, .fuse = false},
+                          CompileOptions{.merge_equal = false},
+                          CompileOptions{.fuse = false},
+                          CompileOptions{.skip_broadcasts = false},
+                          CompileOptions{.attach_reductions = false},
                           CompileOptions{.verify = true}};
   for (std::uint64_t seed = 0; seed < 160; ++seed) {
     SCOPED_TRACE(seed);

@@ -64,8 +64,8 @@ TEST(Explain, CountsWhatARecordTakes) {
     EXPECT_TRUE(std::regex_search(line, std::regex(fmt::format("\\s{}\\s+{}\\s", flop, bytes)))) << line;
   };
   expect(" matmul ", 2 * 3 * 4 * 5, 4 * (12 + 20 + 15));
-  expect("{add tanh mul}", 3 * 15, 4 * (15 + 5 + 2 * 15));  // the sum and the product are read again
-  expect(" sum ", 15, 4 * (15 + 5));
+  // What is added is summed up within the group; the product is read again.
+  expect("{add tanh mul sum}", 4 * 15, 4 * (15 + 5 + 15 + 5));
   expect(" transpose ", 0, 4 * (15 + 15));
   EXPECT_NE(text.find("; 180 FLOP, "), std::string::npos) << text;
 }
@@ -155,7 +155,7 @@ void expect_well_formed(const std::string& text) {
     EXPECT_GT(depth, line == "}" ? -1 : 0) << line;
   }
   EXPECT_EQ(depth, 0);
-  EXPECT_GT(edges, 10U) << text;
+  EXPECT_GE(edges, 10U) << text;
 }
 
 TEST(Explain, IsAGraphThatGraphvizTakes) {

@@ -1,0 +1,174 @@
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <support/tensors.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/tape.h>
+#include <wengert/autograd/threads.h>
+#include <wengert/autograd/transforms.h>
+
+// Reductions of what a pointwise group computes are done by the group, piece by piece.
+
+namespace wengert {
+namespace {
+
+using Function = std::function<std::vector<Tensor>(const Tensor&)>;
+
+/// Numbers of both signs.
+Tensor numbers(const Shape& shape, DType dtype) { return random_tensor(shape, 3, dtype) - 0.5; }
+
+std::size_t occurrences(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+/// Eager's bits at every call and for every number of threads.
+void expect_eager_bits(const Function& function, const Tensor& x) {
+  SCOPED_TRACE(std::string(name_of(x.dtype())) + " " + to_string(x.shape()));
+  const std::vector<Tensor> expected = function(x);
+  auto compiled = compile(function), apart = compile(function, {.attach_reductions = false});
+  for (const int count : {1, 2, 7}) {
+    const ThreadLimit limit(count);
+    for (int call = 0; call < 2; ++call) {
+      const std::vector<Tensor> given = compiled(x), given_apart = apart(x);
+      ASSERT_EQ(given.size(), expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
+        EXPECT_TRUE(same_bits(given_apart[i], expected[i])) << "result " << i << ", " << count << " threads";
+      }
+    }
+  }
+}
+
+// Pieces of a long row have 4096 elements of f32 and 2048 of f64; eager's chunks, 262144 and 131072.
+const std::vector<std::int64_t> lengths{0,    1,    15,   16,    17,    31,    32,     33,     2047,   2048,   2049,
+                                        4095, 4096, 4097, 12288, 12289, 20000, 131072, 131105, 262143, 262144, 600031};
+
+TEST(CompiledReduction, OverAllElementsGivesTheBitsOfEager) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const std::int64_t length : lengths) {
+      const Tensor x = numbers({length}, dtype);
+      expect_eager_bits([](const Tensor& a) { return std::vector{sum(tanh(a) * a + 0.25)}; }, x);
+      expect_eager_bits([](const Tensor& a) { return std::vector{mean(square(a)), sum(square(a), {}, true)}; }, x);
+      if (length == 0) continue;
+      expect_eager_bits(
+          [](const Tensor& a) {
+            return std::vector{max(a * 3.0), min(a * 3.0), prod(a * 0.001 + 1.0)};
+          },
+          x);
+    }
+  }
+}
+
+TEST(CompiledReduction, OverSomeAxesGivesTheBitsOfEager) {
+  const std::vector<Shape> shapes{{1, 1},     {1, 5000},  {5000, 1}, {3, 7},     {32, 128},    {128, 10},    {257, 129},
+                                  {3, 70000}, {70000, 3}, {5, 9000}, {40, 5000}, {100, 2, 33}, {2, 64, 100}, {0, 4}};
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const Shape& shape : shapes) {
+      const Tensor x = numbers(shape, dtype);
+      for (const Ints& axes : {Ints{0}, Ints{-1}, Ints{0, 1}, Ints{-2}}) {
+        expect_eager_bits([&](const Tensor& a) { return std::vector{sum(a * sigmoid(a), axes)}; }, x);
+        if (x.size() == 0) continue;
+        expect_eager_bits(
+            [&](const Tensor& a) {
+              return std::vector{max(a * 0.5 + 1.0, axes), mean(a * 0.5, axes)};
+            },
+            x);
+      }
+    }
+  }
+}
+
+TEST(CompiledReduction, OfAxesThatAreNoNeighboursGivesTheBitsOfEager) {
+  expect_eager_bits(
+      [](const Tensor& a) {
+        return std::vector{sum(exp(a), {0, 2})};
+      },
+      numbers({30, 20, 40}, DType::f32));
+}
+
+TEST(CompiledReduction, OfIntegersGivesTheBitsOfEager) {
+  for (const DType dtype : {DType::i32, DType::i64}) {
+    const Tensor x = cast(numbers({10000}, DType::f64) * 100.0, dtype);
+    expect_eager_bits([](const Tensor& a) { return std::vector{sum(a * a), prod(a + a), max(a * a), min(a * a)}; }, x);
+  }
+}
+
+TEST(CompiledReduction, KeepsNotANumberAndSignedZero) {
+  const double nan = std::nan("");
+  for (const Tensor& x : {Tensor({1.0, nan, 3.0}), Tensor({-0.0, -0.0}), Tensor(-0.0), Tensor({{-0.0}})})
+    expect_eager_bits(
+        [](const Tensor& a) {
+          return std::vector{sum(a * 1.0), max(a * 1.0), sum(a * 1.0, {-1})};
+        },
+        x.rank() == 0 ? x.reshape({1}) : x);
+  expect_eager_bits([](const Tensor& a) { return std::vector{sum(-a)}; }, Tensor(0.0));
+}
+
+TEST(CompiledReduction, LeavesWhatIsReadElsewhere) {
+  for (const std::int64_t length : {16, 5000, 300000}) {
+    expect_eager_bits(
+        [](const Tensor& a) {
+          const Tensor y = tanh(a) * a;
+          return std::vector{sum(y), y, max(y), y.reshape({2, -1}), matmul(y.reshape({1, -1}), y.reshape({-1, 1}))};
+        },
+        numbers({length}, DType::f32));
+  }
+}
+
+TEST(CompiledReduction, TakesSeveralValuesOfAGroupAndSeveralReductionsOfAValue) {
+  for (const std::int64_t length : {100, 9000, 300000}) {
+    expect_eager_bits(
+        [](const Tensor& a) {
+          const Tensor y = tanh(a), z = y * a;
+          return std::vector{sum(y), sum(z), max(z), sum(cast(z > 0.1, a.dtype())), sum(cast(z, DType::i32))};
+        },
+        numbers({length}, DType::f32));
+  }
+}
+
+TEST(CompiledReduction, GivesTheBitsOfEagerInGradientsOfGradients) {
+  const auto value = [](const Tensor& a) { return mean(sigmoid(a) * a * sum(square(a), {-1}, true)); };
+  const auto first = [&](const Tensor& a) { return sum(square(grad(value)(a))); };
+  for (const Shape& shape : {Shape{3, 5}, Shape{40, 200}, Shape{300, 100}}) {
+    expect_eager_bits(
+        [&](const Tensor& a) {
+          return std::vector{value(a), grad(value)(a), grad(first)(a)};
+        },
+        numbers(shape, DType::f64));
+  }
+}
+
+TEST(CompiledReduction, OfABiasGradientGivesTheBitsOfEager) {
+  const Tensor bias = numbers({100}, DType::f32);
+  expect_eager_bits(
+      [&](const Tensor& a) {
+        Tape tape;
+        const Tensor b = tape.watch(bias);
+        return std::vector{tape.gradient(sum(tanh(a + b) * a), b)};
+      },
+      numbers({700, 100}, DType::f32));
+}
+
+TEST(CompiledReduction, NeedsNoMemoryForWhatIsReduced) {
+  const auto function = [](const Tensor& x) { return sum(tanh(x) * x); };
+  auto compiled = compile(function), apart = compile(function, {.attach_reductions = false});
+  const Tensor x = numbers({100, 1000}, DType::f32);
+  compiled(x);
+  apart(x);
+  const std::string text = explain(compiled), text_apart = explain(apart);
+  EXPECT_NE(text.find("replayed, 0 bytes"), std::string::npos) << text;
+  EXPECT_NE(text.find("{tanh mul sum}"), std::string::npos) << text;
+  EXPECT_NE(text.find("1 records, 4 bytes of results"), std::string::npos) << text;
+  EXPECT_NE(text_apart.find("replayed, 400000 bytes"), std::string::npos) << text_apart;
+  EXPECT_EQ(occurrences(text_apart, "{tanh mul sum}"), 0U) << text_apart;
+}
+
+}  // namespace
+}  // namespace wengert
