@@ -7,7 +7,7 @@ namespace wengert::kernels {
 namespace {
 
 // A piece stays in the first-level cache beside what computes it, or at least in the second.
-constexpr std::int64_t wanted_bytes = 16 * 1024;
+constexpr std::int64_t wanted_bytes = 4 * 1024;  // as the largest tile of the pointwise programs
 constexpr std::int64_t most_bytes = 256 * 1024;
 
 }  // namespace

@@ -73,12 +73,10 @@ constexpr std::size_t lanes = row_lanes(sizeof(T));
 template <typename Op, typename T, std::size_t width>
 class Columns {
  public:
-  Columns() {
-    if constexpr (is_vectorised) {
-      const RowReducers reducers = find_row_reducers(Op::reduction, dtype_of<T>);
-      reduce_ = width == 1 ? reducers.one : width == 8 ? reducers.eight : reducers.wide;
-    }
-  }
+  explicit Columns(const RowReducers& reducers)
+      : reduce_(width == 1   ? reducers.one
+                : width == 8 ? reducers.eight
+                             : reducers.wide) {}
 
   std::array<T, width> operator()(const T* in, std::int64_t rows, std::int64_t stride) const {
     std::array<T, width> result;
@@ -95,7 +93,7 @@ class Columns {
 
  private:
   static constexpr bool is_vectorised = std::is_floating_point_v<T>;
-  ReduceRows reduce_ = nullptr;
+  ReduceRows reduce_;
 };
 
 // Combines the lanes pairwise, the upper half with the lower.
@@ -179,9 +177,11 @@ std::int64_t reduce_tiles(const Columns<Op, T, width>& columns, const T* in, T* 
 
 template <typename Op, typename T>
 void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
-  const Columns<Op, T, lanes<T>> wide;
-  const Columns<Op, T, 8> eight;
-  const Columns<Op, T, 1> one;
+  RowReducers reducers;
+  if constexpr (std::is_floating_point_v<T>) reducers = find_row_reducers(Op::reduction, dtype_of<T>);
+  const Columns<Op, T, lanes<T>> wide(reducers);
+  const Columns<Op, T, 8> eight(reducers);
+  const Columns<Op, T, 1> one(reducers);
   const auto reduce_columns = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
     const T* const from = in + o * n * inner;
     T* const to = out + o * inner;

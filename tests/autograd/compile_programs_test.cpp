@@ -140,7 +140,8 @@ TEST(Compile, GivesTheBitsOfEagerForRandomProgramsAndGradientsOfTheirGradients) 
     };
     const auto compiled = wrapped(optimized, {}), other = wrapped(plain, others[seed % others.size()]);
     for (std::uint64_t call = 0; call < 5; ++call) {
-      const std::int64_t rows = std::array{4, 5, 4, 1, 5}[call];
+      // Some have so many rows that sums over them are taken in pieces.
+      const std::int64_t rows = std::array{4, seed % 8 == 5 ? 300 : 5, 4, 1, 5}[call];
       const std::array given{random_tensor({rows, 6}, 3 * call, dtype) - 0.5,
                              random_tensor({1, 6}, 3 * call + 1, dtype) - 0.5,
                              random_tensor({rows, 1}, 3 * call + 2, dtype) - 0.5};

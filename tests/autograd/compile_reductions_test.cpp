@@ -7,6 +7,7 @@
 #include <support/tensors.h>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/autograd/threads.h>
@@ -46,9 +47,9 @@ void expect_eager_bits(const Function& function, const Tensor& x) {
   }
 }
 
-// Pieces of a long row have 4096 elements of f32 and 2048 of f64; eager's chunks, 262144 and 131072.
-const std::vector<std::int64_t> lengths{0,    1,    15,   16,    17,    31,    32,     33,     2047,   2048,   2049,
-                                        4095, 4096, 4097, 12288, 12289, 20000, 131072, 131105, 262143, 262144, 600031};
+// Pieces of a long row have 1024 elements of f32 and 512 of f64; eager's chunks, 262144 and 131072.
+const std::vector<std::int64_t> lengths{0,    1,    15,   16,   17,   31,     32,     33,     511,    512,    513,
+                                        1023, 1024, 1025, 3072, 3105, 131072, 131105, 262143, 262144, 262145, 600031};
 
 TEST(CompiledReduction, OverAllElementsGivesTheBitsOfEager) {
   for (const DType dtype : {DType::f32, DType::f64}) {
@@ -154,6 +155,22 @@ TEST(CompiledReduction, OfABiasGradientGivesTheBitsOfEager) {
         return std::vector{tape.gradient(sum(tanh(a + b) * a), b)};
       },
       numbers({700, 100}, DType::f32));
+}
+
+TEST(CompiledReduction, MayBeAnOperationThatWasDefinedOutsideTheLibrary) {
+  static const Operation row_products =
+      primitive("test_row_products",
+                {.differentiable = false,
+                 .reduces = {{kernels::Reduction::prod, [](const Shape&, const Attributes&) { return Ints{1}; }}},
+                 .infer = [](auto inputs, const Attributes&, auto results) {
+                   results[0] = {inputs[0].dtype(), Shape{inputs[0].shape()[0]}};
+                 }});
+  const auto function = [](const Tensor& x) { return apply(row_products, {square(x)}); };
+  auto compiled = compile(function);
+  const Tensor x({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});
+  for (int call = 0; call < 2; ++call) EXPECT_TRUE(same_bits(compiled(x), Tensor({36.0, 14400.0})));
+  EXPECT_TRUE(same_bits(function(x), Tensor({36.0, 14400.0})));
+  EXPECT_NE(explain(compiled).find("{square test_row_products}"), std::string::npos) << explain(compiled);
 }
 
 TEST(CompiledReduction, NeedsNoMemoryForWhatIsReduced) {
