@@ -116,6 +116,7 @@ class PointwiseRule;
 /// defaults, which are the values where a call leaves them out.
 struct Operation {
   using Arguments = std::span<const Tensor>;
+  using Prepared = std::function<void(std::span<const void* const> inputs, std::span<void* const> results)>;
 
   std::string name = {};
   std::string documentation = {};
@@ -141,6 +142,9 @@ struct Operation {
   std::function<void(Arguments, const Attributes&, std::span<Tensor> results)> kernel = {};
   /// … or gives the results: sharing an input's buffer, or made with other operations (not recorded one by one).
   std::function<Tensor(Arguments, const Attributes&)> evaluate = {};
+  /// `kernel` once more, for a replay, which asks once: with all decided that the inputs' types and the attributes decide.
+  /// Left out where that is little: `kernel` is called.
+  std::function<Prepared(Arguments types, const Attributes&)> prepare = {};
   /// The vector–Jacobian product, written with operations.
   std::function<void(const Vjp&)> vjp = {};
   /// For a composed operation: the function itself, whose parts are recorded.

@@ -122,14 +122,15 @@ void run_within(const PointwiseRule& rule, bool condition, std::span<const Tenso
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::int64_t size = arguments[i].size();
     is_flat = is_flat && (size == total || size == 1);
-    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), size == total ? &next : &same};
+    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), size == total ? &next : &same,
+                 detail::Access::is_padded(arguments[i])};
   }
   std::array<double, most> uniforms;  // NOLINT(*-member-init): filled as far as read
   std::size_t count = 0;
   for (const Attributes::Entry& entry : attributes) uniforms[count++] = std::get<double>(entry.value);
   std::array<kernels::PointwiseOutput, most> outputs;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    outputs[i] = {detail::Access::elements(results[i]), results[i].dtype()};
+    outputs[i] = {detail::Access::elements(results[i]), results[i].dtype(), detail::Access::is_padded(results[i])};
   }
   const auto run_over = [&](std::span<const std::int64_t> extents) {
     rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), std::span(inputs).first(arguments.size()),

@@ -10,19 +10,18 @@
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/tensor.h>
 
 namespace wengert {
 namespace {
 
-constexpr std::size_t header_bytes = 64;  // keeps the elements aligned as the block is
-static_assert(sizeof(detail::Buffer) <= header_bytes);
-
 detail::Buffer* allocate_buffer(std::size_t bytes) {
-  const std::size_t block_bytes = header_bytes + bytes;
+  constexpr std::size_t header = detail::Buffer::header_bytes, unit = kernels::block_bytes;
+  const std::size_t block_bytes = header + (bytes + unit - 1) / unit * unit;
   void* block = kernels::allocate(block_bytes);
-  return new (block) detail::Buffer{1, block_bytes, static_cast<std::byte*>(block) + header_bytes, {}};
+  return new (block) detail::Buffer{1, block_bytes, static_cast<std::byte*>(block) + header, {}};
 }
 
 void release(detail::Buffer* buffer) noexcept {

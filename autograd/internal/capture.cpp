@@ -59,6 +59,8 @@ void Capture::record(const Operation& operation, const Attributes& attributes, s
                      std::span<const Tensor> results) {
   // A view of what is there already computes nothing; what constants give is a constant, unless it takes more memory.
   if (std::all_of(results.begin(), results.end(), [&](const Tensor& result) { return holds(result); })) return;
+  // The parts of what is evaluated were seen one by one: what comes of none of them is a constant.
+  if (operation.evaluate) return;
   GraphRecord record{.operation = &operation, .attributes = attributes};
   for (const Tensor& input : inputs) record.inputs.push_back(use_of(input));
   const bool constant = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {

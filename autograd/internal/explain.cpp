@@ -91,8 +91,6 @@ std::string describe(const Graph& graph, std::span<const Use> uses) {
 }
 
 Cost cost_of(const Graph& graph, const GraphRecord& record) {
-  // What is evaluated shows the memory of an operand, or that of operations counted by themselves.
-  if (!record.is_pointwise() && record.operation->evaluate) return {};
   return {flop_of(graph, record), bytes_of(graph, record.inputs) + bytes_of(graph, record.outputs)};
 }
 

@@ -149,6 +149,30 @@ class Joiner {
   std::map<std::uint64_t, std::uint16_t> constants_;
 };
 
+/// Keeps one of equal programs: what is made for a program is then made once for all groups that do the same.
+class Programs {
+ public:
+  void share(std::shared_ptr<const Program>& program) {
+    program = known_.emplace(words_of(*program), program).first->second;
+  }
+
+ private:
+  using Words = std::vector<std::uint64_t>;
+
+  static Words words_of(const Program& program) {
+    Words words{program.inputs, program.uniforms};
+    for (const Instruction& instruction : program.instructions) {
+      const auto& [primitive, a, b, c, value] = instruction;
+      words.push_back(static_cast<std::uint64_t>(primitive) << 48 | std::uint64_t{a} << 32 | std::uint64_t{b} << 16 | c);
+      if (primitive == Primitive::constant) words.push_back(std::bit_cast<std::uint64_t>(value));
+    }
+    words.insert(words.end(), program.outputs.begin(), program.outputs.end());
+    return words;
+  }
+
+  std::map<Words, std::shared_ptr<const Program>> known_;
+};
+
 /// Puts records into nodes, one after the other, each into one that is there already where that is right.
 class Grouping {
  public:
@@ -297,10 +321,14 @@ Graph fuse_pointwise(Graph graph) {
   const Grouping grouping(graph);
   const std::vector<bool> leaves = leaving_values(graph, grouping);
   std::vector<GraphRecord> records;
+  Programs programs;
   for (const Node& node : grouping.nodes()) {
     if (node.records.empty()) continue;
-    records.push_back(node.records.size() == 1 ? std::move(graph.records[node.records[0]])
-                                               : Joiner(graph, node, leaves).take());
+    if (node.records.size() == 1) {
+      records.push_back(std::move(graph.records[node.records[0]]));
+    } else {
+      programs.share(records.emplace_back(Joiner(graph, node, leaves).take()).fused);
+    }
   }
   graph.records = std::move(records);
   return graph;

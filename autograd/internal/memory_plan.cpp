@@ -71,7 +71,6 @@ class Planner {
     find_escapes();
     for (std::size_t r = 0; r < graph_.records.size(); ++r) {
       const GraphRecord& record = graph_.records[r];
-      if (!record.is_pointwise() && record.operation->evaluate) continue;  // brings its own memory
       for (const Use& output : record.computed()) place(output, r);
       for (const Use& output : std::span(record.outputs).last(record.reductions.size())) place_apart(output);
       for (const Use& use : record.inputs) end_life(use.value, r);

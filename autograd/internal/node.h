@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -12,13 +13,19 @@
 
 namespace wengert::detail {
 
-/// Memory shared by tensors. Elements follow the header in one pooled block, or belong to somebody else (`owner`).
+/// Memory shared by tensors. Elements follow the header in one pooled block, which is whole blocks of a primitive long,
+/// or belong to somebody else, whom `owner` may keep alive.
 struct Buffer {
+  static constexpr std::size_t header_bytes = 64;  // keeps the elements aligned as the block is
+
   std::atomic<std::uint32_t> references;
   std::size_t block_bytes;
   void* elements;
   std::shared_ptr<const void> owner;
+
+  bool is_own() const { return elements == reinterpret_cast<const std::byte*>(this) + header_bytes; }
 };
+static_assert(sizeof(Buffer) <= Buffer::header_bytes);
 
 /// A tensor: never changed once its handle was given away. `serial` and `number` say which list it is a value of, and
 /// which value; with the bit `walked`, that it came of a walk that nobody recorded, and which tape's.
@@ -54,6 +61,8 @@ struct Access {
   /// The same elements under another shape and as no list's value.
   static Tensor alias(const Tensor& tensor, const Shape& shape);
   static Tensor alias(const Tensor& tensor) { return alias(tensor, checked(tensor).shape); }
+  /// Whether the elements may be read up to the end of their last block (kernels/primitives.h).
+  static bool is_padded(const Tensor& tensor) { return node(tensor)->buffer->is_own(); }
   static const void* elements(const Tensor& tensor) { return node(tensor)->buffer->elements; }
   static void* elements(Tensor& tensor) { return node(tensor)->buffer->elements; }
   static const std::shared_ptr<ParameterState>& state(const Parameter& parameter) { return parameter.state_; }

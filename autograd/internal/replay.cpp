@@ -4,13 +4,19 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/replay.h>
+#include <wengert/autograd/kernels/primitives.h>
 
 namespace wengert::detail {
 namespace {
 
 std::byte placeholder;
+
+// Copying so little is cheaper than telling everybody who reads it.
+constexpr std::size_t most_copied_bytes = 4096;
 
 bool is_asked_for_times() {
   const char* const asked = std::getenv("WENGERT_PROFILE");
@@ -19,76 +25,99 @@ bool is_asked_for_times() {
 
 }  // namespace
 
-/// A record bound to memory. A pointwise one has a kernel and what it is run with, the others have tensors.
-struct Replay::Step {
-  const GraphRecord* record = nullptr;
-  const kernels::PointwiseKernel* kernel = nullptr;
-  std::span<const kernels::PointwiseInput> reads = {};
-  std::span<const double> uniforms = {};
-  std::span<const kernels::PointwiseOutput> writes = {};
-  std::span<const kernels::PointwiseReduction> reductions = {};
-  std::span<const std::int64_t> extents = {};
-  std::vector<Tensor> inputs = {}, outputs = {};
-};
-
 Replay::Replay(Graph graph)
     : graph_(std::move(graph)),
       plan_(plan_memory(graph_)),
-      places_(graph_.values.size()),
+      elements_(graph_.values.size(), &placeholder),
+      moving_(graph_.values.size()),
+      bases_(graph_.values.size()),
       outgoing_(graph_.values.size()),
       is_timed_(is_asked_for_times()) {
-  make_bases();
-  make_steps();
   place_values();
+  make_steps();
   if (is_timed_) timing_.seconds.resize(steps_.size());
 }
 
 Replay::~Replay() = default;
 
-void Replay::make_bases() {
-  for (const GraphValue& value : graph_.values) {
-    bases_.push_back(value.source == Source::constant
-                         ? value.constant
-                         : Tensor::borrow(&placeholder, value.dtype, Shape{value.elements}, nullptr));
+/// Decides what stays where it is from run to run, and what does not.
+void Replay::place_values() {
+  const auto bytes_of = [&](std::uint32_t value) {
+    return static_cast<std::size_t>(graph_.values[value].elements) * size_of(graph_.values[value].dtype);
+  };
+  std::vector<bool> passed_on(graph_.values.size(), false);
+  for (const Assignment& assignment : graph_.assignments) passed_on[assignment.value] = true;
+  for (const Use& use : graph_.results) passed_on[use.value] = true;
+  std::vector<std::size_t> copies;  // where they begin in the arena
+  std::size_t end = plan_.bytes;
+  for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
+    const Source source = graph_.values[value].source;
+    if (source == Source::slot && passed_on[value]) old_.push_back(value);
+    if (source == Source::constant) {
+      elements_[value] = const_cast<void*>(Access::elements(graph_.values[value].constant));  // nobody writes it
+    } else if ((source == Source::input || source == Source::slot) && bytes_of(value) <= most_copied_bytes) {
+      copied_.push_back(value);
+      copies.push_back(end);
+      end += (bytes_of(value) + kernels::block_bytes - 1) / kernels::block_bytes * kernels::block_bytes;
+    } else if (source == Source::fleeting) {
+      elements_[value] = nullptr;
+    } else if (source != Source::computed || plan_.offsets[value] == MemoryPlan::elsewhere) {
+      if (source != Source::computed) referred_.push_back(value);
+      moving_[value] = std::make_unique<Moving>();
+    }
   }
+  arena_.resize(end);
+  for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
+    if (graph_.values[value].source == Source::computed && moving_[value] == nullptr)
+      elements_[value] = arena_.data() + plan_.offsets[value];
+  }
+  for (std::size_t i = 0; i < copied_.size(); ++i) elements_[copied_[i]] = arena_.data() + copies[i];
 }
 
 void Replay::make_steps() {
-  // Kernels are shown these by address: they must not move when another one is added.
-  std::size_t reads = 0, writes = 0, reductions = 0, uniforms = 0;
+  make_room_for_steps();
   for (const GraphRecord& record : graph_.records) {
-    if (!record.is_pointwise()) continue;
-    reads += record.inputs.size();
-    writes += record.computed().size();
+    if (record.is_pointwise()) {
+      steps_.emplace_back(pointwise_step(record));
+    } else if (record.operation->prepare) {
+      steps_.emplace_back(prepared_step(record));
+    } else {
+      steps_.emplace_back(tensor_step(record));
+    }
+  }
+}
+
+/// Kernels are shown what they read and write by address: it must not move when another one is added.
+void Replay::make_room_for_steps() {
+  std::size_t reads = 0, writes = 0, reductions = 0, uniforms = 0, read = 0, written = 0;
+  for (const GraphRecord& record : graph_.records) {
+    (record.is_pointwise() ? reads : read) += record.inputs.size();
+    (record.is_pointwise() ? writes : written) += record.computed().size();
     reductions += record.reductions.size();
-    uniforms += record.attributes.size();
+    if (record.is_pointwise()) uniforms += record.attributes.size();
   }
   reads_.reserve(reads);
   strides_.reserve(reads);
   writes_.reserve(writes);
   reductions_.reserve(reductions);
   uniforms_.reserve(uniforms);
+  read_.reserve(read);
+  written_.reserve(written);
   steps_.reserve(graph_.records.size());
-  for (const GraphRecord& record : graph_.records) {
-    Step& step = steps_.emplace_back(Step{.record = &record});
-    if (record.is_pointwise()) {
-      make_pointwise(step, record);
-      continue;
-    }
-    for (const Use& use : record.inputs) step.inputs.push_back(Access::alias(bases_[use.value], use.shape));
-    for (const Use& use : record.outputs) step.outputs.push_back(Access::alias(bases_[use.value], use.shape));
-  }
 }
 
-void Replay::make_pointwise(Step& step, const GraphRecord& record) {
+/// Groups that do the same share a program, and so a kernel.
+const kernels::PointwiseKernel* Replay::kernel_of(const GraphRecord& record) {
+  if (record.fused == nullptr) return &record.operation->pointwise->kernel();
+  const auto found = kernels_.find(record.fused.get());
+  if (found != kernels_.end()) return &found->second;
+  return &kernels_.emplace(record.fused.get(), kernels::PointwiseKernel(*record.fused)).first->second;
+}
+
+Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
   static constexpr std::int64_t next = 1, same = 0;
-  if (record.fused != nullptr) {
-    kernels_.push_back(std::make_shared<const kernels::PointwiseKernel>(*record.fused));
-    step.kernel = kernels_.back().get();
-  } else {
-    step.kernel = &record.operation->pointwise->kernel();
+  if (record.fused == nullptr) {
     for (const Attributes::Entry& entry : record.attributes) uniforms_.push_back(std::get<double>(entry.value));
-    step.uniforms = std::span(uniforms_).last(record.attributes.size());
   }
   const Shape& shape = record.outputs[0].shape;
   const std::int64_t& total = graph_.values[record.outputs[0].value].elements;
@@ -99,66 +128,111 @@ void Replay::make_pointwise(Step& step, const GraphRecord& record) {
   for (const Use& use : record.inputs) {
     if (!is_flat) strides_.push_back(broadcast_strides(use.shape, shape));
     const std::int64_t* const flat = use.shape.elements() == total ? &next : &same;
-    reads_.push_back({nullptr, graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin()});
-    places_[use.value].reads.push_back(&reads_.back().data);
+    reads_.push_back({elements(use.value), graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin(),
+                      is_padded(use.value)});
+    if (moving_[use.value]) moving_[use.value]->reads.push_back(&reads_.back().data);
   }
   for (const Use& use : record.computed()) {
-    writes_.push_back({nullptr, graph_.values[use.value].dtype});
-    places_[use.value].writes.push_back(&writes_.back().data);
+    writes_.push_back({elements(use.value), graph_.values[use.value].dtype, is_padded(use.value)});
+    if (moving_[use.value]) moving_[use.value]->writes.push_back(&writes_.back().data);
   }
   for (std::size_t i = 0; i < record.reductions.size(); ++i) {
-    const Reduced& reduced = record.reductions[i];
-    reductions_.push_back({reduced.output, reduced.array, nullptr});
-    places_[record.outputs[record.computed().size() + i].value].writes.push_back(&reductions_.back().data);
+    const auto& [operation, output, array] = record.reductions[i];
+    const std::uint32_t value = record.outputs[record.computed().size() + i].value;
+    reductions_.push_back({output, array, elements(value)});
+    if (moving_[value]) moving_[value]->writes.push_back(&reductions_.back().data);
   }
-  step.extents = is_flat ? std::span(&total, 1) : std::span(shape.begin(), shape.rank());
-  step.reads = std::span(reads_).last(record.inputs.size());
-  step.writes = std::span(writes_).last(record.computed().size());
-  step.reductions = std::span(reductions_).last(record.reductions.size());
+  return {kernel_of(record),
+          record.compute,
+          std::span(reads_).last(record.inputs.size()),
+          std::span(uniforms_).last(record.fused == nullptr ? record.attributes.size() : 0),
+          std::span(writes_).last(record.computed().size()),
+          std::span(reductions_).last(record.reductions.size()),
+          is_flat ? std::span(&total, 1) : std::span(shape.begin(), shape.rank())};
 }
 
-/// Tells kernels what stays where it is from run to run, and finds what does not.
-void Replay::place_values() {
-  arena_.resize(plan_.bytes);
-  std::vector<bool> passed_on(graph_.values.size(), false);
-  for (const Assignment& assignment : graph_.assignments) passed_on[assignment.value] = true;
-  for (const Use& use : graph_.results) passed_on[use.value] = true;
-  for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
-    switch (graph_.values[value].source) {
-      case Source::constant: set_elements(value, buffer(value).elements); break;
-      case Source::slot:
-        if (passed_on[value]) old_.push_back(value);
-        [[fallthrough]];
-      case Source::input: incoming_.push_back(value); break;
-      case Source::computed:
-        if (plan_.offsets[value] != MemoryPlan::elsewhere) set_elements(value, arena_.data() + plan_.offsets[value]);
-        break;
-      case Source::fleeting: break;
-    }
+/// Records that do the same share a kernel: by operation, attributes and types.
+const Operation::Prepared* Replay::prepared_kernel_of(const GraphRecord& record) {
+  std::string key = fmt::format("{} {}", static_cast<const void*>(record.operation), to_string(record.attributes));
+  std::vector<Tensor> inputs;
+  for (const Use& use : record.inputs) {
+    inputs.push_back(Tensor::borrow(&placeholder, graph_.values[use.value].dtype, use.shape, nullptr));
+    key += name_of(inputs.back().dtype());
+    key += to_string(use.shape);
+  }
+  const auto [found, added] = prepared_.try_emplace(std::move(key));
+  if (added) found->second = record.operation->prepare(inputs, record.attributes);
+  return &found->second;
+}
+
+Replay::PreparedStep Replay::prepared_step(const GraphRecord& record) {
+  for (const Use& use : record.inputs) {
+    read_.push_back(elements(use.value));
+    if (moving_[use.value]) moving_[use.value]->reads.push_back(&read_.back());
+  }
+  for (const Use& use : record.outputs) {
+    written_.push_back(elements(use.value));
+    if (moving_[use.value]) moving_[use.value]->writes.push_back(&written_.back());
+  }
+  return {prepared_kernel_of(record), std::span(read_).last(record.inputs.size()),
+          std::span(written_).last(record.outputs.size())};
+}
+
+Replay::TensorStep Replay::tensor_step(const GraphRecord& record) {
+  TensorStep step{&record, {}, {}};
+  for (const Use& use : record.inputs) step.inputs.push_back(operand(use));
+  for (const Use& use : record.outputs) step.outputs.push_back(operand(use));
+  return step;
+}
+
+Tensor Replay::operand(const Use& use) {
+  Tensor& base = bases_[use.value];
+  const GraphValue& value = graph_.values[use.value];
+  if (!base.defined()) {
+    base = value.source == Source::constant
+               ? value.constant
+               : Tensor::borrow(elements(use.value), value.dtype, Shape{value.elements}, nullptr);
+  }
+  return Access::alias(base, use.shape);
+}
+
+bool Replay::is_padded(std::uint32_t value) const {
+  switch (graph_.values[value].source) {
+    case Source::constant: return Access::is_padded(graph_.values[value].constant);
+    case Source::computed:
+    case Source::fleeting: return true;
+    default: return moving_[value] == nullptr;
   }
 }
 
 void Replay::set_elements(std::uint32_t value, const void* elements) {
   // Only records that make a value write to it.
   auto* const memory = const_cast<void*>(elements);
-  buffer(value).elements = memory;
-  for (const void** place : places_[value].reads) *place = elements;
-  for (void** place : places_[value].writes) *place = memory;
+  elements_[value] = memory;
+  if (bases_[value].defined()) Access::node(bases_[value])->buffer->elements = memory;
+  for (const void** place : moving_[value]->reads) *place = elements;
+  for (void** place : moving_[value]->writes) *place = memory;
 }
 
 bool Replay::may_overwrite(const ParameterState& state) {
   const TensorNode* node = Access::node(state.value);
-  return node->references.load(std::memory_order_acquire) == 1 && !node->buffer->owner &&
+  return node->references.load(std::memory_order_acquire) == 1 && node->buffer->is_own() &&
          node->buffer->references.load(std::memory_order_acquire) == 1;
 }
 
+const Tensor& Replay::incoming(const GraphValue& value, std::span<const Tensor> inputs) const {
+  return value.source == Source::input ? inputs[value.place] : graph_.slots[value.place]->value;
+}
+
 void Replay::bind(std::span<const Tensor> inputs) {
-  for (const std::uint32_t number : incoming_) {
+  for (const std::uint32_t number : copied_) {
     const GraphValue& value = graph_.values[number];
-    const Tensor& now = value.source == Source::input ? inputs[value.place] : graph_.slots[value.place]->value;
-    set_elements(number, Access::elements(now));
+    const auto bytes = static_cast<std::size_t>(value.elements) * size_of(value.dtype);
+    if (bytes != 0) std::memcpy(elements_[number], Access::elements(incoming(value, inputs)), bytes);
   }
-  for (const std::uint32_t number : old_) outgoing_[number] = graph_.slots[graph_.values[number].place]->value;
+  for (const std::uint32_t number : referred_)
+    set_elements(number, Access::elements(incoming(graph_.values[number], inputs)));
+  for (const std::uint32_t number : old_) outgoing_[number] = incoming(graph_.values[number], inputs);
   for (const MemoryPlan::Escape& escape : plan_.escapes) {
     if (escape.slot >= 0) {
       ParameterState& state = *graph_.slots[static_cast<std::size_t>(escape.slot)];
@@ -173,16 +247,14 @@ void Replay::bind(std::span<const Tensor> inputs) {
 }
 
 void Replay::run_step(Step& step) {
-  const GraphRecord& record = *step.record;
-  if (step.kernel != nullptr) {
-    step.kernel->run(record.compute, step.reads, step.uniforms, step.writes, step.extents, step.reductions);
-  } else if (record.operation->evaluate) {
-    const Tensor result = record.operation->evaluate(step.inputs, record.attributes);
-    const std::uint32_t value = record.outputs[0].value;
-    buffer(value).owner = std::make_shared<const Tensor>(result);
-    set_elements(value, Access::elements(result));
+  if (const auto* pointwise = std::get_if<PointwiseStep>(&step)) {
+    pointwise->kernel->run(pointwise->compute, pointwise->reads, pointwise->uniforms, pointwise->writes,
+                           pointwise->extents, pointwise->reductions);
+  } else if (const auto* prepared = std::get_if<PreparedStep>(&step)) {
+    (*prepared->kernel)(prepared->reads, prepared->writes);
   } else {
-    record.operation->kernel(step.inputs, record.attributes, step.outputs);
+    auto& [record, inputs, outputs] = std::get<TensorStep>(step);
+    record->operation->kernel(inputs, record->attributes, outputs);
   }
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include <wengert/autograd/internal/graph.h>
@@ -36,17 +38,44 @@ class Replay {
   const Timing& timing() const { return timing_; }
 
  private:
-  struct Step;
-  /// Where kernels look for a value's elements.
-  struct Places {
+  /// A value whose elements are elsewhere in every run: who must be told where.
+  struct Moving {
     std::vector<const void**> reads;
     std::vector<void**> writes;
   };
+  /// Records bound to memory.
+  struct PointwiseStep {
+    const kernels::PointwiseKernel* kernel;
+    DType compute;
+    std::span<const kernels::PointwiseInput> reads;
+    std::span<const double> uniforms;
+    std::span<const kernels::PointwiseOutput> writes;
+    std::span<const kernels::PointwiseReduction> reductions;
+    std::span<const std::int64_t> extents;
+  };
+  struct PreparedStep {
+    const Operation::Prepared* kernel;
+    std::span<const void* const> reads;
+    std::span<void* const> writes;
+  };
+  struct TensorStep {
+    const GraphRecord* record;
+    std::vector<Tensor> inputs, outputs;
+  };
+  using Step = std::variant<PointwiseStep, PreparedStep, TensorStep>;
 
-  void make_bases();
-  void make_steps();
-  void make_pointwise(Step& step, const GraphRecord& record);
   void place_values();
+  void make_steps();
+  void make_room_for_steps();
+  PointwiseStep pointwise_step(const GraphRecord& record);
+  PreparedStep prepared_step(const GraphRecord& record);
+  TensorStep tensor_step(const GraphRecord& record);
+  const kernels::PointwiseKernel* kernel_of(const GraphRecord& record);
+  const Operation::Prepared* prepared_kernel_of(const GraphRecord& record);
+  Tensor operand(const Use& use);
+
+  void* elements(std::uint32_t value) const { return elements_[value]; }
+  bool is_padded(std::uint32_t value) const;
   void set_elements(std::uint32_t value, const void* elements);
   void bind(std::span<const Tensor> inputs);
   void run_step(Step& step);
@@ -54,25 +83,30 @@ class Replay {
   void pass_on(std::span<const Tensor> inputs, std::span<Tensor> results);
   /// What a value is after a run; undefined where it was written over the slot it is for.
   Tensor outcome(std::uint32_t value, std::span<const Tensor> inputs) const;
-  Buffer& buffer(std::uint32_t value) { return *Access::node(bases_[value])->buffer; }
+  /// The tensor that comes in as a value.
+  const Tensor& incoming(const GraphValue& value, std::span<const Tensor> inputs) const;
   /// Whether nobody but the slot holds its value.
   static bool may_overwrite(const ParameterState& state);
 
   Graph graph_;
   MemoryPlan plan_;
-  std::vector<Tensor> bases_;  // one for each value: views of it share its buffer
+  std::vector<void*> elements_;                   // by value: where they are
+  std::vector<std::unique_ptr<Moving>> moving_;   // by value; null for those that stay
+  std::vector<Tensor> bases_;                     // by value, for records that take tensors: views share its buffer
   std::vector<Step> steps_;
-  std::vector<Places> places_;           // by value
-  std::vector<std::uint32_t> incoming_;  // values of inputs and slots
-  std::vector<Tensor> outgoing_;         // by value: those that outlive the run, while it lasts
-  std::vector<std::uint32_t> old_;       // values of slots that a result or an assignment passes on as they were
-  std::vector<std::shared_ptr<const kernels::PointwiseKernel>> kernels_;
-  // Of all pointwise steps, one behind the other.
+  std::vector<std::uint32_t> copied_, referred_;  // values of inputs and slots: small ones are copied to their place
+  std::vector<Tensor> outgoing_;                  // by value: those that outlive the run, while it lasts
+  std::vector<std::uint32_t> old_;                // values of slots that a result or an assignment passes on as they were
+  std::map<const kernels::Program*, kernels::PointwiseKernel> kernels_;
+  std::map<std::string, Operation::Prepared> prepared_;
+  // Of all steps, one behind the other.
   std::vector<kernels::PointwiseInput> reads_;
   std::vector<kernels::PointwiseOutput> writes_;
   std::vector<kernels::PointwiseReduction> reductions_;
   std::vector<double> uniforms_;
   std::vector<Ints> strides_;
+  std::vector<const void*> read_;
+  std::vector<void*> written_;
   kernels::PoolVector<std::byte> arena_;
   bool is_timed_;
   Timing timing_;

@@ -25,15 +25,6 @@ using Plan = PointwisePlan;
 // Memory of a run that fits here is taken from the stack; only programs of hundreds of values need more.
 constexpr std::size_t stack_bytes = 48 * 1024;
 
-constexpr std::size_t index_of(DType compute) {
-  switch (compute) {
-    case DType::f32: return 0;
-    case DType::f64: return 1;
-    case DType::i32: return 2;
-    default: return 3;
-  }
-}
-
 struct Input {
   InputReader reader;
   bool is_in_place;
@@ -54,10 +45,10 @@ struct Output {
 // them from falling on the same lines of the cache.
 constexpr std::size_t whole_blocks(std::size_t bytes) { return (bytes + block_bytes - 1) / block_bytes * block_bytes; }
 std::size_t array_bytes(const Plan& plan) { return plan.tile_bytes + block_bytes; }
+std::size_t slot_count(const Plan& plan) { return plan.array_count() + plan.blocks; }
 std::size_t scratch_bytes(const Plan& plan) {
-  const std::size_t arrays = plan.array_count();
-  return whole_blocks(arrays * array_bytes(plan) + plan.blocks * block_bytes +
-                      (arrays + plan.blocks) * sizeof(Operand) + plan.program.inputs * sizeof(Input) +
+  return whole_blocks(plan.array_count() * array_bytes(plan) + plan.blocks * block_bytes +
+                      slot_count(plan) * sizeof(Operand) + plan.program.inputs * sizeof(Input) +
                       plan.outputs.size() * sizeof(Output));
 }
 
@@ -110,28 +101,74 @@ class Reductions {
   std::int64_t piece_;
 };
 
-// One run in compute type T.
+// What the steps of a plan work on, in compute type T: its slots, placed in scratch memory.
 template <typename T>
-class Run {
+class Frame {
  public:
-  Run(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
-      std::span<const std::int64_t> shape, std::int64_t piece, std::byte* scratch)
-      : plan_(plan), native_(plan.native_code(dtype_of<T>)), scratch_(scratch) {
-    const std::size_t arrays = plan.array_count();
-    std::byte* const tables = scratch + arrays * array_bytes(plan) + plan.blocks * block_bytes;
-    slots_ = new (tables) Operand[arrays + plan.blocks];
-    inputs_ = reinterpret_cast<Input*>(tables + (arrays + plan.blocks) * sizeof(Operand));
-    outputs_ = reinterpret_cast<Output*>(inputs_ + inputs.size());
-    place_slots();
-    place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
-    for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape);
+  Frame(const Plan& plan, std::span<const double> uniforms, std::byte* scratch) : plan_(plan), scratch_(scratch) {
+    std::byte* const own_blocks = array(plan.array_count());
+    slots_ = new (own_blocks + plan.blocks * block_bytes) Operand[slot_count(plan)];
+    const std::size_t first_block = plan.first_block(), first_register = first_block + plan.blocks;
+    for (std::size_t slot = plan.program.inputs; slot < first_block; ++slot) slots_[slot].data = array(slot);
+    for (std::size_t i = 0; i < plan.registers; ++i) slots_[first_register + i].data = array(first_block + i);
+    const auto& known = plan.known_blocks[index_of(dtype_of<T>)];
+    const std::byte* const blocks = known.empty() ? own_blocks : known.data();
+    for (std::size_t i = 0; i < plan.blocks; ++i) slots_[first_block + i] = {blocks + i * block_bytes, 0};
+    if (known.empty()) plan.fill_blocks<T>(uniforms, slots_);
   }
 
-  void set_uniforms(std::span<const double> uniforms) {
-    const std::size_t first_block = plan_.program.inputs + plan_.outputs.size();
-    for (std::size_t i = 0; i < uniforms.size(); ++i) set_block(first_block + i, uniforms[i]);
-    for (const Plan::Constant& constant : plan_.constants) set_block(constant.slot, constant.value);
-    for (const Plan::Step& step : plan_.once) call(step, block);
+  Operand& input(std::size_t i) const { return slots_[i]; }
+  Operand& output(std::size_t k) const { return slots_[plan_.program.inputs + k]; }
+  // Where an output's values stand after a run.
+  const Operand& result(std::size_t k) const { return slots_[plan_.outputs[k].slot]; }
+  // Beyond the slots.
+  std::byte* rest() const { return reinterpret_cast<std::byte*>(slots_ + slot_count(plan_)); }
+  // Room for a tile of an input, or an output.
+  T* room(std::size_t slot) const { return reinterpret_cast<T*>(array(slot)); }
+
+  void run(std::size_t count) const {
+    if (const PointwiseCode native = plan_.native_code(dtype_of<T>)) return run_native(native, count);
+    for (const Plan::Step& step : plan_.steps) step.run(dtype_of<T>, slots_, count);
+  }
+
+ private:
+  std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes(plan_); }
+
+  void run_native(PointwiseCode native, std::size_t count) const {
+    std::array<void*, most_native_outputs> outputs;
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) outputs[k] = const_cast<void*>(output(k).data);
+    native(slots_, slots_ + plan_.first_block(), outputs.data(), count);
+  }
+
+  const Plan& plan_;
+  std::byte* scratch_;
+  Operand* slots_;
+};
+
+template <typename T>
+constexpr std::size_t block = block_bytes / sizeof(T);
+
+// Whether an output is written over the input before that was read for the last time.
+bool is_overwritten(const Plan& plan, std::size_t i, const void* data, std::span<const PointwiseOutput> outputs) {
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (outputs[k].data == data && plan.outputs[k].written < plan.last_reads[i]) return true;
+  }
+  return false;
+}
+
+// One run in tiles, over any shape and dtypes.
+template <typename T>
+class TiledRun {
+ public:
+  TiledRun(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t piece,
+           std::byte* scratch)
+      : plan_(plan),
+        frame_(plan, uniforms, scratch),
+        inputs_(reinterpret_cast<Input*>(frame_.rest())),
+        outputs_(reinterpret_cast<Output*>(inputs_ + inputs.size())) {
+    place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
   }
 
   // In tiles of nearly the same size.
@@ -139,7 +176,7 @@ class Run {
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (!outputs_[k].is_kept) outputs_[k].first = begin;
     }
-    constexpr auto step = static_cast<std::int64_t>(block);
+    constexpr auto step = static_cast<std::int64_t>(block<T>);
     const auto largest = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
     const std::int64_t tiles = (end - begin + largest - 1) / largest;
     const std::int64_t tile = tiles == 1 ? end - begin : ((end - begin + tiles - 1) / tiles + step - 1) / step * step;
@@ -151,107 +188,99 @@ class Run {
   const Output* outputs() const { return outputs_; }
 
  private:
-  static constexpr std::size_t block = block_bytes / sizeof(T);
-
-  std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes(plan_); }
-  std::size_t output_slot(std::size_t k) const { return plan_.program.inputs + k; }
-
-  // See PointwisePlan for the order.
-  void place_slots() {
-    const std::size_t first_block = plan_.program.inputs + plan_.outputs.size();
-    const std::size_t first_register = first_block + plan_.blocks;
-    std::byte* const blocks = array(plan_.array_count());
-    for (std::size_t i = 0; i < plan_.outputs.size(); ++i) slots_[output_slot(i)].data = array(output_slot(i));
-    for (std::size_t i = 0; i < plan_.blocks; ++i) slots_[first_block + i] = {blocks + i * block_bytes, 0};
-    for (std::size_t i = 0; i < plan_.registers; ++i) slots_[first_register + i].data = array(first_block + i);
-  }
-
-  void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape) {
+  void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape,
+                     std::span<const PointwiseOutput> outputs) {
     Input& input = *new (&inputs_[i]) Input{InputReader(given, shape), false};
-    slots_[i].data = array(i);
     if (input.reader.is_single()) {
-      input.reader.read(0, block, reinterpret_cast<T*>(array(i)));
-      slots_[i].mask = 0;
+      input.reader.read(0, block<T>, frame_.room(i));
+      frame_.input(i) = {frame_.room(i), 0};
       return;
     }
-    input.is_in_place = given.dtype == dtype_of<T> && input.reader.is_contiguous();
-    // The result may be written over the input, but not before it was read for the last time.
-    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
-      if (outputs_[k].data == given.data && plan_.outputs[k].written < plan_.last_reads[i]) input.is_in_place = false;
-    }
-  }
-
-  void set_block(std::size_t slot, double value) {
-    std::fill_n(static_cast<T*>(const_cast<void*>(slots_[slot].data)), block, round_to<T>(value));
-  }
-
-  void call(const Plan::Step& step, std::size_t count) {
-    // Slots that steps write to were placed on memory of our own, or that of an output.
-    void* const out = const_cast<void*>(slots_[step.out].data);
-    step.functions[index_of(dtype_of<T>)](slots_[step.a], slots_[step.b], slots_[step.c], out, count);
+    input.is_in_place = given.dtype == dtype_of<T> && input.reader.is_contiguous() &&
+                        !is_overwritten(plan_, i, given.data, outputs);
   }
 
   // Primitives work on whole blocks: what ends within one is read and written by way of our own arrays.
   void run_tile(std::int64_t first, std::size_t count) {
-    const bool is_whole = count % block == 0;
+    const bool is_whole = count % block<T> == 0;
     for (std::size_t i = 0; i < plan_.program.inputs; ++i) read(i, first, count, is_whole);
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
-      if (is_direct(k)) slots_[output_slot(k)].data = is_whole ? outputs_[k].at(first) : array(output_slot(k));
+      if (!is_direct(k)) continue;
+      T* const room = frame_.room(plan_.program.inputs + k);
+      frame_.output(k).data = is_whole ? reinterpret_cast<T*>(outputs_[k].at(first)) : room;
     }
-    if (native_ != nullptr) {
-      run_native(count);
-    } else {
-      for (const Plan::Step& step : plan_.steps) call(step, count);
-    }
+    frame_.run(count);
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (is_whole && is_direct(k)) continue;
-      write_elements<T>(slots_[plan_.outputs[k].slot], outputs_[k].dtype, outputs_[k].at(first), 0, count);
+      write_elements<T>(frame_.result(k), outputs_[k].dtype, outputs_[k].at(first), 0, count);
     }
-  }
-
-  void run_native(std::size_t count) const {
-    std::array<void*, most_native_outputs> outputs;
-    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) outputs[k] = const_cast<void*>(slots_[output_slot(k)].data);
-    native_(slots_, slots_ + plan_.program.inputs + plan_.outputs.size(), outputs.data(), count);
   }
 
   bool is_direct(std::size_t k) const { return plan_.outputs[k].is_direct && outputs_[k].dtype == dtype_of<T>; }
 
   void read(std::size_t i, std::int64_t first, std::size_t count, bool is_whole) {
     const Input& input = inputs_[i];
-    if (slots_[i].mask == 0) return;
+    if (frame_.input(i).mask == 0) return;
     if (input.is_in_place && is_whole) {
-      slots_[i].data = static_cast<const T*>(input.reader.data()) + first;
+      frame_.input(i).data = static_cast<const T*>(input.reader.data()) + first;
     } else {
-      input.reader.read(first, count, reinterpret_cast<T*>(array(i)));
-      slots_[i].data = array(i);
+      input.reader.read(first, count, frame_.room(i));
+      frame_.input(i).data = frame_.room(i);
     }
   }
 
   const Plan& plan_;
-  PointwiseCode native_;
-  std::byte* scratch_;
-  Operand* slots_;
+  Frame<T> frame_;
   Input* inputs_;
   Output* outputs_;
 };
 
-// The elements begin … end−1 of the result, in memory of this thread's own; piece by piece where they are reduced.
+// A call that needs no tiles: all elements fit one, and stand where steps can read and write them; or there is one.
 template <typename T>
-void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-               std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
-               const Reductions& reductions, std::int64_t begin, std::int64_t end) {
-  const std::int64_t piece = reductions.piece_of(end - begin);
-  const std::size_t needed = scratch_bytes(plan) + room_bytes(outputs, piece);
-  alignas(block_bytes) std::byte stack[stack_bytes];
-  const PoolArray<std::byte> pool(needed > stack_bytes ? needed : 0);
-  Run<T> run(plan, inputs, outputs, shape, piece, needed > stack_bytes ? pool.at(0) : stack);
-  run.set_uniforms(uniforms);
-  for (std::int64_t first = begin; first < end; first += piece) {
-    const std::int64_t count = std::min(piece, end - first);
-    run.run(first, first + count);
-    reductions.add(run.outputs(), first, count);
+bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
+              std::span<const std::int64_t> shape) {
+  if (shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T))) return false;
+  const bool is_whole = shape[0] % static_cast<std::int64_t>(block<T>) == 0;
+  for (const PointwiseOutput& output : outputs) {
+    if (output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
   }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto& [data, dtype, strides, padded] = inputs[i];
+    if (dtype != dtype_of<T>) return false;
+    if (strides[0] == 0) continue;
+    if (strides[0] != 1 || !(is_whole || padded) || is_overwritten(plan, i, data, outputs)) return false;
+  }
+  return true;
+}
+
+// Next to a tiny call everything shows: this does nothing that it need not.
+template <typename T>
+void run_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+               std::span<const PointwiseOutput> outputs, std::int64_t total, std::byte* scratch) {
+  const Frame<T> frame(plan, uniforms, scratch);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const T* const data = static_cast<const T*>(inputs[i].data);
+    if (inputs[i].strides[0] != 0) {
+      frame.input(i) = {data};
+      continue;
+    }
+    std::fill_n(frame.room(i), block<T>, *data);
+    frame.input(i) = {frame.room(i), 0};
+  }
+  for (std::size_t k = 0; k < outputs.size(); ++k) frame.output(k) = {outputs[k].data};
+  const auto count = static_cast<std::size_t>(total);
+  frame.run(count);
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (!plan.outputs[k].is_direct) write_elements<T>(frame.result(k), dtype_of<T>, outputs[k].data, 0, count);
+  }
+}
+
+// Calls f with so much memory of this thread's own.
+template <typename F>
+void with_scratch(std::size_t bytes, const F& f) {
+  alignas(block_bytes) std::byte stack[stack_bytes];
+  const PoolArray<std::byte> pool(bytes > stack_bytes ? bytes : 0);
+  f(bytes > stack_bytes ? pool.at(0) : stack);
 }
 
 void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
@@ -292,17 +321,31 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   for (const std::int64_t size : shape) total *= size;
   if (total == 0) return;
 
-  const Reductions all(reductions);
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
+      const std::size_t scratch_needed = scratch_bytes(*plan_);
+      if (reductions.empty() && is_plain<T>(*plan_, inputs, outputs, shape)) {
+        return with_scratch(scratch_needed, [&](std::byte* scratch) {
+          run_plain<T>(*plan_, inputs, uniforms, outputs, total, scratch);
+        });
+      }
+      const Reductions all(reductions);
       const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
       const std::int64_t step = reductions.empty() ? tile : all.piece_of(total);
       parallel_ranges(total, step, work_of<T>(plan_->cost, total), [&](std::int64_t begin, std::int64_t end) {
-        run_range<T>(*plan_, inputs, uniforms, outputs, shape, all, begin, end);
+        const std::int64_t piece = all.piece_of(end - begin);
+        with_scratch(scratch_needed + room_bytes(outputs, piece), [&](std::byte* scratch) {
+          TiledRun<T> run(*plan_, inputs, uniforms, outputs, shape, piece, scratch);
+          for (std::int64_t first = begin; first < end; first += piece) {
+            const std::int64_t count = std::min(piece, end - first);
+            run.run(first, first + count);
+            all.add(run.outputs(), first, count);
+          }
+        });
       });
+      all.finish();
     }
   });
-  all.finish();
 }
 
 }  // namespace wengert::kernels

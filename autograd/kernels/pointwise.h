@@ -12,18 +12,22 @@
 
 namespace wengert::kernels {
 
-/// Memory that a program reads. `strides` are in elements, one per dimension of the result; 0 repeats.
+/// Memory that a program reads. `strides` are in elements, one per dimension of the result; 0 repeats. What is `padded`
+/// may be read up to the end of its last block (primitives.h).
 struct PointwiseInput {
   const void* data = nullptr;
   DType dtype = DType::f32;
   const std::int64_t* strides = nullptr;
+  bool padded = false;
 };
 
 /// Memory that a program writes: contiguous, row-major, of the result's shape. May be the very memory of an
-/// input of the same dtype and shape (written tile by tile, after the tile was read).
+/// input of the same dtype and shape (written tile by tile, after the tile was read). What is `padded` may be written
+/// up to the end of its last block.
 struct PointwiseOutput {
   void* data = nullptr;
   DType dtype = DType::f32;
+  bool padded = false;
 };
 
 /// A reduction of what a program computes, done while it is in the cache. An output that is reduced need not be kept:

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/kernels/pointwise_memory.h>
 #include <wengert/autograd/kernels/pointwise_plan.h>
 
 namespace wengert::kernels {
@@ -191,14 +192,47 @@ class Planner {
   Slot next_slot_ = 0;
 };
 
+template <typename T>
+void find_known_blocks(PointwisePlan& plan) {
+  const std::size_t type = index_of(dtype_of<T>);
+  if (plan.missing[type] != nullptr) return;
+  auto& known = plan.known_blocks[type];
+  known.resize(plan.blocks * block_bytes);
+  std::vector<Operand> slots(plan.array_count() + plan.blocks);
+  for (std::size_t i = 0; i < plan.blocks; ++i) slots[plan.first_block() + i] = {known.data() + i * block_bytes, 0};
+  plan.fill_blocks<T>({}, slots.data());
+}
+
 }  // namespace
 
 PointwisePlan::PointwisePlan(Program to_plan, NativePointwise code) : program(std::move(to_plan)), native(code) {
   Planner(*this).run();
+  if (program.uniforms == 0) {
+    find_known_blocks<float>(*this);
+    find_known_blocks<double>(*this);
+    find_known_blocks<std::int32_t>(*this);
+    find_known_blocks<std::int64_t>(*this);
+  }
   if (!native.is_given()) return;
   const bool all_direct = std::all_of(outputs.begin(), outputs.end(), [](const Output& o) { return o.is_direct; });
   if (!all_direct || outputs.size() > most_native_outputs)
     throw std::logic_error("pointwise program: native code needs up to 8 outputs, each of an instruction of its own");
 }
+
+template <typename T>
+void PointwisePlan::fill_blocks(std::span<const double> uniforms, const Operand* slots) const {
+  constexpr std::size_t block = block_bytes / sizeof(T);
+  const auto set = [slots](std::size_t slot, double value) {
+    std::fill_n(static_cast<T*>(const_cast<void*>(slots[slot].data)), block, round_to<T>(value));
+  };
+  for (std::size_t i = 0; i < uniforms.size(); ++i) set(first_block() + i, uniforms[i]);
+  for (const Constant& constant : constants) set(constant.slot, constant.value);
+  for (const Step& step : once) step.run(dtype_of<T>, slots, block);
+}
+
+template void PointwisePlan::fill_blocks<float>(std::span<const double>, const Operand*) const;
+template void PointwisePlan::fill_blocks<double>(std::span<const double>, const Operand*) const;
+template void PointwisePlan::fill_blocks<std::int32_t>(std::span<const double>, const Operand*) const;
+template void PointwisePlan::fill_blocks<std::int64_t>(std::span<const double>, const Operand*) const;
 
 }  // namespace wengert::kernels

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/program.h>
@@ -13,6 +15,16 @@ namespace wengert::kernels {
 
 /// Outputs that native code may have.
 inline constexpr std::size_t most_native_outputs = 8;
+
+/// Where arrays over f32, f64, i32, i64 have a compute type.
+constexpr std::size_t index_of(DType compute) {
+  switch (compute) {
+    case DType::f32: return 0;
+    case DType::f64: return 1;
+    case DType::i32: return 2;
+    default: return 3;
+  }
+}
 
 /// A program as it is run on one tile after the other: values live in slots, and each step calls a primitive on slots.
 ///
@@ -27,6 +39,11 @@ struct PointwisePlan {
   struct Step {
     std::array<PrimitiveFunction, 4> functions = {};  ///< for f32, f64, i32, i64
     Slot a = 0, b = 0, c = 0, out = 0;
+
+    /// `slots` that steps write to show memory of the run's own, or that of an output.
+    void run(DType compute, const Operand* slots, std::size_t count) const {
+      functions[index_of(compute)](slots[a], slots[b], slots[c], const_cast<void*>(slots[out].data), count);
+    }
   };
   struct Constant {
     Slot slot = 0;
@@ -40,6 +57,11 @@ struct PointwisePlan {
 
   /// Slots for whole tiles; the others hold one block.
   std::size_t array_count() const { return program.inputs + outputs.size() + registers; }
+  Slot first_block() const { return static_cast<Slot>(program.inputs + outputs.size()); }
+
+  /// Sets the blocks that `slots` show: the uniforms, and all else that is the same for every element.
+  template <typename T>
+  void fill_blocks(std::span<const double> uniforms, const Operand* slots) const;
 
   PointwiseCode native_code(DType compute) const {
     return compute == DType::f32 ? native.f32 : compute == DType::f64 ? native.f64 : nullptr;
@@ -53,6 +75,8 @@ struct PointwisePlan {
   std::vector<Output> outputs;
   std::vector<std::size_t> last_reads;  ///< of each input, by which instruction; that of an output comes after all
   std::size_t blocks = 0;               ///< slots of one block
+  /// The blocks for f32, f64, i32, i64 where no uniform has a say; empty elsewhere.
+  std::array<PoolVector<std::byte>, 4> known_blocks = {};
   std::size_t registers = 0;
   std::size_t tile_bytes = 0;               ///< of one array: such that all of them stay in the first-level cache
   double cost = 0;                          ///< of an element, in multiply-adds (threads.h)

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <fmt/format.h>
 
 #include <wengert/autograd/catalogue.h>
@@ -47,54 +49,59 @@ struct Product {
   }
 };
 
-/// The matrices of a batch, one after the other: where each of the result begins in an operand, in elements.
-class Matrices {
- public:
-  Matrices(const Tensor& x, const Shape& batch)
-      : x_(x), batch_(batch), strides_(broadcast_strides(Shape(std::span(x.shape().begin(), x.rank() - 2)), batch)),
-        size_(x.shape()[x.rank() - 2] * x.shape()[x.rank() - 1]) {}
+/// The matrices of an operand, one after the other: where each of the result begins in it, in bytes.
+struct Matrices {
+  Shape batch;
+  Ints strides;
+  std::int64_t bytes = 0, leading = 0;
+  bool transposed = false;
 
-  kernels::MatrixView operator()(std::int64_t number, bool transposed) const {
+  Matrices(const Tensor& x, const Shape& result_batch, bool is_transposed)
+      : batch(result_batch), strides(broadcast_strides(Shape(std::span(x.shape().begin(), x.rank() - 2)), batch)),
+        bytes(x.shape()[x.rank() - 2] * x.shape()[x.rank() - 1] * static_cast<std::int64_t>(size_of(x.dtype()))),
+        leading(x.shape().back()), transposed(is_transposed) {}
+
+  kernels::MatrixView at(const void* data, std::int64_t number) const {
     std::int64_t offset = 0;
-    for (std::size_t axis = batch_.rank(); axis-- > 0;) {
-      offset += number % batch_[axis] * strides_[axis];
-      number /= batch_[axis];
+    for (std::size_t axis = batch.rank(); axis-- > 0;) {
+      offset += number % batch[axis] * strides[axis];
+      number /= batch[axis];
     }
-    const auto* begin = static_cast<const std::byte*>(detail::Access::elements(x_));
-    return {begin + static_cast<std::size_t>(offset * size_) * size_of(x_.dtype()), x_.shape().back(), transposed};
+    return {static_cast<const std::byte*>(data) + offset * bytes, leading, transposed};
+  }
+};
+
+/// A product of which everything is known but where its matrices are.
+class Multiplication {
+ public:
+  Multiplication(std::span<const Tensor> inputs, const Attributes& attributes) : Multiplication(inputs, attributes, Product(inputs, attributes)) {}
+
+  void operator()(const void* a, const void* b, void* result) const {
+    const auto multiply_one = [&](std::int64_t i) {
+      kernels::gemm(dtype_, m_, n_, k_, left_.at(a, i), right_.at(b, i), static_cast<std::byte*>(result) + i * bytes_, n_);
+    };
+    if (count_ == 1) return multiply_one(0);  // in parts, where it is worth it
+    kernels::parallel_ranges(count_, 1, work_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) multiply_one(i);
+    });
   }
 
  private:
-  const Tensor& x_;
-  const Shape& batch_;
-  Ints strides_;
-  std::int64_t size_;
-};
-
-void multiply(std::span<const Tensor> inputs, const Attributes& attributes, Tensor& result) {
-  Product product(inputs, attributes);
-  const bool transpose_a = attributes.flag("transpose_a"), transpose_b = attributes.flag("transpose_b");
-  std::int64_t count = product.batch.elements();
-  // One matrix on the right for all on the left: these are the rows of one.
-  if (!transpose_a && inputs[1].rank() == 2 && count > 1) {
-    product.m *= std::exchange(count, 1);
-    product.batch = {};
+  Multiplication(std::span<const Tensor> inputs, const Attributes& attributes, const Product& product)
+      : dtype_(inputs[0].dtype()), m_(product.m), n_(product.n), k_(product.k), count_(product.batch.elements()),
+        bytes_(m_ * n_ * static_cast<std::int64_t>(size_of(dtype_))),
+        work_(static_cast<double>(count_ * m_ * n_) * static_cast<double>(k_)),
+        left_(inputs[0], product.batch, attributes.flag("transpose_a")),
+        right_(inputs[1], product.batch, attributes.flag("transpose_b")) {
+    // One matrix on the right for all on the left: these are the rows of one.
+    if (!left_.transposed && inputs[1].rank() == 2 && count_ > 1) m_ *= std::exchange(count_, 1);
   }
-  const bool is_merged = product.batch.rank() == 0;
-  const Tensor a = is_merged && inputs[0].rank() > 2 ? detail::Access::alias(inputs[0], Shape{product.m, product.k}) : inputs[0];
-  const Matrices left(a, product.batch), right(inputs[1], product.batch);
-  auto* out = static_cast<std::byte*>(detail::Access::elements(result));
-  const std::size_t step = static_cast<std::size_t>(product.m * product.n) * size_of(result.dtype());
-  const auto multiply_one = [&](std::int64_t i) {
-    kernels::gemm(result.dtype(), product.m, product.n, product.k, left(i, transpose_a), right(i, transpose_b),
-                  out + static_cast<std::size_t>(i) * step, product.n);
-  };
-  if (count == 1) return multiply_one(0);  // in parts, where it is worth it
-  const double work = static_cast<double>(count * product.m * product.n) * static_cast<double>(product.k);
-  kernels::parallel_ranges(count, 1, work, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) multiply_one(i);
-  });
-}
+
+  DType dtype_;
+  std::int64_t m_, n_, k_, count_, bytes_;
+  double work_;
+  Matrices left_, right_;
+};
 
 /// All axes but the last as one.
 Tensor as_matrix(const Tensor& x) { return reshape(x, {detail::extent_product(x.shape(), 0, x.rank() - 1), x.shape().back()}); }
@@ -146,7 +153,13 @@ WENGERT_OPERATION(matmul) {
         }
         results[0] = {dtype, Product(inputs, attributes).shape()};
       },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) { multiply(inputs, attributes, results[0]); },
+      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
+        const Multiplication multiply(inputs, attributes);
+        multiply(detail::Access::elements(inputs[0]), detail::Access::elements(inputs[1]), detail::Access::elements(results[0]));
+      },
+      .prepare = [](auto types, const Attributes& attributes) -> Operation::Prepared {
+        return [multiply = Multiplication(types, attributes)](auto inputs, auto results) { multiply(inputs[0], inputs[1], results[0]); };
+      },
       .vjp = product_vjp,
       .samples = [] {
         const Tensor a({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});
