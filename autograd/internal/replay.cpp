@@ -120,7 +120,7 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
     for (const Attributes::Entry& entry : record.attributes) uniforms_.push_back(std::get<double>(entry.value));
   }
   const Shape& shape = record.outputs[0].shape;
-  const std::int64_t& total = graph_.values[record.outputs[0].value].elements;
+  const std::int64_t total = shape.elements();
   // Every input has all elements of the result in order, or one.
   const bool is_flat = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
     return use.shape.elements() == total || use.shape.elements() == 1;
@@ -148,7 +148,8 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
           std::span(uniforms_).last(record.fused == nullptr ? record.attributes.size() : 0),
           std::span(writes_).last(record.computed().size()),
           std::span(reductions_).last(record.reductions.size()),
-          is_flat ? std::span(&total, 1) : std::span(shape.begin(), shape.rank())};
+          total,
+          is_flat ? nullptr : &shape};
 }
 
 /// Records that do the same share a kernel: by operation, attributes and types.
@@ -246,10 +247,14 @@ void Replay::bind(std::span<const Tensor> inputs) {
   }
 }
 
+void Replay::PointwiseStep::run() const {
+  const std::span extents = shape == nullptr ? std::span(&total, 1) : std::span(shape->begin(), shape->rank());
+  kernel->run(compute, reads, uniforms, writes, extents, reductions);
+}
+
 void Replay::run_step(Step& step) {
   if (const auto* pointwise = std::get_if<PointwiseStep>(&step)) {
-    pointwise->kernel->run(pointwise->compute, pointwise->reads, pointwise->uniforms, pointwise->writes,
-                           pointwise->extents, pointwise->reductions);
+    pointwise->run();
   } else if (const auto* prepared = std::get_if<PreparedStep>(&step)) {
     (*prepared->kernel)(prepared->reads, prepared->writes);
   } else {

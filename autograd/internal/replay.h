@@ -51,7 +51,10 @@ class Replay {
     std::span<const double> uniforms;
     std::span<const kernels::PointwiseOutput> writes;
     std::span<const kernels::PointwiseReduction> reductions;
-    std::span<const std::int64_t> extents;
+    std::int64_t total;  // elements
+    const Shape* shape;  // null where all operands have all elements in order, or one: then the shape does not matter
+
+    void run() const;
   };
   struct PreparedStep {
     const Operation::Prepared* kernel;

@@ -34,7 +34,7 @@ Tensor sum(const Tensor& x, const Ints& axes, bool keepdims) {
 }
 
 #ifdef WENGERT_DECLARATIONS
-/// The sum over the axes along which `shape` was stretched to x's shape: what undoes `broadcast_to`.
+/// The sum over the axes along which `shape` was stretched to x's shape, which undoes `broadcast_to`; where none was, x reshaped.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 #endif
 WENGERT_OPERATION(sum_to) {
@@ -66,6 +66,8 @@ WENGERT_OPERATION(sum_to) {
 }
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  // Axes of one element were not stretched at all.
+  if (x.size() == shape.elements() && broadcast_shapes("sum_to", shape, x.shape()) == x.shape()) return reshape(x, Ints(shape));
   return apply(operations::sum_to(), {x}, {{"shape", Ints(shape)}});
 }
 
