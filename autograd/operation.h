@@ -142,8 +142,8 @@ struct Operation {
   std::function<void(Arguments, const Attributes&, std::span<Tensor> results)> kernel = {};
   /// … or gives the results: sharing an input's buffer, or made with other operations (not recorded one by one).
   std::function<Tensor(Arguments, const Attributes&)> evaluate = {};
-  /// `kernel` once more, for a replay, which asks once: with all decided that the inputs' types and the attributes decide.
-  /// Left out where that is little: `kernel` is called.
+  /// `kernel` once more, for a replay, which asks once: with all decided that the inputs' types and the attributes
+  /// decide. Left out where that is little: `kernel` is called.
   std::function<Prepared(Arguments types, const Attributes&)> prepare = {};
   /// The vector–Jacobian product, written with operations.
   std::function<void(const Vjp&)> vjp = {};

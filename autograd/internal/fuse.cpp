@@ -163,7 +163,8 @@ class Programs {
     Words words{program.inputs, program.uniforms};
     for (const Instruction& instruction : program.instructions) {
       const auto& [primitive, a, b, c, value] = instruction;
-      words.push_back(static_cast<std::uint64_t>(primitive) << 48 | std::uint64_t{a} << 32 | std::uint64_t{b} << 16 | c);
+      words.push_back(static_cast<std::uint64_t>(primitive) << 48 | std::uint64_t{a} << 32 | std::uint64_t{b} << 16 |
+                      c);
       if (primitive == Primitive::constant) words.push_back(std::bit_cast<std::uint64_t>(value));
     }
     words.insert(words.end(), program.outputs.begin(), program.outputs.end());

@@ -93,13 +93,13 @@ class Replay {
 
   Graph graph_;
   MemoryPlan plan_;
-  std::vector<void*> elements_;                   // by value: where they are
-  std::vector<std::unique_ptr<Moving>> moving_;   // by value; null for those that stay
-  std::vector<Tensor> bases_;                     // by value, for records that take tensors: views share its buffer
+  std::vector<void*> elements_;                  // by value: where they are
+  std::vector<std::unique_ptr<Moving>> moving_;  // by value; null for those that stay
+  std::vector<Tensor> bases_;                    // by value, for records that take tensors: views share its buffer
   std::vector<Step> steps_;
   std::vector<std::uint32_t> copied_, referred_;  // values of inputs and slots: small ones are copied to their place
   std::vector<Tensor> outgoing_;                  // by value: those that outlive the run, while it lasts
-  std::vector<std::uint32_t> old_;                // values of slots that a result or an assignment passes on as they were
+  std::vector<std::uint32_t> old_;  // values of slots that a result or an assignment passes on as they were
   std::map<const kernels::Program*, kernels::PointwiseKernel> kernels_;
   std::map<std::string, Operation::Prepared> prepared_;
   // Of all steps, one behind the other.

@@ -196,8 +196,8 @@ class TiledRun {
       frame_.input(i) = {frame_.room(i), 0};
       return;
     }
-    input.is_in_place = given.dtype == dtype_of<T> && input.reader.is_contiguous() &&
-                        !is_overwritten(plan_, i, given.data, outputs);
+    input.is_in_place =
+        given.dtype == dtype_of<T> && input.reader.is_contiguous() && !is_overwritten(plan_, i, given.data, outputs);
   }
 
   // Primitives work on whole blocks: what ends within one is read and written by way of our own arrays.

@@ -1,5 +1,6 @@
 #include <array>
 #include <functional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -10,6 +11,8 @@
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/slot.h>
@@ -120,6 +123,72 @@ TEST(Compile, LeavesValuesAloneThatSomebodyElseHolds) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(held[static_cast<std::size_t>(i)].item(), 1 + i);
   for (int i = 0; i < 3; ++i) step();  // now written over
   EXPECT_EQ(weight.value().item(), 9);
+}
+
+TEST(Compile, NeverWritesToMemoryThatWasBorrowed) {
+  const std::vector<float> lent{1, 2, 3};
+  Parameter parameter(zeros({3}));
+  auto double_it = compile([&] { parameter.assign(parameter.value() * 2); });
+  for (int call = 0; call < 3; ++call) {
+    parameter.assign(Tensor::borrow(lent.data(), DType::f32, {3}, nullptr));
+    double_it();
+    EXPECT_EQ(lent, (std::vector<float>{1, 2, 3}));
+    EXPECT_TRUE(same_bits(parameter.value(), Tensor({2.F, 4.F, 6.F})));
+  }
+}
+
+TEST(Compile, TakesBorrowedMemoryOfAnySize) {
+  auto compiled = compile([](const Tensor& x) { return tanh(x) * x + sum(x); });
+  for (const std::int64_t size : {1, 5, 8, 1023, 1024, 1025, 5000}) {
+    const Tensor own = random_tensor({size}, 5, DType::f32);
+    const std::vector<float> lent(own.data<float>().begin(), own.data<float>().end());
+    const Tensor borrowed = Tensor::borrow(lent.data(), DType::f32, {size}, nullptr);
+    const Tensor expected = tanh(own) * own + sum(own);
+    for (int call = 0; call < 2; ++call) {
+      EXPECT_TRUE(same_bits(compiled(borrowed), expected)) << size;
+      EXPECT_TRUE(same_bits(compiled(own), expected)) << size;
+    }
+  }
+}
+
+TEST(Compile, KeepsWhatAnOperationEvaluatesOfShapesAlone) {
+  const Operation zeros_like = primitive(
+      "zeros_like",
+      {.differentiable = false,
+       .infer =
+           [](auto inputs, const Attributes&, auto results) {
+             results[0] = {inputs[0].dtype(), inputs[0].shape()};
+           },
+       .evaluate = [](auto inputs, const Attributes&) { return zeros(inputs[0].shape(), inputs[0].dtype()); }});
+  auto compiled = compile([&](const Tensor& x) {
+    const Tensor nothing = apply(zeros_like, {x});
+    return std::array{nothing, x + nothing};
+  });
+  const Tensor x({1.5, -2.5});
+  for (int call = 0; call < 3; ++call) {
+    const auto [nothing, same] = compiled(x);
+    EXPECT_TRUE(same_bits(nothing, Tensor({0.0, 0.0})));
+    EXPECT_TRUE(same_bits(same, x));
+  }
+}
+
+TEST(Compile, MakesOneProgramOfGroupsThatDoTheSame) {
+  const auto recorded = [] {
+    detail::Capture capture(std::vector{random_tensor({4, 4}, 6)});
+    Tensor x = capture.inputs()[0];
+    for (int i = 0; i < 3; ++i) x = tanh(matmul(x, x) * 2.0 + 1.0);
+    return capture.finish(std::vector{x});
+  };
+  const detail::Graph graph = detail::fuse_pointwise(recorded());
+  std::set<const kernels::Program*> programs;
+  std::size_t groups = 0;
+  for (const detail::GraphRecord& record : graph.records) {
+    if (record.fused == nullptr) continue;
+    ++groups;
+    programs.insert(record.fused.get());
+  }
+  EXPECT_EQ(groups, 3U);
+  EXPECT_EQ(programs.size(), 1U);
 }
 
 TEST(Compile, PassesOldValuesOn) {

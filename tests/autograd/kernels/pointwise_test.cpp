@@ -208,6 +208,38 @@ TEST(Pointwise, NeverWritesBeyondTheResult) {
 
 // Results written over inputs.
 
+TEST(Pointwise, WritesPaddedResultsUpToTheEndOfTheirLastBlockAtMost) {
+  // (x − y) · x, which reads x after an output was written; the result over x, over y, or apart.
+  const Program program = {
+      .inputs = 2, .instructions = {{Primitive::sub, 0, 1}, {Primitive::mul, 2, 0}}, .outputs = {2, 3}};
+  const PointwiseKernel kernel(program);
+  const std::int64_t stride = 1;
+  constexpr std::size_t block = block_bytes / sizeof(double), most = 2100;
+  for (const std::size_t count : {1, 3, 8, 9, 100, 2050}) {
+    for (const std::size_t over : {0, 1, 2}) {
+      std::vector<double> x = random_numbers<double>(most, 3), y = random_numbers<double>(most, 4);
+      std::vector<double> difference(most, 7), product(most, 7);
+      const std::vector<double> x_before = x, y_before = y;
+      std::vector<double>& first = over == 0 ? x : over == 1 ? y : difference;
+      const std::vector<double> first_before = first;
+      const std::array inputs = {PointwiseInput{x.data(), DType::f64, &stride, true},
+                                 PointwiseInput{y.data(), DType::f64, &stride, true}};
+      const std::array outputs = {PointwiseOutput{first.data(), DType::f64, true},
+                                  PointwiseOutput{product.data(), DType::f64, true}};
+      const auto total = static_cast<std::int64_t>(count);
+      kernel.run(DType::f64, inputs, {}, outputs, {&total, 1});
+      for (std::size_t i = 0; i < count; ++i) {
+        ASSERT_EQ(first[i], x_before[i] - y_before[i]) << i << " of " << count << " over " << over;
+        ASSERT_EQ(product[i], (x_before[i] - y_before[i]) * x_before[i]) << i << " of " << count << " over " << over;
+      }
+      for (std::size_t i = (count + block - 1) / block * block; i < most; ++i) {
+        ASSERT_EQ(first[i], first_before[i]) << i << " beyond " << count;
+        ASSERT_EQ(product[i], 7) << i << " beyond " << count;
+      }
+    }
+  }
+}
+
 TEST(Pointwise, MayWriteOverAnInputThatIsStillReadLater) {
   // u = x + y over x, v = u · x over y, x again (an output that names an input) to a third place.
   const Program program = {.inputs = 2,
