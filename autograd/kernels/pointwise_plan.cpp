@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -28,6 +30,24 @@ constexpr double cost_of(Primitive primitive) {
   return primitive >= Primitive::exp && primitive <= Primitive::hypot ? 50 : 4;
 }
 
+struct PairDescription {
+  Primitive first, second;
+  bool is_right;
+};
+
+// In the order of the enumeration.
+constexpr std::array<PairDescription, 8> pair_descriptions = {{
+    {Primitive::add, Primitive::add, false},
+    {Primitive::add, Primitive::mul, false},
+    {Primitive::add, Primitive::div, true},
+    {Primitive::sub, Primitive::mul, false},
+    {Primitive::mul, Primitive::add, false},
+    {Primitive::mul, Primitive::sub, false},
+    {Primitive::mul, Primitive::mul, false},
+    {Primitive::mul, Primitive::sub, true},
+}};
+static_assert(pair_descriptions.size() == static_cast<std::size_t>(PrimitivePair::mul_sub_from) + 1);
+
 // Allots slots by one backward pass, which finds the lives of values, and two forward passes (linear scan).
 class Planner {
  public:
@@ -35,10 +55,13 @@ class Planner {
       : plan_(plan),
         program_(plan.program),
         leaves_(std::size_t{program_.inputs} + program_.uniforms),
-        values_(leaves_ + program_.instructions.size()) {}
+        values_(leaves_ + program_.instructions.size()),
+        pairs_(program_.instructions.size()) {}
 
   void run() {
     check();
+    count_reads();
+    find_pairs();
     find_last_reads();
     place_inputs_and_outputs();
     place_uniform_values();
@@ -55,26 +78,70 @@ class Planner {
   struct Value {
     std::size_t last_read = never;
     Slot slot = nowhere;
+    std::size_t reads = 0;
+    bool is_output = false;
     bool is_uniform = false;
     bool is_register = false;
+  };
+
+  struct Pair {
+    std::size_t first = never;  // the instruction that is done on the way
+    bool is_right = false;      // its result is the second operand
+    std::optional<PrimitivePair> code = {};
   };
 
   std::size_t instruction_count() const { return program_.instructions.size(); }
   Value& result(std::size_t instruction) { return values_[leaves_ + instruction]; }
 
-  // Calls `f` with the number of each value that an instruction reads.
+  // Calls `f` with the number of each value that an instruction reads, or that and the one it is paired with.
   template <typename F>
-  static void for_operands(const Instruction& instruction, F f) {
+  void for_operands(std::size_t i, F f) const {
+    const Instruction& instruction = program_.instructions[i];
+    if (pairs_[i].code) {
+      const Instruction& first = program_.instructions[pairs_[i].first];
+      f(first.a);
+      f(first.b);
+      f(pairs_[i].is_right ? instruction.a : instruction.b);
+      return;
+    }
     const std::array<std::uint16_t, 3> operands = {instruction.a, instruction.b, instruction.c};
     const auto count = static_cast<std::size_t>(arity(instruction.primitive));
     for (std::size_t k = 0; k < count; ++k) f(operands[k]);
   }
 
+  void count_reads() {
+    for (std::size_t i = program_.inputs; i < leaves_; ++i) values_[i].is_uniform = true;
+    for (std::size_t i = 0; i < instruction_count(); ++i) {
+      bool is_uniform = true;
+      for_operands(i, [&](std::size_t operand) {
+        ++values_[operand].reads;
+        is_uniform &= values_[operand].is_uniform;
+      });
+      result(i).is_uniform = is_uniform;
+    }
+    for (const std::uint16_t output : program_.outputs) values_[output].is_output = true;
+  }
+
+  // An instruction takes over an earlier one whose result nobody else reads, where there is code for both at once.
+  void find_pairs() {
+    for (std::size_t i = 0; i < instruction_count(); ++i) {
+      const Instruction& instruction = program_.instructions[i];
+      if (result(i).is_uniform || arity(instruction.primitive) != 2) continue;
+      for (const bool is_right : {false, true}) {
+        const std::size_t operand = is_right ? instruction.b : instruction.a;
+        const Value& value = values_[operand];
+        if (operand < leaves_ || value.is_uniform || value.is_output || value.reads != 1) continue;
+        const std::size_t first = operand - leaves_;
+        if (pairs_[first].code || pairs_[i].code) continue;
+        pairs_[i] = {first, is_right, pair_of(program_.instructions[first].primitive, instruction.primitive, is_right)};
+      }
+    }
+  }
+
   void check() const {
     for (std::size_t i = 0; i < instruction_count(); ++i) {
       const Instruction& instruction = program_.instructions[i];
-      for_operands(instruction,
-                   [&](std::size_t operand) { check_defined(operand, leaves_ + i, instruction.primitive); });
+      for_operands(i, [&](std::size_t operand) { check_defined(operand, leaves_ + i, instruction.primitive); });
     }
     for (const std::size_t output : program_.outputs) check_defined(output, values_.size(), Primitive::constant);
   }
@@ -88,7 +155,7 @@ class Planner {
     for (const std::uint16_t output : program_.outputs) values_[output].last_read = instruction_count() + 1;
     for (std::size_t i = instruction_count(); i-- > 0;) {
       if (result(i).last_read == never) continue;
-      for_operands(program_.instructions[i], [&](std::size_t operand) {
+      for_operands(i, [&](std::size_t operand) {
         std::size_t& last_read = values_[operand].last_read;
         if (last_read == never) last_read = i;
       });
@@ -105,21 +172,16 @@ class Planner {
 
   void place_uniform_values() {
     const Slot first = next_slot_;
-    for (std::size_t i = program_.inputs; i < leaves_; ++i) {
-      values_[i].is_uniform = true;
-      values_[i].slot = next_slot_++;
-    }
+    for (std::size_t i = program_.inputs; i < leaves_; ++i) values_[i].slot = next_slot_++;
     for (std::size_t i = 0; i < instruction_count(); ++i) {
       const Instruction& instruction = program_.instructions[i];
       Value& value = result(i);
-      value.is_uniform = true;
-      for_operands(instruction, [&](std::size_t operand) { value.is_uniform &= values_[operand].is_uniform; });
       if (!value.is_uniform || value.last_read == never) continue;
       value.slot = next_slot_++;
       if (instruction.primitive == Primitive::constant) {
         plan_.constants.push_back({value.slot, instruction.value});
       } else {
-        plan_.once.push_back(make_step(instruction, value.slot));
+        plan_.once.push_back(make_step(i, value.slot));
       }
     }
     plan_.blocks = next_slot_ - first;
@@ -133,12 +195,12 @@ class Planner {
       Value& value = result(i);
       if (value.is_uniform || value.last_read == never) continue;
       // A result may take the place of an operand that is read here for the last time.
-      for_operands(instruction, [&](std::size_t operand) { release(values_[operand], i); });
+      for_operands(i, [&](std::size_t operand) { release(values_[operand], i); });
       if (value.slot == nowhere) {
         value.slot = take_register();
         value.is_register = true;
       }
-      plan_.steps.push_back(make_step(instruction, value.slot));
+      plan_.steps.push_back(make_step(i, value.slot));
       plan_.cost += cost_of(instruction.primitive);
     }
     plan_.registers = next_slot_ - first;
@@ -172,14 +234,16 @@ class Planner {
     return slot;
   }
 
-  PointwisePlan::Step make_step(const Instruction& instruction, Slot out) {
+  PointwisePlan::Step make_step(std::size_t i, Slot out) {
+    const Instruction& instruction = program_.instructions[i];
     std::array<Slot, 3> slots = {};
     std::size_t count = 0;
-    for_operands(instruction, [&](std::size_t operand) { slots[count++] = values_[operand].slot; });
+    for_operands(i, [&](std::size_t operand) { slots[count++] = values_[operand].slot; });
     PointwisePlan::Step step{.a = slots[0], .b = slots[1], .c = slots[2], .out = out};
-    for (std::size_t i = 0; i < compute_dtypes.size(); ++i) {
-      step.functions[i] = find_primitive(instruction.primitive, compute_dtypes[i]);
-      if (step.functions[i] == nullptr) plan_.missing[i] = name_of(instruction.primitive);
+    for (std::size_t k = 0; k < compute_dtypes.size(); ++k) {
+      step.functions[k] = pairs_[i].code ? find_primitive(*pairs_[i].code, compute_dtypes[k])
+                                         : find_primitive(instruction.primitive, compute_dtypes[k]);
+      if (step.functions[k] == nullptr) plan_.missing[k] = name_of(instruction.primitive);
     }
     return step;
   }
@@ -188,6 +252,7 @@ class Planner {
   const Program& program_;
   std::size_t leaves_;  // inputs and uniforms
   std::vector<Value> values_;
+  std::vector<Pair> pairs_;
   std::vector<Slot> free_registers_;
   Slot next_slot_ = 0;
 };
@@ -204,6 +269,14 @@ void find_known_blocks(PointwisePlan& plan) {
 }
 
 }  // namespace
+
+std::optional<PrimitivePair> pair_of(Primitive first, Primitive second, bool is_right) {
+  for (std::size_t i = 0; i < pair_descriptions.size(); ++i) {
+    const PairDescription& pair = pair_descriptions[i];
+    if (pair.first == first && pair.second == second && pair.is_right == is_right) return static_cast<PrimitivePair>(i);
+  }
+  return std::nullopt;
+}
 
 PointwisePlan::PointwisePlan(Program to_plan, NativePointwise code) : program(std::move(to_plan)), native(code) {
   Planner(*this).run();

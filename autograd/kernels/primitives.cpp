@@ -31,7 +31,8 @@ HWY_INLINE const T* element(const Operand& x, std::size_t i) {
   return static_cast<const T*>(x.data) + (i & x.mask);
 }
 
-// `map` applies a function of one to three vectors of T.
+// `map` applies a function of one to three vectors of T. They are loaded in order: compilers then read the later ones
+// from memory within an instruction, whose first operand is a register, and of two NaNs the first is the result.
 template <typename T, auto function>
 void map1(Operand a, Operand, Operand, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
@@ -43,17 +44,19 @@ template <typename T, auto function>
 void map2(Operand a, Operand b, Operand, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto result = function(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)));
-    hn::StoreU(result, d, static_cast<T*>(out) + i);
+    const auto x = hn::LoadU(d, element<T>(a, i));
+    const auto y = hn::LoadU(d, element<T>(b, i));
+    hn::StoreU(function(d, x, y), d, static_cast<T*>(out) + i);
   }
 }
 template <typename T, auto function>
 void map3(Operand a, Operand b, Operand c, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto result =
-        function(d, hn::LoadU(d, element<T>(a, i)), hn::LoadU(d, element<T>(b, i)), hn::LoadU(d, element<T>(c, i)));
-    hn::StoreU(result, d, static_cast<T*>(out) + i);
+    const auto x = hn::LoadU(d, element<T>(a, i));
+    const auto y = hn::LoadU(d, element<T>(b, i));
+    const auto z = hn::LoadU(d, element<T>(c, i));
+    hn::StoreU(function(d, x, y, z), d, static_cast<T*>(out) + i);
   }
 }
 
@@ -205,6 +208,21 @@ PrimitiveFunction find(Primitive primitive) {
   return nullptr;
 }
 
+template <typename T>
+PrimitiveFunction find(PrimitivePair pair) {
+  switch (pair) {
+    case PrimitivePair::add_add: return MAP3(hn::Add(hn::Add(a, b), c));
+    case PrimitivePair::add_mul: return MAP3(hn::Mul(hn::Add(a, b), c));
+    case PrimitivePair::add_div: return MAP3(hn::Div(c, hn::Add(a, b)));
+    case PrimitivePair::sub_mul: return MAP3(hn::Mul(hn::Sub(a, b), c));
+    case PrimitivePair::mul_add: return MAP3(hn::Add(hn::Mul(a, b), c));
+    case PrimitivePair::mul_sub: return MAP3(hn::Sub(hn::Mul(a, b), c));
+    case PrimitivePair::mul_mul: return MAP3(hn::Mul(hn::Mul(a, b), c));
+    case PrimitivePair::mul_sub_from: return MAP3(hn::Sub(c, hn::Mul(a, b)));
+  }
+  return nullptr;
+}
+
 #undef MAP1
 #undef MAP2
 #undef MAP3
@@ -214,6 +232,10 @@ PrimitiveFunction find(Primitive primitive) {
 
 PrimitiveFunction find_here(Primitive primitive, bool is_f64) {
   return is_f64 ? find<double>(primitive) : find<float>(primitive);
+}
+
+PrimitiveFunction find_pair_here(PrimitivePair pair, bool is_f64) {
+  return is_f64 ? find<double>(pair) : find<float>(pair);
 }
 
 const char* name_here() { return hwy::TargetName(HWY_TARGET); }
@@ -227,18 +249,33 @@ HWY_AFTER_NAMESPACE();
 namespace wengert::kernels {
 
 HWY_EXPORT(find_here);
+HWY_EXPORT(find_pair_here);
 HWY_EXPORT(name_here);
 
-PrimitiveFunction find_primitive(Primitive primitive, DType compute) {
+namespace {
+
+// `floating` finds code for f64, or f32.
+template <typename Wanted, typename F>
+PrimitiveFunction find_for(Wanted wanted, DType compute, F floating) {
   switch (compute) {
-    case DType::f32: return HWY_DYNAMIC_DISPATCH(find_here)(primitive, false);
-    case DType::f64: return HWY_DYNAMIC_DISPATCH(find_here)(primitive, true);
-    case DType::i32: return find_integer_primitive(primitive, false);
-    case DType::i64: return find_integer_primitive(primitive, true);
+    case DType::f32: return floating(wanted, false);
+    case DType::f64: return floating(wanted, true);
+    case DType::i32: return find_integer_primitive(wanted, false);
+    case DType::i64: return find_integer_primitive(wanted, true);
     case DType::u8:
     case DType::boolean: break;
   }
   return nullptr;
+}
+
+}  // namespace
+
+PrimitiveFunction find_primitive(Primitive primitive, DType compute) {
+  return find_for(primitive, compute, HWY_DYNAMIC_DISPATCH(find_here));
+}
+
+PrimitiveFunction find_primitive(PrimitivePair pair, DType compute) {
+  return find_for(pair, compute, HWY_DYNAMIC_DISPATCH(find_pair_here));
 }
 
 const char* instruction_set() { return HWY_DYNAMIC_DISPATCH(name_here)(); }

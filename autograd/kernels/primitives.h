@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 
 #include <wengert/autograd/kernels/dtype.h>
 #include <wengert/autograd/kernels/program.h>
@@ -11,6 +13,23 @@ namespace wengert::kernels {
 /// can be read and written up to the end of its last block. So no element is ever a "remainder", and its bits do not
 /// depend on its place.
 inline constexpr std::size_t block_bytes = 64;
+
+/// Two primitives in one go, each rounded: the second reads the first's result, which then need not be written and read
+/// again. Sums and products have it as their first operand alone, as of two NaNs the first is the result.
+enum class PrimitivePair : std::uint8_t {
+  add_add,      // (a + b) + c
+  add_mul,      // (a + b) · c
+  add_div,      // c / (a + b)
+  sub_mul,      // (a − b) · c
+  mul_add,      // (a · b) + c
+  mul_sub,      // (a · b) − c
+  mul_mul,      // (a · b) · c
+  mul_sub_from  // c − (a · b)
+};
+
+/// The pair of `first` and `second`, whose operand on the right (or left) is the former's result; none where there is
+/// no such code.
+std::optional<PrimitivePair> pair_of(Primitive first, Primitive second, bool is_right);
 
 /// What a primitive reads: element i is `data[i & mask]`. A mask of all ones walks an array; mask 0, used with one
 /// block of equal elements, is a number that is the same everywhere.
@@ -25,8 +44,10 @@ using PrimitiveFunction = void (*)(Operand a, Operand b, Operand c, void* out, s
 /// The code of `primitive` in f32, f64, i32 or i64, for the best instruction set of this machine; null where the
 /// primitive does not exist in that dtype, and for `constant`, which is data.
 PrimitiveFunction find_primitive(Primitive primitive, DType compute);
+PrimitiveFunction find_primitive(PrimitivePair pair, DType compute);
 
 /// The part of `find_primitive` for i32 and i64. Arithmetic wraps modulo 2ⁿ; division truncates, and x / 0 is 0.
 PrimitiveFunction find_integer_primitive(Primitive primitive, bool is_i64);
+PrimitiveFunction find_integer_primitive(PrimitivePair pair, bool is_i64);
 
 }  // namespace wengert::kernels
