@@ -1,21 +1,17 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <numeric>
 #include <random>
 #include <stdexcept>
-#include <string>
-#include <type_traits>
 #include <vector>
 
 #include "autograd/kernels/instruction_sets.h"
+#include "autograd/kernels/programs.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/kernels/pointwise.h>
-#include <wengert/autograd/kernels/primitives.h>
 
 namespace wengert::kernels {
 namespace {
@@ -30,39 +26,6 @@ Shape contiguous_strides(const Shape& shape) {
   Shape strides(shape.size(), 1);
   for (std::size_t axis = shape.size(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
   return strides;
-}
-
-// An instruction by itself, as a program of as many inputs as it has operands.
-Program single(Primitive primitive) {
-  const auto inputs = static_cast<std::uint16_t>(arity(primitive));
-  return {.inputs = inputs, .instructions = {{primitive, 0, 1, 2}}, .outputs = {inputs}};
-}
-
-// Contiguous inputs of one shape [n], one output.
-template <typename Result, typename... Inputs>
-std::vector<Result> run(const Program& program, DType compute, const std::vector<Inputs>&... inputs) {
-  const std::int64_t stride = 1;
-  const std::array<PointwiseInput, sizeof...(inputs)> given = {
-      PointwiseInput{inputs.data(), dtype_of<Inputs>, &stride}...};
-  const Shape shape = {static_cast<std::int64_t>(std::min({inputs.size()...}))};
-  std::vector<Result> result(static_cast<std::size_t>(shape[0]));
-  const PointwiseOutput output = {result.data(), dtype_of<Result>};
-  PointwiseKernel(program).run(compute, given, {}, {&output, 1}, shape);
-  return result;
-}
-
-template <typename T>
-std::vector<T> random_numbers(std::size_t count, std::uint32_t seed, T low = -4, T high = 4) {
-  std::mt19937 engine(seed);
-  std::uniform_real_distribution<T> uniform(low, high);
-  std::vector<T> numbers(count);
-  std::generate(numbers.begin(), numbers.end(), [&] { return uniform(engine); });
-  return numbers;
-}
-
-template <typename T>
-bool same_bits(T a, T b) {
-  return std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
 TEST(Program, KnowsTheNameAndArityOfEveryPrimitive) {
@@ -205,77 +168,6 @@ TEST(Pointwise, NeverWritesBeyondTheResult) {
     const PointwiseOutput output = {y.data(), DType::f32};
     PointwiseKernel(single(Primitive::neg)).run(DType::f32, {&input, 1}, {}, {&output, 1}, {&size, 1});
     for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], i < count ? -1.0F : -7.0F) << count << " " << i;
-  }
-}
-
-// Pairs of primitives.
-
-/// Numbers, infinities, zeros and NaN of both signs, each with each in three vectors.
-template <typename T>
-std::array<std::vector<T>, 3> all_with_all() {
-  std::vector<T> values{0, 1, -1, 3, -7};
-  if constexpr (std::is_floating_point_v<T>) {
-    const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
-    values.insert(values.end(), {T{-0.0}, T{1} / 3, std::nextafter(T{1}, T{2}), inf, -inf, nan, -nan});
-  } else {
-    values.insert(values.end(), {std::numeric_limits<T>::max(), std::numeric_limits<T>::min(), 65537});
-  }
-  std::array<std::vector<T>, 3> all;
-  for (const T a : values) {
-    for (const T b : values) {
-      for (const T c : values) {
-        all[0].push_back(a);
-        all[1].push_back(b);
-        all[2].push_back(c);
-      }
-    }
-  }
-  return all;
-}
-
-template <typename T>
-void expect_pairs_to_give_the_same_bits() {
-  const auto [a, b, c] = all_with_all<T>();
-  int pairs = 0;
-  for (const Primitive first : {Primitive::add, Primitive::sub, Primitive::mul, Primitive::div}) {
-    for (const Primitive second : {Primitive::add, Primitive::sub, Primitive::mul, Primitive::div}) {
-      for (const bool is_right : {false, true}) {
-        SCOPED_TRACE(std::string(name_of(first)) + " " + name_of(second) + (is_right ? " on the right" : ""));
-        if (pair_of(first, second, is_right)) ++pairs;
-        const Instruction last{second, static_cast<std::uint16_t>(is_right ? 2 : 3),
-                               static_cast<std::uint16_t>(is_right ? 3 : 2)};
-        const Program program{.inputs = 3, .instructions = {{first, 0, 1}, last}, .outputs = {4}};
-        const std::vector<T> between = run<T>(single(first), dtype_of<T>, a, b);
-        const std::vector<T> expected = is_right ? run<T>(single(second), dtype_of<T>, c, between)
-                                                 : run<T>(single(second), dtype_of<T>, between, c);
-        const std::vector<T> result = run<T>(program, dtype_of<T>, a, b, c);
-        for (std::size_t i = 0; i < a.size(); ++i)
-          ASSERT_TRUE(same_bits(result[i], expected[i])) << a[i] << ' ' << b[i] << ' ' << c[i];
-      }
-    }
-  }
-  EXPECT_EQ(pairs, 8);
-}
-
-TEST(PrimitivePair, GivesTheBitsOfOneAfterTheOther) {
-  for_each_instruction_set([] {
-    expect_pairs_to_give_the_same_bits<float>();
-    expect_pairs_to_give_the_same_bits<double>();
-  });
-  expect_pairs_to_give_the_same_bits<std::int32_t>();
-  expect_pairs_to_give_the_same_bits<std::int64_t>();
-}
-
-TEST(PrimitivePair, LeavesWhatIsReadElsewhere) {
-  // (x + y) · x, and the sum itself: once as an output, once as an operand.
-  const std::vector<float> x = random_numbers<float>(1000, 1), y = random_numbers<float>(1000, 2);
-  const Program twice{.inputs = 2,
-                      .instructions = {{Primitive::add, 0, 1}, {Primitive::mul, 2, 0}, {Primitive::sub, 3, 2}},
-                      .outputs = {4}};
-  const std::vector<float> result = run<float>(twice, DType::f32, x, y);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const float sum = x[i] + y[i];
-    ASSERT_EQ(result[i], sum * x[i] - sum) << i;
   }
 }
 
