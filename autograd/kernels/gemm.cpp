@@ -16,6 +16,8 @@
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm_kernel-inl.h>
+#include <wengert/autograd/kernels/gemm_pack-inl.h>
+#include <wengert/autograd/kernels/gemm_rows-inl.h>
 
 #ifndef WENGERT_AUTOGRAD_KERNELS_GEMM_COMMON_
 #define WENGERT_AUTOGRAD_KERNELS_GEMM_COMMON_
@@ -62,10 +64,8 @@ constexpr std::size_t block_k = 256;
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
-// Up to so many rows of A, a transposed B is better read as it is than packed, if the sums are several vectors long.
-constexpr std::size_t few_rows = 3;
-// And so many columns of B are better multiplied with rows of A that lie in memory as they are than with a tile.
-constexpr std::size_t few_columns = 4;
+// Bytes of a B that does not stay in a cache.
+constexpr std::size_t big_b = std::size_t{4} << 20;
 
 struct Range {
   std::size_t begin;
@@ -81,12 +81,12 @@ constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
   return {begin, std::min(size, whole.end() - begin)};
 }
 
-// The next rows from `begin` that make a tile: as even as can be in steps of a third of max_rows, so that no thin tile
-// remains, in which few sums would wait for each other.
+// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of max_rows, so
+// that no thin tile remains, in which few sums would wait for each other.
 inline Range next_strip(Range rows, std::size_t begin) {
   const std::size_t left = rows.end() - begin;
-  const std::size_t strips = std::max<std::size_t>(1, quotient_up(left, max_rows));
-  return part(rows, begin, round_up(quotient_up(left, strips), max_rows / 3));
+  const bool are_last_two = left > max_rows && left <= 2 * max_rows;
+  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
 }
 
 // C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
@@ -96,8 +96,8 @@ class BlockedProduct {
  public:
   explicit BlockedProduct(const Problem<T>& problem)
       : problem_(problem),
-        terms_(round_up(quotient_up(problem.k, quotient_up(problem.k, block_k)), 8)),
-        packs_a_(problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
+        terms_(problem.k <= block_k ? problem.k : round_up(quotient_up(problem.k, quotient_up(problem.k, block_k)), 8)),
+        packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
         packs_b_(problem.b.column != 1 || problem.m > block_m),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
         packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * round_up(std::min(problem.n, block_n), vector_length<T>)) {}
@@ -121,7 +121,9 @@ class BlockedProduct {
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
 
   // Whole vectors of contiguous columns may be read where they are.
-  bool is_direct(Range columns) const { return !packs_b_ && columns.size % vector_length<T> == 0; }
+  bool is_direct(Range columns) const {
+    return !packs_b_ && (has_masked_access || columns.size % vector_length<T> == 0);
+  }
 
   const T* a_at(std::size_t i, std::size_t p) const {
     return problem_.a.data + i * problem_.a.row + p * problem_.a.column;
@@ -159,28 +161,34 @@ class BlockedProduct {
 
   // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
   void multiply(Range rows, Range columns, Range terms) const {
-    const bool rows_adjacent = packs_a_ || problem_.a.row == 1;
     for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
       const Range panel = part(columns, j, panel_width);
       const std::size_t width = round_up(panel.size, vector_length<T>);
       Tile<T> tile = {.k = terms.size,
                       .a = nullptr,
-                      .a_stride = problem_.a.row == 1 ? problem_.a.column : problem_.a.row,
+                      .a_row = problem_.a.row,
+                      .a_column = problem_.a.column,
                       .b = b_at(terms.begin, j),
-                      .b_stride = problem_.b.row,
+                      .b_row = problem_.b.row,
+                      .b_last = panel.size + vector_length<T> - width,
                       .c = nullptr,
-                      .c_stride = problem_.ldc,
-                      .last = panel.size + vector_length<T> - width,
+                      .c_row = problem_.ldc,
+                      .c_last = panel.size + vector_length<T> - width,
                       .accumulate = terms.begin > 0};
       if (!is_direct(panel)) {
         tile.b = packed_b_.at((j - columns.begin) * terms.size);
-        tile.b_stride = width;
+        tile.b_row = width;
+        tile.b_last = vector_length<T>;
       }
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
         tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
-        if (packs_a_) tile.a_stride = strip.size;
+        if (packs_a_) {
+          tile.a_row = 1;
+          tile.a_column = strip.size;
+        }
         tile.c = problem_.c + strip.begin * problem_.ldc + j;
-        tile_function<T>(strip.size, width / vector_length<T>, rows_adjacent)(tile);
+        tile_function<T>(strip.size, width / vector_length<T>,
+                         tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
       }
     }
   }
@@ -193,13 +201,17 @@ class BlockedProduct {
   PoolArray<T> packed_b_;
 };
 
+// Multiply-adds that are not worth a thread in any case.
+constexpr std::size_t small = std::size_t{1} << 16;
+
 // Calls f with parts of C, as many as are worth a thread: rows of whole strips, or columns of whole panels, whichever C
 // has more of. Every element is summed up in the same order whatever part it is in.
 template <typename T, typename F>
 void for_each_part(const Problem<T>& problem, const F& f) {
+  if (problem.m * problem.n * problem.k < small) return f(problem);
   const double work = work_of<T>(static_cast<double>(problem.k), static_cast<std::int64_t>(problem.m * problem.n));
   const bool by_rows = problem.m > problem.n;
-  const std::size_t step = by_rows ? 4 * max_rows : max_vectors * vector_length<T>;
+  const std::size_t step = by_rows ? 4 * max_rows : thin_vectors * vector_length<T>;
   parallel_ranges(static_cast<std::int64_t>(by_rows ? problem.m : problem.n), static_cast<std::int64_t>(step), work,
                   [&](std::int64_t begin, std::int64_t end) {
                     const auto first = static_cast<std::size_t>(begin);
@@ -216,56 +228,96 @@ void for_each_part(const Problem<T>& problem, const F& f) {
                   });
 }
 
-// Scalar products of contiguous rows: for so few rows of A, packing B would cost more than the product.
+// The scalar products of the first `x` rows with `y`, some at a time.
 template <typename T>
-void multiply_few_rows(const Problem<T>& problem) {
-  const std::size_t stride = problem.b.column;
-  for (std::size_t i = 0; i < problem.m; ++i) {
-    const T* a = problem.a.data + i * problem.a.row;
-    const T* b = problem.b.data;
-    T* c = problem.c + i * problem.ldc;
-    std::size_t j = 0;
-    for (; j + 4 <= problem.n; j += 4) multiply_rows<4>(problem.k, a, b + j * stride, stride, c + j);
-    for (; j < problem.n; ++j) multiply_rows<1>(problem.k, a, b + j * stride, stride, c + j);
+void multiply_rows(Dots<T> dots, std::size_t x, std::size_t y) {
+  const T* const first_y = dots.y;
+  T* const first_c = dots.c;
+  for (std::size_t i = 0, count_x = 0; i < x; i += count_x) {
+    count_x = x - i >= rows_together ? rows_together : 1;
+    dots.y = first_y;
+    dots.c = first_c + i * dots.c_x;
+    for (std::size_t j = 0, count_y = 0; j < y; j += count_y) {
+      count_y = quotient_up(y - j, quotient_up(y - j, rows_with));
+      rows_function<T>(count_x, count_y)(dots);
+      dots.y += count_y * dots.y_row;
+      dots.c += count_y * dots.c_y;
+    }
+    dots.x += count_x * dots.x_row;
   }
 }
 
-// The same for so few columns of B, laid out as rows: a tile would leave most lanes of a vector empty.
+template <typename T>
+bool is_interleaved(const Problem<T>& problem) {
+  return problem.b.column == 1 && problem.b.row == problem.n && problem.n >= 2 && problem.n <= 4;
+}
+
+// For few columns of B: the rows of A with the columns, laid out as rows.
 template <typename T>
 void multiply_few_columns(const Problem<T>& problem) {
-  const std::size_t stride = problem.a.row;
-  const PoolArray<T> columns(problem.n * problem.k);
-  for (std::size_t j = 0; j < problem.n; ++j) {
-    T* const column = columns.at(j * problem.k);
-    for (std::size_t p = 0; p < problem.k; ++p) column[p] = problem.b.data[p * problem.b.row + j * problem.b.column];
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  const bool is_laid_out = b.row == 1;
+  const std::size_t width = round_up(k, vector_length<T>);
+  const PoolArray<T> columns(is_laid_out ? 0 : n * width);
+  if (is_interleaved(problem)) {
+    pack_interleaved(b.data, n, k, width, columns.at(0));
+  } else if (!is_laid_out) {
+    pack_transposed(b.data, b.row, k, n, width, columns.at(0));
   }
-  for (std::size_t i = 0; i < problem.m; i += 4) {
-    const std::size_t rows = std::min<std::size_t>(4, problem.m - i);
-    const T* a = problem.a.data + i * stride;
-    T* c = problem.c + i * problem.ldc;
-    for (std::size_t j = 0; j < problem.n; ++j) {
-      std::array<T, 4> sums = {};
-      if (rows == 4) {
-        multiply_rows<4>(problem.k, columns.at(j * problem.k), a, stride, sums.data());
-      } else {
-        for (std::size_t r = 0; r < rows; ++r)
-          multiply_rows<1>(problem.k, columns.at(j * problem.k), a + r * stride, stride, sums.data() + r);
-      }
-      for (std::size_t r = 0; r < rows; ++r) c[r * problem.ldc + j] = sums[r];
+  multiply_rows<T>({k, a.data, a.row, is_laid_out ? b.data : columns.at(0), is_laid_out ? b.column : width, c, ldc, 1},
+                   m, n);
+}
+
+// For few rows of A: tiles as wide as can be, for each of B's elements is read once; so many terms at a time.
+template <typename T>
+void multiply_thin(const Problem<T>& problem, std::size_t terms) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  constexpr std::size_t most = thin_vectors * vector_length<T>;
+  for (std::size_t p = 0; p < k; p += terms) {
+    for (std::size_t j = 0; j < n; j += most) {
+      const std::size_t width = std::min(most, n - j);
+      const std::size_t vectors = quotient_up(width, vector_length<T>);
+      const std::size_t last = width - (vectors - 1) * vector_length<T>;
+      thin_function<T>(m, vectors)({std::min(terms, k - p), a.data + p * a.column, a.row, a.column,
+                                    b.data + p * b.row + j, b.row, last, c + j, ldc, last, p > 0});
     }
   }
 }
 
+// For few rows of A and a transposed B: its rows, as they are, with those of A, unless they are too short for vectors.
 template <typename T>
-void multiply(Problem<T> problem) {
-  if (problem.n == 1 && problem.ldc == 1) {  // a column A · b is the row bᵀ · Aᵀ
-    problem = {1, problem.m, problem.k, transpose(problem.b), transpose(problem.a), problem.c, problem.m};
+void multiply_few_rows(const Problem<T>& problem) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  if (k >= 2 && k <= 4 && b.column == k) {
+    const std::size_t width = round_up(n, vector_length<T>);
+    const PoolArray<T> rows(k * width);
+    pack_interleaved(b.data, k, n, width, rows.at(0));
+    return multiply_thin<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc}, k);
   }
-  const bool contiguous = problem.a.column == 1 && problem.b.row == 1;
-  if (problem.m <= few_rows && contiguous && problem.k >= 4 * vector_length<T>) {
-    for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
-  } else if (problem.n <= few_columns && problem.a.column == 1 && problem.k >= 4 * vector_length<T>) {
+  multiply_rows<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
+}
+
+// Whether that is cheaper than tiles one vector wide: per term of the sums those take m steps, this m · n in vectors,
+// and n to lay the columns out, less where they are interleaved.
+template <typename T>
+bool has_few_columns(const Problem<T>& problem) {
+  constexpr std::size_t v = vector_length<T>;
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  if (a.column != 1 || k < v || n >= v) return false;
+  if (m <= thin_rows) return is_interleaved(problem) && 4 * n <= v && k >= 6 * v;
+  return is_interleaved(problem) || (k >= 2 * v && (m + (b.row == 1 ? 0 : v)) * n < v * m);
+}
+
+template <typename T>
+void multiply(const Problem<T>& problem) {
+  if (has_few_columns(problem)) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
+  } else if (problem.m <= thin_rows && problem.b.column == 1) {
+    // A large B is read along its rows, or every term would be on another page.
+    const std::size_t terms = problem.n * problem.k > big_b / sizeof(T) ? 8 : problem.k;
+    for_each_part(problem, [terms](const Problem<T>& part) { multiply_thin(part, terms); });
+  } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
+    for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
   } else {
     for_each_part(problem, [](const Problem<T>& part) { BlockedProduct<T>(part).run(); });
   }
@@ -305,12 +357,15 @@ void multiply(const Problem<T>& problem) {
 
 }  // namespace
 
-void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, MatrixView a, MatrixView b, void* c,
-          std::int64_t ldc) {
+void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
+          void* c, std::int64_t ldc) {
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
     const auto size = [](std::int64_t x) { return static_cast<std::size_t>(x); };
-    const Problem<T> problem = {size(m), size(n), size(k), operand<T>(a), operand<T>(b), static_cast<T*>(c), size(ldc)};
+    Problem<T> problem = {size(m), size(n), size(k), operand<T>(a), operand<T>(b), static_cast<T*>(c), size(ldc)};
+    if (n == 1 && ldc == 1) {  // a column A · b is the row bᵀ · Aᵀ
+      problem = {1, problem.m, problem.k, transpose(problem.b), transpose(problem.a), problem.c, problem.m};
+    }
     if (m == 0 || n == 0) return;
     if (k == 0) {
       for (std::size_t i = 0; i < problem.m; ++i) std::fill_n(problem.c + i * problem.ldc, problem.n, T{0});

@@ -1,6 +1,6 @@
-// The innermost part of the floating matrix product, compiled once per instruction set: packing of the operands, and
-// the product of a few rows with a few vectors of columns, kept in registers (Goto and van de Geijn, "Anatomy of
-// High-Performance Matrix Multiplication", 2008; Van Zee and van de Geijn, "BLIS", 2015).
+// Tiles of the floating matrix product, compiled once per instruction set: the product of a few rows with a few vectors
+// of columns, kept in registers (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; Van
+// Zee and van de Geijn, "BLIS", 2015).
 
 // The include guard of Highway for code that is compiled per target.
 #if defined(WENGERT_AUTOGRAD_KERNELS_GEMM_KERNEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -36,6 +37,10 @@ constexpr std::size_t max_rows = 12;
 constexpr std::size_t max_rows = 6;
 #endif
 constexpr std::size_t max_vectors = 2;
+
+// Up to so many rows of A make a product thin: B is read once, by tiles of up to so many vectors.
+constexpr std::size_t thin_rows = 3;
+constexpr std::size_t thin_vectors = 4;
 
 // Reading and writing the first `count` lanes. x86 has instructions that touch nothing else.
 constexpr bool has_masked_access = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3;
@@ -62,165 +67,167 @@ void store_first(D d, hn::Vec<D> v, T* to, std::size_t count) {
   }
 }
 
-// One tile's work: C (+)= A · B over k terms. Row p of B is at b + p · b_stride, in whole vectors. Element (i, p) of A
-// is at a[i + p · a_stride] where rows are adjacent, at a[i · a_stride + p] where they are not.
+// The last vector of the rows of a matrix, of whose lanes only the first `count` may be touched.
+template <class D>
+struct LastVector {
+  using T = hn::TFromD<D>;
+  D d;
+  std::size_t count;
+  hn::Mask<D> mask = hn::FirstN(d, count);
+
+  hn::Vec<D> load(const T* from) const {
+    if constexpr (has_masked_access) {
+      return hn::MaskedLoad(mask, d, from);
+    } else {
+      return count >= vector_length<T> ? hn::LoadU(d, from) : load_first(d, from, count);
+    }
+  }
+  void store(hn::Vec<D> v, T* to) const {
+    if constexpr (has_masked_access) {
+      hn::BlendedStore(v, mask, d, to);
+    } else {
+      count >= vector_length<T> ? hn::StoreU(v, d, to) : store_first(d, v, to, count);
+    }
+  }
+};
+
+// Keeps a vector in its register: g++ would rather read it from memory again for each of a few uses.
+template <class V>
+void keep_in_register(V& v) {
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && HWY_TARGET != HWY_SCALAR
+  asm("" : "+v"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
+// One tile's work: C (+)= A · B over k terms. Element (i, p) of A is at a[i · a_row + p · a_column], row p of B at
+// b + p · b_row.
 template <typename T>
 struct Tile {
   std::size_t k;
   const T* a;
-  std::size_t a_stride;
+  std::size_t a_row;
+  std::size_t a_column;
   const T* b;
-  std::size_t b_stride;
+  std::size_t b_row;
+  std::size_t b_last;  // elements of B's last vector that may be read
   T* c;
-  std::size_t c_stride;
-  std::size_t last;  // columns of the last vector that belong to C
+  std::size_t c_row;
+  std::size_t c_last;  // elements of the last vector that belong to C
   bool accumulate;
 };
 
-template <std::size_t rows, std::size_t vectors, bool rows_adjacent, typename T>
+// The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
+// wait for the one before.
+template <std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
 void multiply_tile(const Tile<T>& tile) {
   const Lanes<T> d;
   constexpr std::size_t n = vector_length<T>;
-  hn::Vec<Lanes<T>> sum[rows][vectors];
-  HWY_UNROLL(12)
-  for (std::size_t i = 0; i < rows; ++i) {
-    HWY_UNROLL(2)
-    for (std::size_t j = 0; j < vectors; ++j) sum[i][j] = hn::Zero(d);
-  }
-  const T* a = tile.a;
-  const T* b = tile.b;
-  const std::size_t a_stride = tile.a_stride;
-  const std::size_t b_stride = tile.b_stride;
-  for (std::size_t p = 0; p < tile.k; ++p) {
-    hn::Vec<Lanes<T>> row[vectors];
-    HWY_UNROLL(2)
-    for (std::size_t j = 0; j < vectors; ++j) row[j] = hn::LoadU(d, b + j * n);
+  hn::Vec<Lanes<T>> sum[chains][rows][vectors];
+  HWY_UNROLL(4)
+  for (std::size_t chain = 0; chain < chains; ++chain) {
     HWY_UNROLL(12)
     for (std::size_t i = 0; i < rows; ++i) {
-      const auto factor = hn::Set(d, a[rows_adjacent ? i : i * a_stride]);
-      HWY_UNROLL(2)
-      for (std::size_t j = 0; j < vectors; ++j) sum[i][j] = hn::MulAdd(factor, row[j], sum[i][j]);
+      HWY_UNROLL(4)
+      for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::Zero(d);
     }
-    a += rows_adjacent ? a_stride : 1;
-    b += b_stride;
   }
-  HWY_UNROLL(12)
-  for (std::size_t i = 0; i < rows; ++i) {
-    HWY_UNROLL(2)
-    for (std::size_t j = 0; j < vectors; ++j) {
-      T* c = tile.c + i * tile.c_stride + j * n;
-      if (j + 1 == vectors && tile.last != n) {
-        const auto before = tile.accumulate ? load_first(d, c, tile.last) : hn::Zero(d);
-        store_first(d, hn::Add(before, sum[i][j]), c, tile.last);
-      } else {
-        hn::StoreU(tile.accumulate ? hn::Add(hn::LoadU(d, c), sum[i][j]) : sum[i][j], d, c);
+  const T* b = tile.b;
+  const std::size_t k = tile.k;
+  const std::size_t a_row = tile.a_row;
+  const std::size_t a_column = tile.a_column;
+  const std::size_t b_row = tile.b_row;
+  const std::size_t c_row = tile.c_row;
+  const bool accumulate = tile.accumulate;
+  const LastVector<Lanes<T>> b_last = {d, tile.b_last};
+  // Every third row of A: processors add a multiple of one number to an address.
+  std::array<const T*, (rows + 2) / 3> a;
+  HWY_UNROLL(4)
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
+  // What is needed next: the next tile's part of B, or where that will have been forgotten, a row further down.
+  const T* ahead = b + (rows > thin_rows ? max_vectors * n : 4 * b_row);
+  const auto add_term = [&](std::size_t chain) HWY_ATTR {
+    hn::Vec<Lanes<T>> row[vectors];
+    HWY_UNROLL(4)
+    for (std::size_t j = 0; j < vectors; ++j)
+      row[j] = whole || j + 1 < vectors ? hn::LoadU(d, b + j * n) : b_last.load(b + j * n);
+    if constexpr (rows > 1) {
+      HWY_UNROLL(4)
+      for (std::size_t j = 0; j < vectors; ++j) {
+        keep_in_register(row[j]);
+        hwy::Prefetch(ahead + j * n);
       }
     }
-  }
-}
-
-// The scalar products of one row of A with `count` rows of B, k contiguous terms each.
-template <std::size_t count, typename T>
-void multiply_rows(std::size_t k, const T* a, const T* b, std::size_t b_stride, T* c) {
-  const Lanes<T> d;
-  constexpr std::size_t n = vector_length<T>;
-  hn::Vec<Lanes<T>> sum[count];
-  HWY_UNROLL(4)
-  for (std::size_t j = 0; j < count; ++j) sum[j] = hn::Zero(d);
-  std::size_t p = 0;
-  for (; p + n <= k; p += n) {
-    HWY_UNROLL(4)
-    for (std::size_t j = 0; j < count; ++j)
-      sum[j] = hn::MulAdd(hn::LoadU(d, a + p), hn::LoadU(d, b + j * b_stride + p), sum[j]);
-  }
-  HWY_UNROLL(4)
-  for (std::size_t j = 0; j < count; ++j) {
-    if (p < k) {
-      sum[j] = hn::MulAdd(load_first(d, a + p, k - p), load_first(d, b + j * b_stride + p, k - p), sum[j]);
+    HWY_UNROLL(12)
+    for (std::size_t i = 0; i < rows; ++i) {
+      const auto factor = hn::Set(d, a[i / 3][i % 3 * a_row]);
+      HWY_UNROLL(4)
+      for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::MulAdd(factor, row[j], sum[chain][i][j]);
     }
-    c[j] = hn::GetLane(hn::SumOfLanes(d, sum[j]));
+    HWY_UNROLL(4)
+    for (auto& pointer : a) pointer += a_column;
+    b += b_row;
+    ahead += b_row;
+  };
+  std::size_t p = 0;
+  for (; p + chains <= k; p += chains) {
+    HWY_UNROLL(4)
+    for (std::size_t chain = 0; chain < chains; ++chain) add_term(chain);
+  }
+  for (; chains > 1 && p < k; ++p) add_term(0);
+  const LastVector<Lanes<T>> c_last = {d, tile.c_last};
+  T* c = tile.c;
+  HWY_UNROLL(12)
+  for (std::size_t i = 0; i < rows; ++i, c += c_row) {
+    HWY_UNROLL(4)
+    for (std::size_t j = 0; j < vectors; ++j) {
+      auto total = sum[0][i][j];
+      HWY_UNROLL(4)
+      for (std::size_t chain = 1; chain < chains; ++chain) total = hn::Add(total, sum[chain][i][j]);
+      if (j + 1 < vectors) {
+        hn::StoreU(accumulate ? hn::Add(hn::LoadU(d, c + j * n), total) : total, d, c + j * n);
+      } else {
+        c_last.store(accumulate ? hn::Add(c_last.load(c + j * n), total) : total, c + j * n);
+      }
+    }
   }
 }
 
 template <typename T>
 using TileFunction = void (*)(const Tile<T>&);
 
-template <std::size_t vectors, bool rows_adjacent, typename T, std::size_t... i>
-constexpr std::array<TileFunction<T>, max_rows> tile_functions(std::index_sequence<i...>) {
-  return {multiply_tile<i + 1, vectors, rows_adjacent, T>...};
+template <std::size_t vectors, typename T, std::size_t... i>
+constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_sequence<i...>) {
+  return {multiply_tile<i + 1, vectors, 1, false, T>...};
 }
 
-// The function for a tile of 1 … max_rows rows and 1 … max_vectors vectors.
+// The function for a tile of 1 … max_rows rows and 1 … max_vectors vectors; those that large products are made of do
+// not look for a last vector.
 template <typename T>
-TileFunction<T> tile_function(std::size_t rows, std::size_t vectors, bool rows_adjacent) {
+TileFunction<T> tile_function(std::size_t rows, std::size_t vectors, bool whole) {
   constexpr auto sizes = std::make_index_sequence<max_rows>();
-  static constexpr std::array<std::array<TileFunction<T>, max_rows>, 4> functions = {
-      tile_functions<1, false, T>(sizes), tile_functions<1, true, T>(sizes), tile_functions<2, false, T>(sizes),
-      tile_functions<2, true, T>(sizes)};
-  return functions[2 * (vectors - 1) + (rows_adjacent ? 1 : 0)][rows - 1];
+  constexpr std::size_t step = max_rows / 3;
+  static constexpr std::array<std::array<TileFunction<T>, max_rows>, max_vectors> functions = {
+      tile_functions<1, T>(sizes), tile_functions<2, T>(sizes)};
+  static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<step, 2, 1, true, T>,
+                                                                     multiply_tile<2 * step, 2, 1, true, T>,
+                                                                     multiply_tile<3 * step, 2, 1, true, T>};
+  if (whole && vectors == max_vectors && rows % step == 0) return whole_functions[rows / step - 1];
+  return functions[vectors - 1][rows - 1];
 }
 
-// The transpose of one square block, as wide as a vector of 128 bits where there are such: row r of `to` takes element
-// r of each row of `from`.
-template <typename T>
-constexpr std::size_t block_side = std::min(16 / sizeof(T), vector_length<T>);
-
-#if HWY_TARGET == HWY_SCALAR
-template <typename T>
-void transpose_block(const T* from, std::size_t, T* to, std::size_t) {
-  *to = *from;
-}
-#else
-template <typename T>
-void transpose_block(const T* from, std::size_t from_stride, T* to, std::size_t to_stride) {
-  const hn::FixedTag<T, block_side<T>> d;
-  const auto row = [=](std::size_t r) HWY_ATTR { return hn::LoadU(d, from + r * from_stride); };
-  const auto put = [=](auto v, std::size_t r) HWY_ATTR { hn::StoreU(v, d, to + r * to_stride); };
-  if constexpr (sizeof(T) == 8) {
-    put(hn::InterleaveLower(d, row(0), row(1)), 0);
-    put(hn::InterleaveUpper(d, row(0), row(1)), 1);
-  } else {
-    const auto even_low = hn::InterleaveLower(d, row(0), row(2));
-    const auto odd_low = hn::InterleaveLower(d, row(1), row(3));
-    const auto even_high = hn::InterleaveUpper(d, row(0), row(2));
-    const auto odd_high = hn::InterleaveUpper(d, row(1), row(3));
-    put(hn::InterleaveLower(d, even_low, odd_low), 0);
-    put(hn::InterleaveUpper(d, even_low, odd_low), 1);
-    put(hn::InterleaveLower(d, even_high, odd_high), 2);
-    put(hn::InterleaveUpper(d, even_high, odd_high), 3);
-  }
-}
-#endif
-
-// Writes the transpose of `count` rows (1 … width) of k elements as k rows of `width`, the rest zero.
-template <typename T>
-void pack_transposed(const T* from, std::size_t stride, std::size_t count, std::size_t k, std::size_t width, T* to) {
-  constexpr std::size_t side = block_side<T>;
-  std::size_t r = 0;
-  for (; r + side <= count; r += side) {
-    const T* rows = from + r * stride;
-    std::size_t p = 0;
-    for (; p + side <= k; p += side) transpose_block(rows + p, stride, to + p * width + r, width);
-    for (; p < k; ++p) {
-      for (std::size_t i = 0; i < side; ++i) to[p * width + r + i] = rows[i * stride + p];
-    }
-  }
-  for (; r < width; ++r) {
-    for (std::size_t p = 0; p < k; ++p) to[p * width + r] = r < count ? from[r * stride + p] : T{0};
-  }
+template <std::size_t rows, typename T, std::size_t... i>
+constexpr std::array<TileFunction<T>, thin_vectors> thin_functions(std::index_sequence<i...>) {
+  return {multiply_tile<rows, i + 1, (rows * (i + 1) > 4 ? 1 : rows * (i + 1) > 2 ? 2 : 4), false, T>...};
 }
 
-// Copies k rows of `count` elements (1 … width) into rows of `width`, the rest zero. Less than a vector is added.
 template <typename T>
-void pack_rows(const T* from, std::size_t stride, std::size_t count, std::size_t k, std::size_t width, T* to) {
-  const Lanes<T> d;
-  constexpr std::size_t n = vector_length<T>;
-  for (std::size_t p = 0; p < k; ++p, from += stride, to += width) {
-    for (std::size_t j = 0; j < width; j += n) {
-      const auto v = j + n <= count ? hn::LoadU(d, from + j) : load_first(d, from + j, count - j);
-      j + n <= width ? hn::StoreU(v, d, to + j) : store_first(d, v, to + j, width - j);
-    }
-  }
+TileFunction<T> thin_function(std::size_t rows, std::size_t vectors) {
+  constexpr auto sizes = std::make_index_sequence<thin_vectors>();
+  static constexpr std::array<std::array<TileFunction<T>, thin_vectors>, thin_rows> functions = {
+      thin_functions<1, T>(sizes), thin_functions<2, T>(sizes), thin_functions<3, T>(sizes)};
+  return functions[rows - 1][vectors - 1];
 }
 
 }  // namespace wengert::kernels::HWY_NAMESPACE

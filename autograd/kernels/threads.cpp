@@ -190,8 +190,9 @@ ThreadLimit::ThreadLimit(int most) noexcept : before_(thread_limit) {
 ThreadLimit::~ThreadLimit() { thread_limit = before_; }
 
 std::int64_t pieces_of(double work) noexcept {
+  if (work < 2 * piece_work) return 1;
   const int count = threads();
-  if (count == 1 || work < 2 * piece_work) return 1;
+  if (count == 1) return 1;
   const auto most = static_cast<double>(count * pieces_per_thread);
   const auto pieces = static_cast<std::int64_t>(std::min(work / piece_work, most));
   return pieces < count ? pieces : pieces / count * count;
