@@ -96,7 +96,7 @@ void reduce(kernels::Reduction reduction, const Tensor& x, const Ints& axes, Ten
     current = &between;
     end = begin;
   }
-  if (axes.empty())
+  if (axes.empty() && x.size() > 0)  // of nothing there may be no memory
     std::memcpy(Access::elements(result), Access::elements(x), static_cast<std::size_t>(x.size()) * size_of(dtype));
 }
 

@@ -144,6 +144,7 @@ void write_elements(const Operand& from, DType dtype, void* data, std::int64_t f
 }
 
 void convert_elements(const void* from, DType from_dtype, void* to, DType to_dtype, std::int64_t count) {
+  if (count == 0) return;  // there may be no memory
   dispatch(from_dtype, [&]<typename From>(From) {
     dispatch(to_dtype, [&]<typename To>(To) {
       copy_run(static_cast<const From*>(from), 1, static_cast<std::size_t>(count), static_cast<To*>(to));

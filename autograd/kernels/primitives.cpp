@@ -31,8 +31,8 @@ HWY_INLINE const T* element(const Operand& x, std::size_t i) {
   return static_cast<const T*>(x.data) + (i & x.mask);
 }
 
-// `map` applies a function of one to three vectors of T. They are loaded in order: compilers then read the later ones
-// from memory within an instruction, whose first operand is a register, and of two NaNs the first is the result.
+// `map` applies a function of one to three vectors of T. They are loaded in order: optimising compilers then read the
+// later ones from memory within an instruction, whose first operand is a register; of two NaNs that is the result.
 template <typename T, auto function>
 void map1(Operand a, Operand, Operand, void* out, std::size_t count) {
   const hn::ScalableTag<T> d;
