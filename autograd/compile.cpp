@@ -41,6 +41,7 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
   if (options.fuse) graph = fuse_pointwise(std::move(graph));
   if (options.attach_reductions) graph = attach_reductions(std::move(graph));
+  if (options.stream_products) graph = stream_products(std::move(graph));
   return graph;
 }
 

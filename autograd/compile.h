@@ -27,6 +27,7 @@ struct CompileOptions {
   bool merge_equal = true;
   bool fuse = true;
   bool attach_reductions = true;
+  bool stream_products = true;
 };
 
 /// How `explain` shows a program.

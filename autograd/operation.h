@@ -112,6 +112,16 @@ struct ReductionRule {
 
 class PointwiseRule;
 
+/// What computes rows of a result that is one matrix, or several one behind the other.
+struct RowKernel {
+  std::int64_t rows = 0, columns = 0;  ///< of one matrix
+  double work = 0;                     ///< of all, in multiply-adds
+  /// `count` rows from `first` on, all of one matrix and not fewer than `fewest_rows`: then their bits do not depend on
+  /// it.
+  std::function<void(std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* rows)> run = {};
+  static constexpr std::int64_t fewest_rows = 16;
+};
+
 /// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
 /// defaults, which are the values where a call leaves them out.
 struct Operation {
@@ -145,6 +155,8 @@ struct Operation {
   /// `kernel` once more, for a replay, which asks once: with all decided that the inputs' types and the attributes
   /// decide. Left out where that is little: `kernel` is called.
   std::function<Prepared(Arguments types, const Attributes&)> prepare = {};
+  /// The same for some rows of the result: they may then be computed where they are read.
+  std::function<RowKernel(Arguments types, const Attributes&)> prepare_rows = {};
   /// The vector–Jacobian product, written with operations.
   std::function<void(const Vjp&)> vjp = {};
   /// For a composed operation: the function itself, whose parts are recorded.

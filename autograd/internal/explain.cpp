@@ -33,20 +33,27 @@ std::int64_t primitives_of(const GraphRecord& record) {
                        [](const auto& instruction) { return instruction.primitive != kernels::Primitive::constant; });
 }
 
+std::int64_t flop_of(const Graph& graph, const Operation& operation, const Attributes& attributes,
+                     std::span<const Use> inputs, std::int64_t results) {
+  if (operation.flop != nullptr) {
+    std::vector<Shape> shapes;
+    for (const Use& use : inputs) shapes.push_back(use.shape);
+    return operation.flop(shapes, attributes) * results;
+  }
+  if (operation.category == Category::shape || operation.category == Category::indexing) return 0;
+  return elements_of(graph, inputs);
+}
+
 std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
   const std::int64_t results = elements_of(graph, std::span(record.outputs).first(1));
-  if (record.is_pointwise()) {
-    return std::accumulate(record.reductions.begin(), record.reductions.end(), primitives_of(record) * results,
-                           [](std::int64_t sum, const Reduced& reduced) { return sum + reduced.array.elements(); });
+  if (!record.is_pointwise()) return flop_of(graph, *record.operation, record.attributes, record.inputs, results);
+  std::int64_t flop = primitives_of(record) * results;
+  for (const Reduced& reduced : record.reductions) flop += reduced.array.elements();
+  if (const auto& streamed = record.streamed) {
+    const auto operands = std::span(record.inputs).last(streamed->operands);
+    flop += flop_of(graph, *streamed->operation, streamed->attributes, operands, results);
   }
-  if (record.operation->flop != nullptr) {
-    std::vector<Shape> shapes;
-    for (const Use& use : record.inputs) shapes.push_back(use.shape);
-    return record.operation->flop(shapes, record.attributes) * results;
-  }
-  const Category category = record.operation->category;
-  if (category == Category::shape || category == Category::indexing) return 0;
-  return elements_of(graph, record.inputs);
+  return flop;
 }
 
 std::string name_of(const Graph& graph, std::uint32_t number) {
@@ -75,11 +82,13 @@ std::string aligned(const std::vector<Row>& rows, const std::vector<bool>& to_th
 }  // namespace
 
 std::string name_of(const GraphRecord& record) {
-  if (record.fused == nullptr && record.reductions.empty()) return record.operation->name;
-  std::string names = record.fused == nullptr ? record.operation->name : "";
-  for (const Operation* part : record.parts) names += (names.empty() ? "" : " ") + part->name;
-  for (const Reduced& reduced : record.reductions) names += ' ' + reduced.operation->name;
-  return "{" + names + "}";
+  if (record.fused == nullptr && record.reductions.empty() && !record.streamed) return record.operation->name;
+  std::vector<std::string_view> names;
+  if (record.streamed) names.emplace_back(record.streamed->operation->name);
+  if (record.fused == nullptr) names.emplace_back(record.operation->name);
+  for (const Operation* part : record.parts) names.emplace_back(part->name);
+  for (const Reduced& reduced : record.reductions) names.emplace_back(reduced.operation->name);
+  return fmt::format("{{{}}}", fmt::join(names, " "));
 }
 
 std::string describe(const Graph& graph, std::span<const Use> uses) {

@@ -15,7 +15,8 @@
 
 namespace wengert::detail {
 
-/// `fleeting` values are computed too, but reduced as they are made and never there as a whole.
+/// `fleeting` values are computed too, but reduced as they are made, or made as they are read, and never there as a
+/// whole.
 enum class Source : std::uint8_t { input, slot, constant, computed, fleeting };
 
 /// A value: elements that exist once. `place` counts the inputs and the slots.
@@ -42,6 +43,16 @@ struct Reduced {
   kernels::ReducedArray array = {};
 };
 
+/// What makes an operand of a pointwise record, block by block as it is read. Its own operands come last among the
+/// record's inputs.
+struct Streamed {
+  const Operation* operation = nullptr;
+  Attributes attributes = {};
+  std::size_t input = 0;     // which operand
+  std::size_t operands = 0;  // how many of its own
+  std::int64_t block = 0;    // elements
+};
+
 /// One record. Pointwise ones have a program of their own; those that were fused have no `operation` any more, and name
 /// what they are made of. What they reduce comes last among their outputs.
 struct GraphRecord {
@@ -53,9 +64,13 @@ struct GraphRecord {
   DType compute = DType::f32;
   std::vector<const Operation*> parts = {};
   std::vector<Reduced> reductions = {};
+  std::optional<Streamed> streamed = {};
 
   bool is_pointwise() const { return fused != nullptr || operation->pointwise != nullptr; }
-  /// What the record's kernel or program gives.
+  /// What the record's kernel or program reads, and what it gives.
+  std::span<const Use> read() const {
+    return std::span(inputs).first(inputs.size() - (streamed ? streamed->operands : 0));
+  }
   std::span<const Use> computed() const { return std::span(outputs).first(outputs.size() - reductions.size()); }
 };
 

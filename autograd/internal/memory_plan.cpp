@@ -109,7 +109,7 @@ class Planner {
     const auto output =
         std::find_if(computed.begin(), computed.end(), [&](const Use& use) { return use.value == value; });
     if (output == computed.end()) return -1;
-    for (const Use& input : record.inputs) {
+    for (const Use& input : record.read()) {
       const GraphValue& old = graph_.values[input.value];
       const Fate& before = fates_[input.value];
       const bool is_old = old.source == Source::slot && old.place == fate.slot;
@@ -134,11 +134,12 @@ class Planner {
     Fate& fate = fates_[output.value];
     if (fate.escapes || graph_.values[output.value].source == Source::fleeting) return;
     const GraphRecord& record = graph_.records[r];
-    const auto heir = std::find_if(record.inputs.begin(), record.inputs.end(), [&](const Use& input) {
+    const auto read = record.read();
+    const auto heir = std::find_if(read.begin(), read.end(), [&](const Use& input) {
       const Fate& before = fates_[input.value];
       return before.lives && before.last_read == r && may_share(record, output, input);
     });
-    if (heir == record.inputs.end()) return place_apart(output);
+    if (heir == read.end()) return place_apart(output);
     fates_[heir->value].lives = false;
     plan_.offsets[output.value] = plan_.offsets[heir->value];
     fate.lives = true;

@@ -80,6 +80,11 @@ bool is_cut_alike(const GraphRecord& maker, const kernels::ReducedArray& array) 
 
 }  // namespace
 
+Tensor type_of(const Graph& graph, const Use& use) {
+  static const std::byte nothing{};
+  return Tensor::borrow(&nothing, graph.values[use.value].dtype, use.shape, nullptr);
+}
+
 std::vector<std::uint32_t> count_reads(const Graph& graph) {
   std::vector<std::uint32_t> reads(graph.values.size(), 0);
   for (const GraphRecord& record : graph.records) {

@@ -23,8 +23,15 @@ Graph fuse_pointwise(Graph graph);
 /// written to memory.
 Graph attach_reductions(Graph graph);
 
+/// With products that one pointwise record alone reads computed by it, some rows at a time, and no more written to
+/// memory as a whole; where they are too large for the cache.
+Graph stream_products(Graph graph);
+
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
+
+/// A tensor that has the type of a value as it is used, and no elements to look at: for rules that ask for types alone.
+Tensor type_of(const Graph& graph, const Use& use);
 
 /// How often each value is read by records, results and assignments.
 std::vector<std::uint32_t> count_reads(const Graph& graph);

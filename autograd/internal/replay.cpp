@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/replay.h>
 #include <wengert/autograd/kernels/primitives.h>
@@ -91,7 +92,8 @@ void Replay::make_steps() {
 void Replay::make_room_for_steps() {
   std::size_t reads = 0, writes = 0, reductions = 0, uniforms = 0, read = 0, written = 0;
   for (const GraphRecord& record : graph_.records) {
-    (record.is_pointwise() ? reads : read) += record.inputs.size();
+    (record.is_pointwise() ? reads : read) += record.read().size();
+    read += record.inputs.size() - record.read().size();
     (record.is_pointwise() ? writes : written) += record.computed().size();
     reductions += record.reductions.size();
     if (record.is_pointwise()) uniforms += record.attributes.size();
@@ -122,10 +124,11 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
   const Shape& shape = record.outputs[0].shape;
   const std::int64_t total = shape.elements();
   // Every input has all elements of the result in order, or one.
-  const bool is_flat = std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
+  const auto read = record.read();
+  const bool is_flat = std::all_of(read.begin(), read.end(), [&](const Use& use) {
     return use.shape.elements() == total || use.shape.elements() == 1;
   });
-  for (const Use& use : record.inputs) {
+  for (const Use& use : read) {
     if (!is_flat) strides_.push_back(broadcast_strides(use.shape, shape));
     const std::int64_t* const flat = use.shape.elements() == total ? &next : &same;
     reads_.push_back({elements(use.value), graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin(),
@@ -144,10 +147,11 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
   }
   return {kernel_of(record),
           record.compute,
-          std::span(reads_).last(record.inputs.size()),
+          std::span(reads_).last(read.size()),
           std::span(uniforms_).last(record.fused == nullptr ? record.attributes.size() : 0),
           std::span(writes_).last(record.computed().size()),
           std::span(reductions_).last(record.reductions.size()),
+          source_of(record),
           total,
           is_flat ? nullptr : &shape};
 }
@@ -157,7 +161,7 @@ const Operation::Prepared* Replay::prepared_kernel_of(const GraphRecord& record)
   std::string key = fmt::format("{} {}", static_cast<const void*>(record.operation), to_string(record.attributes));
   std::vector<Tensor> inputs;
   for (const Use& use : record.inputs) {
-    inputs.push_back(Tensor::borrow(&placeholder, graph_.values[use.value].dtype, use.shape, nullptr));
+    inputs.push_back(type_of(graph_, use));
     key += name_of(inputs.back().dtype());
     key += to_string(use.shape);
   }
@@ -166,17 +170,34 @@ const Operation::Prepared* Replay::prepared_kernel_of(const GraphRecord& record)
   return &found->second;
 }
 
-Replay::PreparedStep Replay::prepared_step(const GraphRecord& record) {
-  for (const Use& use : record.inputs) {
+std::span<const void* const> Replay::read_by_address(std::span<const Use> uses) {
+  for (const Use& use : uses) {
     read_.push_back(elements(use.value));
     if (moving_[use.value]) moving_[use.value]->reads.push_back(&read_.back());
   }
+  return std::span(read_).last(uses.size());
+}
+
+const kernels::PointwiseSource* Replay::source_of(const GraphRecord& record) {
+  if (!record.streamed) return nullptr;
+  const auto operands = std::span(record.inputs).last(record.streamed->operands);
+  std::vector<Tensor> types;
+  for (const Use& use : operands) types.push_back(type_of(graph_, use));
+  const RowKernel kernel = record.streamed->operation->prepare_rows(types, record.streamed->attributes);
+  const auto make = [kernel, inputs = read_by_address(operands)](std::int64_t first, std::int64_t count, void* to) {
+    kernel.run(inputs, first / kernel.columns, count / kernel.columns, to);
+  };
+  return &sources_.emplace_back(
+      kernels::PointwiseSource{record.streamed->input, record.streamed->block, kernel.work, make});
+}
+
+Replay::PreparedStep Replay::prepared_step(const GraphRecord& record) {
+  const auto read = read_by_address(record.inputs);
   for (const Use& use : record.outputs) {
     written_.push_back(elements(use.value));
     if (moving_[use.value]) moving_[use.value]->writes.push_back(&written_.back());
   }
-  return {prepared_kernel_of(record), std::span(read_).last(record.inputs.size()),
-          std::span(written_).last(record.outputs.size())};
+  return {prepared_kernel_of(record), read, std::span(written_).last(record.outputs.size())};
 }
 
 Replay::TensorStep Replay::tensor_step(const GraphRecord& record) {
@@ -249,7 +270,7 @@ void Replay::bind(std::span<const Tensor> inputs) {
 
 void Replay::PointwiseStep::run() const {
   const std::span extents = shape == nullptr ? std::span(&total, 1) : std::span(shape->begin(), shape->rank());
-  kernel->run(compute, reads, uniforms, writes, extents, reductions);
+  kernel->run(compute, reads, uniforms, writes, extents, reductions, source);
 }
 
 void Replay::run_step(Step& step) {

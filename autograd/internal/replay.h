@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -51,7 +52,8 @@ class Replay {
     std::span<const double> uniforms;
     std::span<const kernels::PointwiseOutput> writes;
     std::span<const kernels::PointwiseReduction> reductions;
-    std::int64_t total;  // elements
+    const kernels::PointwiseSource* source;  // or null
+    std::int64_t total;                      // elements
     const Shape* shape;  // null where all operands have all elements in order, or one: then the shape does not matter
 
     void run() const;
@@ -72,9 +74,11 @@ class Replay {
   void make_room_for_steps();
   PointwiseStep pointwise_step(const GraphRecord& record);
   PreparedStep prepared_step(const GraphRecord& record);
+  const kernels::PointwiseSource* source_of(const GraphRecord& record);
   TensorStep tensor_step(const GraphRecord& record);
   const kernels::PointwiseKernel* kernel_of(const GraphRecord& record);
   const Operation::Prepared* prepared_kernel_of(const GraphRecord& record);
+  std::span<const void* const> read_by_address(std::span<const Use> uses);
   Tensor operand(const Use& use);
 
   void* elements(std::uint32_t value) const { return elements_[value]; }
@@ -108,6 +112,7 @@ class Replay {
   std::vector<kernels::PointwiseReduction> reductions_;
   std::vector<double> uniforms_;
   std::vector<Ints> strides_;
+  std::deque<kernels::PointwiseSource> sources_;
   std::vector<const void*> read_;
   std::vector<void*> written_;
   kernels::PoolVector<std::byte> arena_;

@@ -28,6 +28,7 @@ constexpr std::size_t stack_bytes = 48 * 1024;
 struct Input {
   InputReader reader;
   bool is_in_place;
+  std::int64_t first;  // the element that stands at the beginning
 };
 static_assert(std::is_trivially_destructible_v<Input>);
 
@@ -186,11 +187,16 @@ class TiledRun {
   }
 
   const Output* outputs() const { return outputs_; }
+  // Tells where a part of an input is, and which element it begins with.
+  void show_input(std::size_t i, const void* data, std::int64_t first) {
+    inputs_[i].reader.set_data(data);
+    inputs_[i].first = first;
+  }
 
  private:
   void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape,
                      std::span<const PointwiseOutput> outputs) {
-    Input& input = *new (&inputs_[i]) Input{InputReader(given, shape), false};
+    Input& input = *new (&inputs_[i]) Input{InputReader(given, shape), false, 0};
     if (input.reader.is_single()) {
       input.reader.read(0, block<T>, frame_.room(i));
       frame_.input(i) = {frame_.room(i), 0};
@@ -222,9 +228,9 @@ class TiledRun {
     const Input& input = inputs_[i];
     if (frame_.input(i).mask == 0) return;
     if (input.is_in_place && is_whole) {
-      frame_.input(i).data = static_cast<const T*>(input.reader.data()) + first;
+      frame_.input(i).data = static_cast<const T*>(input.reader.data()) + (first - input.first);
     } else {
-      input.reader.read(first, count, frame_.room(i));
+      input.reader.read(first - input.first, count, frame_.room(i));
       frame_.input(i).data = frame_.room(i);
     }
   }
@@ -314,7 +320,7 @@ bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
-                          std::span<const PointwiseReduction> reductions) const {
+                          std::span<const PointwiseReduction> reductions, const PointwiseSource* source) const {
   check(*plan_, compute, inputs.size(), uniforms.size(), outputs.size());
   if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
   std::int64_t total = 1;
@@ -324,20 +330,27 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
       const std::size_t scratch_needed = scratch_bytes(*plan_);
-      if (reductions.empty() && is_plain<T>(*plan_, inputs, outputs, shape)) {
+      if (reductions.empty() && source == nullptr && is_plain<T>(*plan_, inputs, outputs, shape)) {
         return with_scratch(scratch_needed, [&](std::byte* scratch) {
           run_plain<T>(*plan_, inputs, uniforms, outputs, total, scratch);
         });
       }
       const Reductions all(reductions);
       const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
-      const std::int64_t step = reductions.empty() ? tile : all.piece_of(total);
-      parallel_ranges(total, step, work_of<T>(plan_->cost, total), [&](std::int64_t begin, std::int64_t end) {
-        const std::int64_t piece = all.piece_of(end - begin);
+      const std::int64_t step = source != nullptr ? source->block : reductions.empty() ? tile : all.piece_of(total);
+      const double work = work_of<T>(plan_->cost, total) + (source != nullptr ? source->work : 0);
+      parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t block = source != nullptr ? source->block : end - begin;
+        const std::int64_t piece = all.piece_of(block);
+        const PoolArray<std::byte> made(source != nullptr ? room_bytes(inputs[source->input].dtype, block) : 0);
         with_scratch(scratch_needed + room_bytes(outputs, piece), [&](std::byte* scratch) {
           TiledRun<T> run(*plan_, inputs, uniforms, outputs, shape, piece, scratch);
           for (std::int64_t first = begin; first < end; first += piece) {
             const std::int64_t count = std::min(piece, end - first);
+            if (source != nullptr && (first - begin) % block == 0) {
+              source->make(first, std::min(block, end - first), made.at(0));
+              run.show_input(source->input, made.at(0), first);
+            }
             run.run(first, first + count);
             all.add(run.outputs(), first, count);
           }

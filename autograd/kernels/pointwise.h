@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -38,6 +39,17 @@ struct PointwiseReduction {
   void* data = nullptr;
 };
 
+/// An input that is made as it is read, block by block, and never there as a whole: its `data` is not looked at. The
+/// elements are those of the result, in order.
+struct PointwiseSource {
+  using Make = std::function<void(std::int64_t first, std::int64_t count, void* elements)>;
+
+  std::size_t input = 0;
+  std::int64_t block = 0;  ///< elements: made are whole blocks, the first from 0 on, and the rest
+  double work = 0;         ///< of all of them (threads.h)
+  Make make = {};
+};
+
 /// A whole program as code, for where it pays: computes `count` elements of each output, in whole blocks
 /// (primitives.h). Operands lie one behind the other; an element of every output may be written once all its inputs
 /// were read.
@@ -69,10 +81,10 @@ class PointwiseKernel {
   bool is_native() const;
 
   /// Runs over `shape` (rank ≤ 8; an empty shape is one element). `uniforms` are rounded to `compute`. All reductions
-  /// of a run are over arrays that have the same pieces.
+  /// of a run are over arrays that have the same pieces, and blocks of a source, if there is one, are whole pieces.
   void run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
-           std::span<const PointwiseReduction> reductions = {}) const;
+           std::span<const PointwiseReduction> reductions = {}, const PointwiseSource* source = nullptr) const;
 
  private:
   struct Plan;

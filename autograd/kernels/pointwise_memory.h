@@ -25,6 +25,7 @@ class InputReader {
   bool is_contiguous() const { return rank_ == 1 && axes_[0].stride == 1; }
 
   const void* data() const { return data_; }
+  void set_data(const void* data) { data_ = data; }
   DType dtype() const { return dtype_; }
 
   /// Writes the elements first … first+count−1 of the result's order to `out` and defines its last block to the end;

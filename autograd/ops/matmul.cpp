@@ -76,6 +76,21 @@ class Multiplication {
  public:
   Multiplication(std::span<const Tensor> inputs, const Attributes& attributes) : Multiplication(inputs, attributes, Product(inputs, attributes)) {}
 
+  /// Some rows of the results' matrices, all of one.
+  void rows(const void* a, const void* b, std::int64_t first, std::int64_t count, void* result) const {
+    kernels::MatrixView left = left_.at(a, first / m_);
+    const std::int64_t row = first % m_ * (left.transposed ? 1 : left.leading);
+    left.data = static_cast<const std::byte*>(left.data) + row * static_cast<std::int64_t>(size_of(dtype_));
+    kernels::gemm(dtype_, count, n_, k_, left, right_.at(b, first / m_), result, n_);
+  }
+
+  RowKernel row_kernel() const {
+    return {m_, n_, work_,
+            [*this](std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* result) {
+              rows(inputs[0], inputs[1], first, count, result);
+            }};
+  }
+
   void operator()(const void* a, const void* b, void* result) const {
     const auto multiply_one = [&](std::int64_t i) {
       kernels::gemm(dtype_, m_, n_, k_, left_.at(a, i), right_.at(b, i), static_cast<std::byte*>(result) + i * bytes_, n_);
@@ -160,6 +175,7 @@ WENGERT_OPERATION(matmul) {
       .prepare = [](auto types, const Attributes& attributes) -> Operation::Prepared {
         return [multiply = Multiplication(types, attributes)](auto inputs, auto results) { multiply(inputs[0], inputs[1], results[0]); };
       },
+      .prepare_rows = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).row_kernel(); },
       .vjp = product_vjp,
       .samples = [] {
         const Tensor a({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});

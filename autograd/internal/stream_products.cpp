@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <limits>
+
+#include <wengert/autograd/internal/passes.h>
+
+namespace wengert::detail {
+namespace {
+
+constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+// What is smaller stays in the second-level cache as it is.
+constexpr std::int64_t least_bytes = 256 * 1024;
+// Of a block: beside other operands in that cache, and so many rows that a product is fast.
+constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
+constexpr std::int64_t few_rows = 48, many_rows = 192;
+
+std::int64_t bytes_of(const GraphValue& value) {
+  return value.elements * static_cast<std::int64_t>(size_of(value.dtype));
+}
+
+/// Elements of a block: as many rows as divide those of a matrix, and make whole pieces of what the record reduces; 0
+/// where there is no such number that is worth it.
+std::int64_t block_of(const RowKernel& kernel, const GraphValue& value, const GraphRecord& reader) {
+  const std::int64_t row_bytes = kernel.columns * static_cast<std::int64_t>(size_of(value.dtype));
+  if (few_rows * row_bytes > most_block_bytes) return 0;
+  const std::int64_t piece =
+      reader.reductions.empty() ? 1 : kernels::PiecewiseReduction::piece_elements(reader.reductions[0].array);
+  for (std::int64_t rows = std::clamp(block_bytes / row_bytes, few_rows, many_rows); rows >= RowKernel::fewest_rows;
+       --rows) {
+    if (kernel.rows % rows == 0 && rows * kernel.columns % piece == 0) return rows * kernel.columns;
+  }
+  return 0;
+}
+
+RowKernel row_kernel_of(const Graph& graph, const GraphRecord& record) {
+  std::vector<Tensor> types;
+  for (const Use& use : record.inputs) types.push_back(type_of(graph, use));
+  return record.operation->prepare_rows(types, record.attributes);
+}
+
+}  // namespace
+
+Graph stream_products(Graph graph) {
+  const std::vector<std::uint32_t> reads = count_reads(graph);
+  std::vector<std::size_t> made_by(graph.values.size(), none);
+  std::vector<bool> is_streamed(graph.records.size(), false);
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    GraphRecord& record = graph.records[r];
+    if (!record.is_pointwise()) {
+      if (record.operation->prepare_rows) made_by[record.outputs[0].value] = r;
+      continue;
+    }
+    for (std::size_t i = 0; i < record.inputs.size() && !record.streamed; ++i) {
+      const Use use = record.inputs[i];
+      GraphValue& value = graph.values[use.value];
+      const std::size_t maker = made_by[use.value];
+      if (maker == none || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
+          bytes_of(value) < least_bytes)
+        continue;
+      const GraphRecord& product = graph.records[maker];
+      const std::int64_t block = block_of(row_kernel_of(graph, product), value, record);
+      if (block == 0) continue;
+      record.streamed = {product.operation, product.attributes, i, product.inputs.size(), block};
+      record.inputs.insert(record.inputs.end(), product.inputs.begin(), product.inputs.end());
+      value.source = Source::fleeting;
+      is_streamed[maker] = true;
+    }
+  }
+  std::vector<GraphRecord> records;
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    if (!is_streamed[r]) records.push_back(std::move(graph.records[r]));
+  }
+  graph.records = std::move(records);
+  return graph;
+}
+
+}  // namespace wengert::detail
