@@ -216,5 +216,32 @@ TYPED_TEST(FloatingGemm, ASmallerBatchGivesTheBitsOfItsRowsInALargerOne) {
   EXPECT_EQ(whole.elements, some.elements);
 }
 
+// What is computed row by row of a larger product (RowKernel) relies on it.
+TYPED_TEST(FloatingGemm, SixteenRowsGiveTheBitsOfThoseInALargerProductInEveryLayout) {
+  std::mt19937_64 random(3);
+  constexpr std::int64_t m = 300;
+  for (const std::int64_t n : {1, 3, 4, 5, 8, 17, 32, 100, 128, 300}) {
+    for (const std::int64_t k : {1, 3, 10, 32, 100, 300, 700}) {
+      for (const bool transposed_a : {false, true}) {
+        for (const bool transposed_b : {false, true}) {
+          const auto a = random_matrix<TypeParam>(m, k, transposed_a, 0, random);
+          const auto b = random_matrix<TypeParam>(k, n, transposed_b, 0, random);
+          Matrix<TypeParam> whole(m, n, false, 0, 0);
+          multiply(m, n, k, a, b, whole);
+          for (const auto& [first, rows] : {std::pair{0, 16}, {16, 48}, {150, 150}, {283, 17}}) {
+            MatrixView part = a.view();
+            part.data = static_cast<const TypeParam*>(part.data) + first * (transposed_a ? 1 : part.leading);
+            std::vector<TypeParam> some(static_cast<std::size_t>(rows * n));
+            gemm(dtype_of<TypeParam>, rows, n, k, part, b.view(), some.data(), n);
+            const auto* expected = whole.elements.data() + first * n;
+            ASSERT_TRUE(std::equal(some.begin(), some.end(), expected))
+                << rows << " rows of " << m << "x" << n << "x" << k << transposed_a << transposed_b;
+          }
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace wengert::kernels

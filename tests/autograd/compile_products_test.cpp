@@ -1,0 +1,111 @@
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <support/tensors.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/parameter.h>
+#include <wengert/autograd/tape.h>
+#include <wengert/autograd/threads.h>
+
+// Products that one pointwise record alone reads are computed where they are read, some rows at a time.
+
+namespace wengert {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+using Function = std::function<Tensors(const Tensor&, const Tensor&)>;
+
+/// Whether a group computes a product.
+bool is_streamed(const std::string& program) { return program.find("{matmul") != std::string::npos; }
+
+/// Eager's bits at every call and for every number of threads; gives the program.
+std::string expect_eager_bits(const Function& function, const Tensor& a, const Tensor& b) {
+  SCOPED_TRACE(std::string(name_of(a.dtype())) + " " + to_string(a.shape()) + " " + to_string(b.shape()));
+  const Tensors expected = function(a, b);
+  auto compiled = compile(function), apart = compile(function, {.stream_products = false});
+  for (const int count : {1, 2, 7}) {
+    const ThreadLimit limit(count);
+    for (int call = 0; call < 2; ++call) {
+      const Tensors given = compiled(a, b), given_apart = apart(a, b);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
+        EXPECT_TRUE(same_bits(given_apart[i], expected[i])) << "result " << i << ", " << count << " threads";
+      }
+    }
+  }
+  EXPECT_FALSE(is_streamed(apart.explain()));
+  return compiled.explain();
+}
+
+Tensor numbers(const Shape& shape, DType dtype, std::uint64_t seed) { return random_tensor(shape, seed, dtype) - 0.5; }
+
+TEST(CompiledProduct, GivesTheBitsOfEagerInEveryLayout) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const bool transpose_a : {false, true}) {
+      for (const bool transpose_b : {false, true}) {
+        const MatmulOptions options{transpose_a, transpose_b};
+        const Function function = [options](const Tensor& a, const Tensor& b) {
+          return Tensors{tanh(matmul(a, b, options) * 2.0) + 1.0};
+        };
+        const Tensor a = numbers(transpose_a ? Shape{32, 784} : Shape{784, 32}, dtype, 1);
+        const Tensor b = numbers(transpose_b ? Shape{128, 32} : Shape{32, 128}, dtype, 2);
+        EXPECT_TRUE(is_streamed(expect_eager_bits(function, a, b)));
+      }
+    }
+  }
+}
+
+TEST(CompiledProduct, OfABatchMayBeReducedAsItIsMade) {
+  const Function function = [](const Tensor& x, const Tensor& q) {
+    const Tensor scaled = matmul(x, q) - matmul(slice(x, {0, 0}, {1, 32}), q);
+    return Tensors{sum(scaled * scaled, {2})};
+  };
+  for (const DType dtype : {DType::f32, DType::f64})
+    EXPECT_TRUE(
+        is_streamed(expect_eager_bits(function, numbers({2000, 32}, dtype, 1), numbers({5, 32, 32}, dtype, 2))));
+}
+
+TEST(CompiledProduct, IsWrittenWholeWhereItsRowsMakeNoBlocksOrItIsReadElsewhere) {
+  const Function alone = [](const Tensor& a, const Tensor& b) { return Tensors{exp(matmul(a, b) * 0.5)}; };
+  // 1021 is a prime number.
+  EXPECT_FALSE(
+      is_streamed(expect_eager_bits(alone, numbers({1021, 20}, DType::f32, 1), numbers({20, 100}, DType::f32, 2))));
+  EXPECT_FALSE(
+      is_streamed(expect_eager_bits(alone, numbers({64, 20}, DType::f32, 1), numbers({20, 64}, DType::f32, 2))));
+  const Function twice = [](const Tensor& a, const Tensor& b) {
+    const Tensor product = matmul(a, b);
+    return Tensors{exp(product * 0.5), product};
+  };
+  EXPECT_FALSE(
+      is_streamed(expect_eager_bits(twice, numbers({1024, 20}, DType::f32, 1), numbers({20, 100}, DType::f32, 2))));
+}
+
+TEST(CompiledProduct, IsNotOverwrittenByTheRecordThatComputesIt) {
+  // The operands of the products have the results' shape, and are read there for the last time.
+  const Function function = [](const Tensor& a, const Tensor& b) {
+    Tensor x = a + 1.0;
+    for (int i = 0; i < 3; ++i) x = tanh(matmul(x, b) * 0.01) + matmul(b, x) * 0.01;
+    return Tensors{x};
+  };
+  EXPECT_TRUE(
+      is_streamed(expect_eager_bits(function, numbers({256, 256}, DType::f64, 1), numbers({256, 256}, DType::f64, 2))));
+}
+
+TEST(CompiledProduct, LeavesAParameterAloneUntilItsOldValueWasMultiplied) {
+  const Tensor square = numbers({256, 256}, DType::f64, 1), begin = numbers({256, 256}, DType::f64, 2);
+  Parameter eager(begin), replayed(begin);
+  const auto step = [&](Parameter& weight) { weight.assign(weight.value() - matmul(weight.value(), square) * 0.01); };
+  auto compiled = compile([&] { step(replayed); });
+  for (int call = 0; call < 4; ++call) {
+    step(eager);
+    compiled();
+    ASSERT_TRUE(same_bits(replayed.value(), eager.value())) << call;
+  }
+}
+
+}  // namespace
+}  // namespace wengert
