@@ -98,7 +98,7 @@ class BlockedProduct {
       : problem_(problem),
         terms_(problem.k <= block_k ? problem.k : round_up(quotient_up(problem.k, quotient_up(problem.k, block_k)), 8)),
         packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
-        packs_b_(problem.b.column != 1 || problem.m > block_m),
+        packs_b_(problem.b.column != 1 || problem.m > 2 * block_m),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
         packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * round_up(std::min(problem.n, block_n), vector_length<T>)) {}
 
@@ -193,7 +193,7 @@ class BlockedProduct {
     }
   }
 
-  Problem<T> problem_;
+  const Problem<T>& problem_;
   std::size_t terms_;
   bool packs_a_;
   bool packs_b_;
