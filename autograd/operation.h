@@ -116,10 +116,10 @@ class PointwiseRule;
 struct RowKernel {
   std::int64_t rows = 0, columns = 0;  ///< of one matrix
   double work = 0;                     ///< of all, in multiply-adds
-  /// `count` rows from `first` on, all of one matrix and not fewer than `fewest_rows`: then their bits do not depend on
-  /// it.
+  /// `count` rows from `first` on, all of one matrix. Not fewer than `fewest`, nor columns: then their bits do not
+  /// depend on how many they are.
   std::function<void(std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* rows)> run = {};
-  static constexpr std::int64_t fewest_rows = 16;
+  static constexpr std::int64_t fewest = 16;
 };
 
 /// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
