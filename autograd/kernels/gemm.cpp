@@ -305,7 +305,9 @@ bool has_few_columns(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
   if (a.column != 1 || k < v || n >= v) return false;
   if (m <= thin_rows) return is_interleaved(problem) && 4 * n <= v && k >= 6 * v;
-  return is_interleaved(problem) || (k >= 2 * v && (m + (b.row == 1 ? 0 : v)) * n < v * m);
+  // Many rows choose alike, that parts of them have the bits of the whole.
+  const std::size_t rows = m < 16 ? m : 32;
+  return is_interleaved(problem) || (k >= 2 * v && (rows + (b.row == 1 ? 0 : v)) * n < v * rows);
 }
 
 template <typename T>
@@ -314,7 +316,7 @@ void multiply(const Problem<T>& problem) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
   } else if (problem.m <= thin_rows && problem.b.column == 1) {
     // A large B is read along its rows, or every term would be on another page.
-    const std::size_t terms = problem.n * problem.k > big_b / sizeof(T) ? 8 : problem.k;
+    const std::size_t terms = problem.b.row * problem.k > big_b / sizeof(T) ? 8 : problem.k;
     for_each_part(problem, [terms](const Problem<T>& part) { multiply_thin(part, terms); });
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });

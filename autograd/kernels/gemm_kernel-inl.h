@@ -219,7 +219,7 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t vectors, bool whole)
 
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, thin_vectors> thin_functions(std::index_sequence<i...>) {
-  return {multiply_tile<rows, i + 1, (rows * (i + 1) > 4 ? 1 : rows * (i + 1) > 2 ? 2 : 4), false, T>...};
+  return {multiply_tile<rows, i + 1, (rows == 1 ? 2 : rows * (i + 1) > 4 ? 1 : 2), false, T>...};
 }
 
 template <typename T>
