@@ -131,11 +131,12 @@ void combine_chunks_as(T* sums, T* result, std::int64_t chunks, std::int64_t inn
   }
 }
 
+constexpr std::int64_t chunk_rows = block_rows * 512;
+
 // Reduces long columns in chunks, which threads may share. The order is that of `columns` on all of them.
 template <typename Op, typename T, std::size_t width>
 std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, const T* in, std::int64_t rows) {
   constexpr auto step = static_cast<std::int64_t>(width);
-  constexpr std::int64_t chunk_rows = block_rows * 512;
   const std::int64_t chunks = rows / chunk_rows;
   std::array<T, width> result = columns(in + chunks * chunk_rows * step, rows - chunks * chunk_rows, step);
   if (chunks == 0) return result;
@@ -153,14 +154,20 @@ std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, cons
 
 // Reduces n contiguous elements: as columns, then what is left, then the lanes. Short rows are reduced in order.
 template <typename Op, typename T>
-T reduce_row(const Columns<Op, T, lanes<T>>& columns, const T* in, std::int64_t n) {
+T reduce_row(const RowReducers& reducers, const T* in, std::int64_t n) {
   constexpr std::int64_t width = lanes<T>;
-  const std::int64_t rest = n % width;
+  const std::int64_t rows = n / width, rest = n % width;
   const T* end = in + (n - rest);
   T last = Op::template neutral<T>;
   for (std::int64_t i = 0; i < rest; ++i) last = Op::combine(last, end[i]);
   if (n < width) return last;
-  return Op::combine(fold<Op>(reduce_in_chunks(columns, in, n / width)), last);
+  T sum;
+  if (reducers.row != nullptr && rows < chunk_rows) {
+    reducers.row(&sum, in, rows);
+  } else {
+    sum = fold<Op>(reduce_in_chunks(Columns<Op, T, lanes<T>>(reducers), in, rows));
+  }
+  return Op::combine(sum, last);
 }
 
 // The columns from `first` on, as many times `width` as there are before `end`; gives the first one left.
@@ -194,7 +201,7 @@ void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int
                     [&](std::int64_t begin, std::int64_t end) {
                       for (std::int64_t o = begin; o < end; ++o) {
                         if (inner == 1)
-                          out[o] = reduce_row<Op>(wide, in + o * n, n);
+                          out[o] = reduce_row<Op>(reducers, in + o * n, n);
                         else
                           reduce_columns(o, 0, inner);
                       }

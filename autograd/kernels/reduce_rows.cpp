@@ -1,6 +1,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include <wengert/autograd/kernels/instruction_sets.h>
 #include <wengert/autograd/kernels/reduce_rows.h>
@@ -100,11 +101,37 @@ void reduce_rows(void* result, const void* in, std::int64_t rows, std::int64_t s
   sums.store(static_cast<T*>(result));
 }
 
+// Combines the lanes pairwise, the upper half with the lower, until one is left.
+template <class Op, typename T, std::size_t width>
+HWY_INLINE void fold(T* lanes) {
+  if constexpr (width > 1) {
+    constexpr std::size_t half = width / 2;
+    const hn::CappedTag<T, half> d;
+    for (std::size_t j = 0; j < half; j += hn::MaxLanes(d))
+      hn::StoreU(Op::combine(hn::LoadU(d, lanes + j), hn::LoadU(d, lanes + half + j)), d, lanes + j);
+    fold<Op, T, half>(lanes);
+  }
+}
+
+// A contiguous row, as so many rows of `width` columns, and their sums.
+template <class Op, typename T, std::size_t width>
+void reduce_row(void* result, const void* in, std::int64_t rows) {
+  T lanes[width];
+  reduce_rows<Op, T, width>(lanes, in, rows, width);
+  fold<Op, T, width>(lanes);
+  *static_cast<T*>(result) = lanes[0];
+}
+
+template <class Op, typename T>
+RowReducers find() {
+  constexpr std::size_t wide = 128 / sizeof(T);
+  RowReducers found{reduce_rows<Op, T, wide>, reduce_rows<Op, T, 8>, reduce_rows<Op, T, 1>};
+  if constexpr (std::is_same_v<Op, Sum>) found.row = reduce_row<Op, T, wide>;
+  return found;
+}
 template <class Op>
 RowReducers find(bool is_f64) {
-  if (is_f64)
-    return {reduce_rows<Op, double, 128 / sizeof(double)>, reduce_rows<Op, double, 8>, reduce_rows<Op, double, 1>};
-  return {reduce_rows<Op, float, 128 / sizeof(float)>, reduce_rows<Op, float, 8>, reduce_rows<Op, float, 1>};
+  return is_f64 ? find<Op, double>() : find<Op, float>();
 }
 
 RowReducers find_here(Reduction reduction, bool is_f64) {
