@@ -159,7 +159,7 @@ json measure_all(int random_shapes, int rounds) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  int shapes = 100, rounds = 2;
+  int shapes = 200, rounds = 2;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     if (flag == "--shapes") shapes = std::stoi(argv[i + 1]);
