@@ -32,9 +32,10 @@ struct Matrix {
   std::vector<T> elements;
 };
 
+std::int64_t size(std::size_t x) { return static_cast<std::int64_t>(x); }
+
 template <typename T>
 void multiply(std::size_t m, std::size_t n, std::size_t k, const Matrix<T>& a, const Matrix<T>& b, Matrix<T>& c) {
-  const auto size = [](std::size_t x) { return static_cast<std::int64_t>(x); };
   gemm(dtype_of<T>, size(m), size(n), size(k), a.view(), b.view(), c.elements.data(), size(c.leading));
 }
 
@@ -219,22 +220,22 @@ TYPED_TEST(FloatingGemm, ASmallerBatchGivesTheBitsOfItsRowsInALargerOne) {
 // What is computed row by row of a larger product (RowKernel) relies on it.
 TYPED_TEST(FloatingGemm, SixteenRowsAndColumnsGiveTheBitsOfThoseInALargerProductInEveryLayout) {
   std::mt19937_64 random(3);
-  constexpr std::int64_t m = 300;
-  for (const std::int64_t n : {16, 17, 31, 32, 33, 48, 100, 128, 300}) {
-    for (const std::int64_t k : {1, 3, 10, 32, 100, 300, 700}) {
+  constexpr std::size_t m = 300;
+  for (const std::size_t n : {16U, 17U, 31U, 32U, 33U, 48U, 100U, 128U, 300U}) {
+    for (const std::size_t k : {1U, 3U, 10U, 32U, 100U, 300U, 700U}) {
       for (const bool transposed_a : {false, true}) {
         for (const bool transposed_b : {false, true}) {
           const auto a = random_matrix<TypeParam>(m, k, transposed_a, 0, random);
           const auto b = random_matrix<TypeParam>(k, n, transposed_b, 0, random);
           Matrix<TypeParam> whole(m, n, false, 0, 0);
           multiply(m, n, k, a, b, whole);
-          for (const auto& [first, rows] : {std::pair{0, 16}, {16, 48}, {150, 150}, {283, 17}}) {
-            MatrixView part = a.view();
-            part.data = static_cast<const TypeParam*>(part.data) + first * (transposed_a ? 1 : part.leading);
-            std::vector<TypeParam> some(static_cast<std::size_t>(rows * n));
-            gemm(dtype_of<TypeParam>, rows, n, k, part, b.view(), some.data(), n);
-            const auto* expected = whole.elements.data() + first * n;
-            ASSERT_TRUE(std::equal(some.begin(), some.end(), expected))
+          for (const std::size_t rows : {16U, 17U, 48U, 150U}) {
+            const std::size_t first = m - rows;
+            MatrixView last = a.view();
+            last.data = static_cast<const TypeParam*>(last.data) + first * (transposed_a ? 1 : a.leading);
+            std::vector<TypeParam> some(rows * n);
+            gemm(dtype_of<TypeParam>, size(rows), size(n), size(k), last, b.view(), some.data(), size(n));
+            ASSERT_TRUE(std::equal(some.begin(), some.end(), whole.elements.end() - size(rows * n)))
                 << rows << " rows of " << m << "x" << n << "x" << k << transposed_a << transposed_b;
           }
         }

@@ -180,8 +180,8 @@ TEST(Pointwise, WritesPaddedResultsUpToTheEndOfTheirLastBlockAtMost) {
   const PointwiseKernel kernel(program);
   const std::int64_t stride = 1;
   constexpr std::size_t block = block_bytes / sizeof(double), most = 2100;
-  for (const std::size_t count : {1, 3, 8, 9, 100, 2050}) {
-    for (const std::size_t over : {0, 1, 2}) {
+  for (const std::size_t count : {1U, 3U, 8U, 9U, 100U, 2050U}) {
+    for (const std::size_t over : {0U, 1U, 2U}) {
       std::vector<double> x = random_numbers<double>(most, 3), y = random_numbers<double>(most, 4);
       std::vector<double> difference(most, 7), product(most, 7);
       const std::vector<double> x_before = x, y_before = y;
