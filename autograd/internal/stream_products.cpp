@@ -8,10 +8,10 @@ namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 // What is smaller stays in the second-level cache as it is.
-constexpr std::int64_t least_bytes = 256 * 1024;
+constexpr std::int64_t least_bytes = 1024 * 1024;
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.
 constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
-constexpr std::int64_t few_rows = 48, many_rows = 192;
+constexpr std::int64_t few_rows = 48, many_rows = 98;
 
 std::int64_t bytes_of(const GraphValue& value) {
   return value.elements * static_cast<std::int64_t>(size_of(value.dtype));

@@ -64,6 +64,7 @@ constexpr std::size_t block_k = 256;
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
+constexpr std::size_t page_bytes = 4096;
 // Bytes of a B that does not stay in a cache.
 constexpr std::size_t big_b = std::size_t{4} << 20;
 
@@ -161,6 +162,9 @@ class BlockedProduct {
 
   // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
   void multiply(Range rows, Range columns, Range terms) const {
+    // Where each row of B is on another page, which no processor foresees. Elsewhere asking ahead would only take lines
+    // from the caches of other threads that write them: what is behind the columns of this part is theirs.
+    const bool has_far_rows = problem_.b.row * sizeof(T) >= page_bytes;
     for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
       const Range panel = part(columns, j, panel_width);
       const std::size_t width = round_up(panel.size, vector_length<T>);
@@ -174,7 +178,8 @@ class BlockedProduct {
                       .c = nullptr,
                       .c_row = problem_.ldc,
                       .c_last = panel.size + vector_length<T> - width,
-                      .accumulate = terms.begin > 0};
+                      .accumulate = terms.begin > 0,
+                      .b_ahead = has_far_rows && panel.end() < columns.end() ? panel_width : 0};
       if (!is_direct(panel)) {
         tile.b = packed_b_.at((j - columns.begin) * terms.size);
         tile.b_row = width;

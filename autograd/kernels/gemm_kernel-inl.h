@@ -116,6 +116,7 @@ struct Tile {
   std::size_t c_row;
   std::size_t c_last;  // elements of the last vector that belong to C
   bool accumulate;
+  std::size_t b_ahead = 0;  // from a row's part of B to what will be read next, if that is to be asked for
 };
 
 // The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
@@ -146,7 +147,8 @@ void multiply_tile(const Tile<T>& tile) {
   HWY_UNROLL(4)
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
   // What is needed next: the next tile's part of B, or where that will have been forgotten, a row further down.
-  const T* ahead = b + (rows > thin_rows ? max_vectors * n : 4 * b_row);
+  const T* ahead = b + (rows > thin_rows ? tile.b_ahead : 4 * b_row);
+  const std::size_t ahead_row = rows > thin_rows && tile.b_ahead == 0 ? 0 : b_row;
   const auto add_term = [&](std::size_t chain) HWY_ATTR {
     hn::Vec<Lanes<T>> row[vectors];
     HWY_UNROLL(4)
@@ -168,7 +170,7 @@ void multiply_tile(const Tile<T>& tile) {
     HWY_UNROLL(4)
     for (auto& pointer : a) pointer += a_column;
     b += b_row;
-    ahead += b_row;
+    ahead += ahead_row;
   };
   std::size_t p = 0;
   for (; p + chains <= k; p += chains) {

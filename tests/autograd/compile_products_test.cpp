@@ -52,7 +52,7 @@ TEST(CompiledProduct, GivesTheBitsOfEagerInEveryLayout) {
           return Tensors{tanh(matmul(a, b, options) * 2.0) + 1.0};
         };
         const Tensor a = numbers(transpose_a ? Shape{32, 784} : Shape{784, 32}, dtype, 1);
-        const Tensor b = numbers(transpose_b ? Shape{128, 32} : Shape{32, 128}, dtype, 2);
+        const Tensor b = numbers(transpose_b ? Shape{384, 32} : Shape{32, 384}, dtype, 2);
         EXPECT_TRUE(is_streamed(expect_eager_bits(function, a, b)));
       }
     }
@@ -73,7 +73,7 @@ TEST(CompiledProduct, IsWrittenWholeWhereItsRowsMakeNoBlocksOrItIsReadElsewhere)
   const Function alone = [](const Tensor& a, const Tensor& b) { return Tensors{exp(matmul(a, b) * 0.5)}; };
   // 1021 is a prime number.
   EXPECT_FALSE(
-      is_streamed(expect_eager_bits(alone, numbers({1021, 20}, DType::f32, 1), numbers({20, 100}, DType::f32, 2))));
+      is_streamed(expect_eager_bits(alone, numbers({1021, 20}, DType::f32, 1), numbers({20, 300}, DType::f32, 2))));
   EXPECT_FALSE(
       is_streamed(expect_eager_bits(alone, numbers({64, 20}, DType::f32, 1), numbers({20, 64}, DType::f32, 2))));
   const Function twice = [](const Tensor& a, const Tensor& b) {
@@ -81,7 +81,7 @@ TEST(CompiledProduct, IsWrittenWholeWhereItsRowsMakeNoBlocksOrItIsReadElsewhere)
     return Tensors{exp(product * 0.5), product};
   };
   EXPECT_FALSE(
-      is_streamed(expect_eager_bits(twice, numbers({1024, 20}, DType::f32, 1), numbers({20, 100}, DType::f32, 2))));
+      is_streamed(expect_eager_bits(twice, numbers({1024, 20}, DType::f32, 1), numbers({20, 300}, DType::f32, 2))));
 }
 
 TEST(CompiledProduct, IsNotOverwrittenByTheRecordThatComputesIt) {
@@ -92,11 +92,11 @@ TEST(CompiledProduct, IsNotOverwrittenByTheRecordThatComputesIt) {
     return Tensors{x};
   };
   EXPECT_TRUE(
-      is_streamed(expect_eager_bits(function, numbers({256, 256}, DType::f64, 1), numbers({256, 256}, DType::f64, 2))));
+      is_streamed(expect_eager_bits(function, numbers({400, 400}, DType::f64, 1), numbers({400, 400}, DType::f64, 2))));
 }
 
 TEST(CompiledProduct, LeavesAParameterAloneUntilItsOldValueWasMultiplied) {
-  const Tensor square = numbers({256, 256}, DType::f64, 1), begin = numbers({256, 256}, DType::f64, 2);
+  const Tensor square = numbers({400, 400}, DType::f64, 1), begin = numbers({400, 400}, DType::f64, 2);
   Parameter eager(begin), replayed(begin);
   const auto step = [&](Parameter& weight) { weight.assign(weight.value() - matmul(weight.value(), square) * 0.01); };
   auto compiled = compile([&] { step(replayed); });
