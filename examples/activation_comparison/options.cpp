@@ -204,7 +204,7 @@ class CommandLine {
 
 std::optional<Options> read_options(int argc, const char* const* argv) {
   Options options;
-  options.threads = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+  options.jobs = options.threads = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
   CommandLine command_line(options);
   if (!command_line.parse(argc, argv)) return std::nullopt;
   return options;
