@@ -259,7 +259,7 @@ TEST_F(Comparison, StopsAModelWhoseLossIsNoNumberAndSaysAtWhichStep) {
 }
 
 TEST_F(Comparison, WritesTheHistorySoFarAfterCtrlC) {
-  Process process(usual_command({"--epochs", "1000000"}));
+  Process process(usual_command({"--epochs", "1000000", "--jobs", "1"}));
   ASSERT_TRUE(process.says("relu, epoch 3/"));
   process.signal(SIGINT);
   const Finished finished = process.wait();
