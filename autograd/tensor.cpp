@@ -18,8 +18,8 @@ namespace wengert {
 namespace {
 
 detail::Buffer* allocate_buffer(std::size_t bytes) {
-  constexpr std::size_t header = detail::Buffer::header_bytes, unit = kernels::block_bytes;
-  const std::size_t block_bytes = header + (bytes + unit - 1) / unit * unit;
+  constexpr std::size_t header = detail::Buffer::header_bytes;
+  const std::size_t block_bytes = header + kernels::whole_blocks(bytes);
   void* block = kernels::allocate(block_bytes);
   return new (block) detail::Buffer{1, block_bytes, static_cast<std::byte*>(block) + header, {}};
 }

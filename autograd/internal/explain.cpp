@@ -13,8 +13,7 @@ namespace {
 using Row = std::vector<std::string>;
 
 std::int64_t bytes_of(const GraphValue& value) {
-  if (value.source == Source::fleeting) return 0;
-  return value.elements * static_cast<std::int64_t>(size_of(value.dtype));
+  return value.source == Source::fleeting ? 0 : static_cast<std::int64_t>(value.bytes());
 }
 
 std::int64_t elements_of(const Graph& graph, std::span<const Use> uses) {

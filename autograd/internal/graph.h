@@ -26,6 +26,8 @@ struct GraphValue {
   std::int64_t elements = 0;
   std::uint32_t place = 0;
   Tensor constant = {};
+
+  std::size_t bytes() const { return static_cast<std::size_t>(elements) * size_of(dtype); }
 };
 
 /// A value as an operand or a result: under one of the shapes that its elements are seen in.

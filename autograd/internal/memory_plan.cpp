@@ -3,17 +3,15 @@
 #include <utility>
 
 #include <wengert/autograd/internal/memory_plan.h>
+#include <wengert/autograd/kernels/primitives.h>
 
 namespace wengert::detail {
 namespace {
 
-constexpr std::size_t alignment = 64;
 constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 
-std::size_t bytes_of(const GraphValue& value) {
-  const std::size_t bytes = static_cast<std::size_t>(value.elements) * size_of(value.dtype);
-  return (bytes + alignment - 1) / alignment * alignment;
-}
+/// Places may be read and written up to the end of their last block.
+std::size_t bytes_of(const GraphValue& value) { return kernels::whole_blocks(value.bytes()); }
 
 /// Places in one block of memory: taken first fit, given back, neighbours joined.
 class Arena {

@@ -36,7 +36,7 @@ Key key_of(const GraphRecord& record) {
 
 /// Equal constants: by their dtype and bytes. What is large is not looked at.
 std::string key_of(const GraphValue& constant) {
-  const auto bytes = static_cast<std::size_t>(constant.elements) * size_of(constant.dtype);
+  const std::size_t bytes = constant.bytes();
   constexpr std::size_t most_bytes = 64;
   if (constant.source != Source::constant || bytes > most_bytes) return {};
   std::string key(1, static_cast<char>(constant.dtype));
@@ -46,7 +46,7 @@ std::string key_of(const GraphValue& constant) {
 bool same_elements(const GraphValue& a, const GraphValue& b) {
   if (a.source != b.source || a.dtype != b.dtype || a.elements != b.elements || a.place != b.place) return false;
   if (a.source != Source::constant) return true;
-  const auto bytes = static_cast<std::size_t>(a.elements) * size_of(a.dtype);
+  const std::size_t bytes = a.bytes();
   return bytes == 0 || std::memcmp(Access::elements(a.constant), Access::elements(b.constant), bytes) == 0;
 }
 
@@ -80,9 +80,12 @@ bool is_cut_alike(const GraphRecord& maker, const kernels::ReducedArray& array) 
 
 }  // namespace
 
-Tensor type_of(const Graph& graph, const Use& use) {
+std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses) {
   static const std::byte nothing{};
-  return Tensor::borrow(&nothing, graph.values[use.value].dtype, use.shape, nullptr);
+  std::vector<Tensor> types;
+  for (const Use& use : uses)
+    types.push_back(Tensor::borrow(&nothing, graph.values[use.value].dtype, use.shape, nullptr));
+  return types;
 }
 
 std::vector<std::uint32_t> count_reads(const Graph& graph) {

@@ -30,8 +30,9 @@ Graph stream_products(Graph graph);
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
 
-/// A tensor that has the type of a value as it is used, and no elements to look at: for rules that ask for types alone.
-Tensor type_of(const Graph& graph, const Use& use);
+/// Tensors that have the types of values as they are used, and no elements to look at: for rules that ask for types
+/// alone.
+std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses);
 
 /// How often each value is read by records, results and assignments.
 std::vector<std::uint32_t> count_reads(const Graph& graph);

@@ -43,23 +43,19 @@ Replay::~Replay() = default;
 
 /// Decides what stays where it is from run to run, and what does not.
 void Replay::place_values() {
-  const auto bytes_of = [&](std::uint32_t value) {
-    return static_cast<std::size_t>(graph_.values[value].elements) * size_of(graph_.values[value].dtype);
-  };
   std::vector<bool> passed_on(graph_.values.size(), false);
   for (const Assignment& assignment : graph_.assignments) passed_on[assignment.value] = true;
   for (const Use& use : graph_.results) passed_on[use.value] = true;
-  std::vector<std::size_t> copies;  // where they begin in the arena
-  std::size_t end = plan_.bytes;
+  std::size_t end = plan_.bytes;  // of the arena: behind the plan come the copies
   for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
     const Source source = graph_.values[value].source;
     if (source == Source::slot && passed_on[value]) old_.push_back(value);
     if (source == Source::constant) {
       elements_[value] = const_cast<void*>(Access::elements(graph_.values[value].constant));  // nobody writes it
-    } else if ((source == Source::input || source == Source::slot) && bytes_of(value) <= most_copied_bytes) {
+    } else if ((source == Source::input || source == Source::slot) &&
+               graph_.values[value].bytes() <= most_copied_bytes) {
       copied_.push_back(value);
-      copies.push_back(end);
-      end += (bytes_of(value) + kernels::block_bytes - 1) / kernels::block_bytes * kernels::block_bytes;
+      end += kernels::whole_blocks(graph_.values[value].bytes());
     } else if (source == Source::fleeting) {
       elements_[value] = nullptr;
     } else if (source != Source::computed || plan_.offsets[value] == MemoryPlan::elsewhere) {
@@ -72,7 +68,11 @@ void Replay::place_values() {
     if (graph_.values[value].source == Source::computed && moving_[value] == nullptr)
       elements_[value] = arena_.data() + plan_.offsets[value];
   }
-  for (std::size_t i = 0; i < copied_.size(); ++i) elements_[copied_[i]] = arena_.data() + copies[i];
+  std::byte* copy = arena_.data() + plan_.bytes;
+  for (const std::uint32_t value : copied_) {
+    elements_[value] = copy;
+    copy += kernels::whole_blocks(graph_.values[value].bytes());
+  }
 }
 
 void Replay::make_steps() {
@@ -159,11 +159,10 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
 /// Records that do the same share a kernel: by operation, attributes and types.
 const Operation::Prepared* Replay::prepared_kernel_of(const GraphRecord& record) {
   std::string key = fmt::format("{} {}", static_cast<const void*>(record.operation), to_string(record.attributes));
-  std::vector<Tensor> inputs;
-  for (const Use& use : record.inputs) {
-    inputs.push_back(type_of(graph_, use));
-    key += name_of(inputs.back().dtype());
-    key += to_string(use.shape);
+  const std::vector<Tensor> inputs = types_of(graph_, record.inputs);
+  for (const Tensor& input : inputs) {
+    key += name_of(input.dtype());
+    key += to_string(input.shape());
   }
   const auto [found, added] = prepared_.try_emplace(std::move(key));
   if (added) found->second = record.operation->prepare(inputs, record.attributes);
@@ -181,9 +180,8 @@ std::span<const void* const> Replay::read_by_address(std::span<const Use> uses) 
 const kernels::PointwiseSource* Replay::source_of(const GraphRecord& record) {
   if (!record.streamed) return nullptr;
   const auto operands = std::span(record.inputs).last(record.streamed->operands);
-  std::vector<Tensor> types;
-  for (const Use& use : operands) types.push_back(type_of(graph_, use));
-  const RowKernel kernel = record.streamed->operation->prepare_rows(types, record.streamed->attributes);
+  const RowKernel kernel =
+      record.streamed->operation->prepare_rows(types_of(graph_, operands), record.streamed->attributes);
   const auto make = [kernel, inputs = read_by_address(operands)](std::int64_t first, std::int64_t count, void* to) {
     kernel.run(inputs, first / kernel.columns, count / kernel.columns, to);
   };
@@ -249,8 +247,7 @@ const Tensor& Replay::incoming(const GraphValue& value, std::span<const Tensor> 
 void Replay::bind(std::span<const Tensor> inputs) {
   for (const std::uint32_t number : copied_) {
     const GraphValue& value = graph_.values[number];
-    const auto bytes = static_cast<std::size_t>(value.elements) * size_of(value.dtype);
-    if (bytes != 0) std::memcpy(elements_[number], Access::elements(incoming(value, inputs)), bytes);
+    if (value.elements != 0) std::memcpy(elements_[number], Access::elements(incoming(value, inputs)), value.bytes());
   }
   for (const std::uint32_t number : referred_)
     set_elements(number, Access::elements(incoming(graph_.values[number], inputs)));

@@ -8,14 +8,10 @@ namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 // What is smaller stays in the second-level cache as it is.
-constexpr std::int64_t least_bytes = 1024 * 1024;
+constexpr std::size_t least_bytes = 1024 * 1024;
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.
 constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
 constexpr std::int64_t few_rows = 48, many_rows = 98;
-
-std::int64_t bytes_of(const GraphValue& value) {
-  return value.elements * static_cast<std::int64_t>(size_of(value.dtype));
-}
 
 /// Elements of a block: as many rows as divide those of a matrix, and make whole pieces of what the record reduces; 0
 /// where there is no such number that is worth it.
@@ -29,12 +25,6 @@ std::int64_t block_of(const RowKernel& kernel, const GraphValue& value, const Gr
     if (kernel.rows % rows == 0 && rows * kernel.columns % piece == 0) return rows * kernel.columns;
   }
   return 0;
-}
-
-RowKernel row_kernel_of(const Graph& graph, const GraphRecord& record) {
-  std::vector<Tensor> types;
-  for (const Use& use : record.inputs) types.push_back(type_of(graph, use));
-  return record.operation->prepare_rows(types, record.attributes);
 }
 
 }  // namespace
@@ -53,11 +43,11 @@ Graph stream_products(Graph graph) {
       const Use use = record.inputs[i];
       GraphValue& value = graph.values[use.value];
       const std::size_t maker = made_by[use.value];
-      if (maker == none || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
-          bytes_of(value) < least_bytes)
+      if (maker == none || reads[use.value] != 1 || use.shape != record.outputs[0].shape || value.bytes() < least_bytes)
         continue;
       const GraphRecord& product = graph.records[maker];
-      const std::int64_t block = block_of(row_kernel_of(graph, product), value, record);
+      const RowKernel kernel = product.operation->prepare_rows(types_of(graph, product.inputs), product.attributes);
+      const std::int64_t block = block_of(kernel, value, record);
       if (block == 0) continue;
       record.streamed = {product.operation, product.attributes, i, product.inputs.size(), block};
       record.inputs.insert(record.inputs.end(), product.inputs.begin(), product.inputs.end());

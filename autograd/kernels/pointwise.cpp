@@ -44,7 +44,6 @@ struct Output {
 
 // The memory of one run: arrays have room for a block beyond the tile, which InputReader asks for; this also keeps
 // them from falling on the same lines of the cache.
-constexpr std::size_t whole_blocks(std::size_t bytes) { return (bytes + block_bytes - 1) / block_bytes * block_bytes; }
 std::size_t array_bytes(const Plan& plan) { return plan.tile_bytes + block_bytes; }
 std::size_t slot_count(const Plan& plan) { return plan.array_count() + plan.blocks; }
 std::size_t scratch_bytes(const Plan& plan) {
@@ -289,6 +288,29 @@ void with_scratch(std::size_t bytes, const F& f) {
   f(bytes > stack_bytes ? pool.at(0) : stack);
 }
 
+// The elements begin … end−1 of the result, in pieces where they are reduced; before the first piece of each block of a
+// source, if there is one, that is made.
+template <typename T>
+void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+               std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
+               const Reductions& reductions, const PointwiseSource* source, std::int64_t begin, std::int64_t end) {
+  const std::int64_t block = source != nullptr ? source->block : end - begin;
+  const std::int64_t piece = reductions.piece_of(block);
+  const PoolArray<std::byte> made(source != nullptr ? room_bytes(inputs[source->input].dtype, block) : 0);
+  with_scratch(scratch_bytes(plan) + room_bytes(outputs, piece), [&](std::byte* scratch) {
+    TiledRun<T> run(plan, inputs, uniforms, outputs, shape, piece, scratch);
+    for (std::int64_t first = begin; first < end; first += piece) {
+      const std::int64_t count = std::min(piece, end - first);
+      if (source != nullptr && (first - begin) % block == 0) {
+        source->make(first, std::min(block, end - first), made.at(0));
+        run.show_input(source->input, made.at(0), first);
+      }
+      run.run(first, first + count);
+      reductions.add(run.outputs(), first, count);
+    }
+  });
+}
+
 void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
   const Program& program = plan.program;
   if (inputs != program.inputs || uniforms != program.uniforms || outputs != program.outputs.size()) {
@@ -329,9 +351,8 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
 
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
-      const std::size_t scratch_needed = scratch_bytes(*plan_);
       if (reductions.empty() && source == nullptr && is_plain<T>(*plan_, inputs, outputs, shape)) {
-        return with_scratch(scratch_needed, [&](std::byte* scratch) {
+        return with_scratch(scratch_bytes(*plan_), [&](std::byte* scratch) {
           run_plain<T>(*plan_, inputs, uniforms, outputs, total, scratch);
         });
       }
@@ -340,21 +361,7 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
       const std::int64_t step = source != nullptr ? source->block : reductions.empty() ? tile : all.piece_of(total);
       const double work = work_of<T>(plan_->cost, total) + (source != nullptr ? source->work : 0);
       parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) {
-        const std::int64_t block = source != nullptr ? source->block : end - begin;
-        const std::int64_t piece = all.piece_of(block);
-        const PoolArray<std::byte> made(source != nullptr ? room_bytes(inputs[source->input].dtype, block) : 0);
-        with_scratch(scratch_needed + room_bytes(outputs, piece), [&](std::byte* scratch) {
-          TiledRun<T> run(*plan_, inputs, uniforms, outputs, shape, piece, scratch);
-          for (std::int64_t first = begin; first < end; first += piece) {
-            const std::int64_t count = std::min(piece, end - first);
-            if (source != nullptr && (first - begin) % block == 0) {
-              source->make(first, std::min(block, end - first), made.at(0));
-              run.show_input(source->input, made.at(0), first);
-            }
-            run.run(first, first + count);
-            all.add(run.outputs(), first, count);
-          }
-        });
+        run_range<T>(*plan_, inputs, uniforms, outputs, shape, all, source, begin, end);
       });
       all.finish();
     }

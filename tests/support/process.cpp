@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 #include <thread>
 
@@ -18,7 +19,7 @@ namespace {
 
 /// A file without a name, for a program to write to.
 int nameless_file() {
-  std::string pattern = "/tmp/wengert-test-XXXXXX";
+  std::string pattern = (std::filesystem::temp_directory_path() / "wengert-test-XXXXXX").string();
   const int descriptor = mkostemp(pattern.data(), O_CLOEXEC);
   if (descriptor < 0) throw std::runtime_error("no temporary file");
   unlink(pattern.c_str());
