@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstring>
 #include <mutex>
@@ -38,6 +37,7 @@ Attributes complete(const Operation& operation, const Attributes& given) {
     return a.name == b.name && a.value.index() == b.value.index();
   };
   const auto& known = operation.attributes;
+  if (known.empty() && given.empty()) return given;
   if (std::equal(known.begin(), known.end(), given.begin(), given.end(), is_same)) return given;
   kernels::PoolVector<Attributes::Entry> entries(known.begin(), known.end());
   for (const Attributes::Entry& entry : given) {
@@ -119,8 +119,9 @@ const Tensor& Vjp::output(std::size_t i) const {
   return outputs_[i];
 }
 
-Tensor Vjp::dy(std::size_t i) const {
-  return adjoints_[i].defined() ? adjoints_[i] : zeros(output_types_[i].shape, output_types_[i].dtype);
+const Tensor& Vjp::dy(std::size_t i) const {
+  if (!adjoints_[i].defined()) adjoints_[i] = zeros(output_types_[i].shape, output_types_[i].dtype);
+  return adjoints_[i];
 }
 
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
@@ -140,10 +141,9 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
     results[0] = operation.compose(inputs, attributes);
     return;
   }
-  constexpr std::size_t usual = 2;
-  std::array<TensorType, usual> few;
-  kernels::PoolVector<TensorType> many(results.size() > usual ? results.size() : 0);
-  const std::span<TensorType> types = many.empty() ? std::span(few).first(results.size()) : std::span(many);
+  TensorType only;
+  kernels::PoolVector<TensorType> many(results.size() > 1 ? results.size() : 0);
+  const std::span<TensorType> types = many.empty() ? std::span(&only, 1) : std::span(many);
   operation.infer(inputs, attributes, types);
 
   List& list = detail::thread_list();
@@ -164,8 +164,8 @@ Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const A
   return result;
 }
 
-Tensor apply(const Operation& operation, std::initializer_list<Tensor> inputs, const Attributes& attributes) {
-  return apply(operation, std::span(inputs.begin(), inputs.size()), attributes);
+Tensor apply(const Operation& operation, std::initializer_list<detail::Borrowed> inputs, const Attributes& attributes) {
+  return apply(operation, detail::Borrowed::tensors({inputs.begin(), inputs.size()}), attributes);
 }
 
 Operation primitive(std::string name, Operation definition) {

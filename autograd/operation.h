@@ -42,7 +42,7 @@ class Vjp {
  public:
   Vjp(const Operation& operation, const Attributes& attributes, std::span<const TensorType> input_types,
       std::span<const Tensor> inputs, std::span<const TensorType> output_types, std::span<const Tensor> outputs,
-      std::span<const Tensor> adjoints, std::span<const std::uint8_t> needed, std::span<Tensor> results)
+      std::span<Tensor> adjoints, std::span<const std::uint8_t> needed, std::span<Tensor> results)
       : operation_(operation),
         attributes_(attributes),
         input_types_(input_types),
@@ -63,7 +63,7 @@ class Vjp {
   DType input_dtype(std::size_t i = 0) const { return input_types_[i].dtype; }
   const Shape& output_shape(std::size_t i = 0) const { return output_types_[i].shape; }
   /// The adjoint of an output: ∂loss/∂output, of its shape; zeros where it took no part.
-  Tensor dy(std::size_t i = 0) const;
+  const Tensor& dy(std::size_t i = 0) const;
   /// Whether anybody asks for the adjoint of an input; what is not needed need not be computed.
   bool needs(std::size_t i) const { return needed_[i] != 0; }
   /// Gives the adjoint of an input: of the input's shape.
@@ -76,7 +76,7 @@ class Vjp {
   std::span<const Tensor> inputs_;
   std::span<const TensorType> output_types_;
   std::span<const Tensor> outputs_;
-  std::span<const Tensor> adjoints_;
+  std::span<Tensor> adjoints_;
   std::span<const std::uint8_t> needed_;
   std::span<Tensor> results_;
 };
@@ -203,7 +203,8 @@ Operation composed(std::string name, Operation definition);
 
 /// Applies an operation: infers, computes, and records where a tape is open and an input is a variable. Attributes that
 /// are left out take their defaults. Throws what the operation's rule throws.
-Tensor apply(const Operation& operation, std::initializer_list<Tensor> inputs, const Attributes& attributes = {});
+Tensor apply(const Operation& operation, std::initializer_list<detail::Borrowed> inputs,
+             const Attributes& attributes = {});
 Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes = {});
 /// The same for an operation with several results.
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -95,78 +96,90 @@ struct Typing {
       throw DTypeError(fmt::format("{}: the input is {}; expected {}; cast it first: cast(x, DType::f32)", name,
                                    name_of(dtype), expectation(domain)));
     }
-    Shape shape = arguments[0].shape();
+    const Shape* shape = &arguments[0].shape();
+    std::optional<Shape> broadcast;
     for (std::size_t i = 1; i < arguments.size(); ++i) {
       if (i >= first && arguments[i].dtype() != dtype) {
         throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name,
                                      name_of(dtype), name_of(arguments[i].dtype())));
       }
-      shape = broadcast_shapes(name.c_str(), shape, arguments[i].shape());
+      if (arguments[i].shape() != *shape) {
+        shape = &broadcast.emplace(broadcast_shapes(name.c_str(), *shape, arguments[i].shape()));
+      }
     }
-    for (TensorType& result : results) result = {boolean ? DType::boolean : dtype, shape};
+    for (TensorType& result : results) {
+      result.dtype = boolean ? DType::boolean : dtype;
+      result.shape = *shape;
+    }
   }
 };
 
 DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
 
-/// With room for `most` inputs, attributes and outputs each: next to a tiny operation, clearing room for sixteen would
-/// show.
-template <std::size_t most>
-void run_within(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments,
-                const Attributes& attributes, std::span<Tensor> results) {
+/// Room on the stack that is filled as far as it is read: next to a tiny operation, clearing it would show.
+template <typename T, std::size_t most>
+class Unset {
+ public:
+  void set(std::size_t i, const T& value) { new (&room_[i * sizeof(T)]) T(value); }
+  std::span<const T> first(std::size_t count) const { return {std::launder(reinterpret_cast<const T*>(room_)), count}; }
+
+ private:
+  static_assert(std::is_trivially_destructible_v<T>);
+  alignas(T) std::byte room_[most * sizeof(T)];  // NOLINT(*-avoid-c-arrays)
+};
+
+void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
+         std::span<Tensor> results) {
   const Shape& shape = results[0].shape();
   const std::int64_t total = shape.elements();
   static constexpr std::int64_t next = 1, same = 0;
-  std::array<kernels::PointwiseInput, most> inputs;
+  Unset<kernels::PointwiseInput, most_inputs> inputs;
+  Unset<double, most_inputs> uniforms;
+  Unset<kernels::PointwiseOutput, most_inputs> outputs;
   bool is_flat = true;  // every input has all elements of the result in order, or one
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::int64_t size = arguments[i].size();
+    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
+    const std::int64_t size = node.shape.elements();
     is_flat = is_flat && (size == total || size == 1);
-    inputs[i] = {detail::Access::elements(arguments[i]), arguments[i].dtype(), size == total ? &next : &same,
-                 detail::Access::is_padded(arguments[i])};
+    inputs.set(i, {node.buffer->elements, node.dtype, size == total ? &next : &same, node.buffer->is_own()});
   }
-  std::array<double, most> uniforms;  // NOLINT(*-member-init): filled as far as read
   std::size_t count = 0;
-  for (const Attributes::Entry& entry : attributes) uniforms[count++] = std::get<double>(entry.value);
-  std::array<kernels::PointwiseOutput, most> outputs;
+  for (const Attributes::Entry& entry : attributes.entries()) uniforms.set(count++, std::get<double>(entry.value));
   for (std::size_t i = 0; i < results.size(); ++i) {
-    outputs[i] = {detail::Access::elements(results[i]), results[i].dtype(), detail::Access::is_padded(results[i])};
+    const detail::TensorNode& node = *detail::Access::node(results[i]);
+    outputs.set(i, {node.buffer->elements, node.dtype, node.buffer->is_own()});
   }
   const auto run_over = [&](std::span<const std::int64_t> extents) {
-    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), std::span(inputs).first(arguments.size()),
-                      std::span(uniforms).first(count), std::span(outputs).first(results.size()), extents);
+    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), inputs.first(arguments.size()),
+                      uniforms.first(count), outputs.first(results.size()), extents);
   };
   if (is_flat) return run_over({&total, 1});
-  std::array<Ints, most> strides;
+  std::array<Ints, most_inputs> strides;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     strides[i] = broadcast_strides(arguments[i].shape(), shape);
-    inputs[i].strides = strides[i].begin();
+    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
+    inputs.set(i, {node.buffer->elements, node.dtype, strides[i].begin(), node.buffer->is_own()});
   }
   run_over({shape.begin(), shape.rank()});
 }
 
-void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
-         std::span<Tensor> results) {
-  const std::size_t most = std::max({arguments.size(), attributes.size(), results.size()});
-  const auto function = most <= few_inputs ? run_within<few_inputs> : run_within<most_inputs>;
-  function(rule, condition, arguments, attributes, results);
-}
-
 /// The argument that a derivative's number stands for: an input, an output, or the adjoint of an output.
-Tensor argument(const Vjp& vjp, std::size_t number, std::size_t outputs_read) {
+const Tensor& argument(const Vjp& vjp, std::size_t number, std::size_t outputs_read) {
   if (number < vjp.inputs()) return vjp.input(number);
   number -= vjp.inputs();
   return number < outputs_read ? vjp.output(number) : vjp.dy(number - outputs_read);
 }
 
-/// The adjoint of an input, of the result's shape.
+/// The adjoint of an input, of the result's shape. With room for `most` arguments: clearing room for sixteen would
+/// show.
 template <std::size_t most>
 Tensor adjoint_within(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std::size_t outputs_read) {
-  std::array<Tensor, most> arguments;
+  std::array<detail::Borrowed, most> arguments;
   for (std::size_t k = 0; k < derivative.arguments.size(); ++k) {
     arguments[k] = argument(vjp, derivative.arguments[k], outputs_read);
   }
-  return apply(derivative.operation, std::span(arguments).first(derivative.arguments.size()), vjp.attributes());
+  return apply(derivative.operation, detail::Borrowed::tensors(arguments).first(derivative.arguments.size()),
+               vjp.attributes());
 }
 
 Tensor adjoint(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std::size_t outputs_read) {
@@ -197,7 +210,9 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
       if (!vjp.needs(i)) continue;
       const PointwiseRule::Derivative& derivative = rule->derivative(vjp.operation(), i);
       if (derivative.is_zero) continue;
-      vjp.set(i, sum_to(adjoint(derivative, vjp, outputs_read), vjp.input_shape(i)));
+      Tensor result = adjoint(derivative, vjp, outputs_read);
+      if (result.shape() != vjp.input_shape(i)) result = sum_to(result, vjp.input_shape(i));
+      vjp.set(i, std::move(result));
     }
   };
   return operation;

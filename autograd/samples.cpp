@@ -72,7 +72,8 @@ Tensor apply_binary(const Operation& operation, const Operand& a, const Operand&
     throw ValueError(fmt::format("{}: both operands are numbers; expected a tensor on one side", operation.name));
   }
   if (a.is_number()) return apply(operation, {as_tensor(operation, a, b.tensor().dtype()), b.tensor()});
-  return apply(operation, {a.tensor(), as_tensor(operation, b, a.tensor().dtype())});
+  if (b.is_number()) return apply(operation, {a.tensor(), as_tensor(operation, b, a.tensor().dtype())});
+  return apply(operation, {a.tensor(), b.tensor()});
 }
 
 }  // namespace wengert::detail

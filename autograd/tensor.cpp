@@ -17,23 +17,26 @@
 namespace wengert {
 namespace {
 
-detail::Buffer* allocate_buffer(std::size_t bytes) {
-  constexpr std::size_t header = detail::Buffer::header_bytes;
-  const std::size_t block_bytes = header + kernels::whole_blocks(bytes);
-  void* block = kernels::allocate(block_bytes);
-  return new (block) detail::Buffer{1, block_bytes, static_cast<std::byte*>(block) + header, {}};
+using detail::Buffer;
+using detail::TensorNode;
+
+/// A tensor in a block of its own, with room for so many bytes of elements.
+TensorNode* make_block(DType dtype, const Shape& shape, std::size_t bytes) {
+  const std::size_t block_bytes = Buffer::header_bytes + kernels::whole_blocks(bytes);
+  auto* const buffer = new (kernels::allocate(block_bytes)) Buffer(dtype, shape, block_bytes);
+  return &buffer->first;
 }
 
-void release(detail::Buffer* buffer) noexcept {
-  if (buffer->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+/// Takes a reference away; true where it was the last. One that nobody shares is not even counted.
+bool is_last(std::atomic<std::uint32_t>& references) noexcept {
+  return references.load(std::memory_order_acquire) == 1 || references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
+
+void release(Buffer* buffer) noexcept {
+  if (!is_last(buffer->references)) return;
   const std::size_t bytes = buffer->block_bytes;
   buffer->~Buffer();
   kernels::deallocate(buffer, bytes);
-}
-
-Tensor make_node(DType dtype, const Shape& shape, detail::Buffer* buffer) {
-  void* memory = kernels::allocate(sizeof(detail::TensorNode));
-  return detail::Access::adopt(new (memory) detail::TensorNode{1, 0, 0, buffer, nullptr, dtype, shape});
 }
 
 template <typename T>
@@ -75,21 +78,23 @@ TensorNode& Access::checked(const Tensor& tensor) {
 Tensor Access::make(DType dtype, const Shape& shape) {
   const auto elements = static_cast<std::size_t>(shape.elements());
   if (elements > std::numeric_limits<std::ptrdiff_t>::max() / size_of(dtype)) throw std::bad_alloc();
-  return make_node(dtype, shape, allocate_buffer(elements * size_of(dtype)));
+  return adopt(make_block(dtype, shape, elements * size_of(dtype)));
 }
 
 Tensor Access::alias(const Tensor& tensor, const Shape& shape) {
   const TensorNode& node = checked(tensor);
   node.buffer->references.fetch_add(1, std::memory_order_relaxed);
-  return make_node(node.dtype, shape, node.buffer);
+  void* memory = kernels::allocate(sizeof(TensorNode));
+  return adopt(new (memory) TensorNode(node.dtype, shape, node.buffer));
 }
 
 void release(TensorNode* node) noexcept {
-  while (node != nullptr && node->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    wengert::release(node->buffer);
-    TensorNode* next = node->logits;
-    node->~TensorNode();
-    kernels::deallocate(node, sizeof(TensorNode));
+  static_assert(std::is_trivially_destructible_v<TensorNode>);
+  while (node != nullptr && is_last(node->references)) {
+    Buffer* const buffer = node->buffer;
+    TensorNode* const next = node->logits;
+    if (node != &buffer->first) kernels::deallocate(node, sizeof(TensorNode));
+    wengert::release(buffer);
     node = next;
   }
 }
@@ -116,10 +121,6 @@ Tensor& Tensor::operator=(Tensor&& other) noexcept {
   return *this;
 }
 
-Tensor::~Tensor() {
-  if (node_ != nullptr) detail::release(node_);
-}
-
 Tensor::Tensor(const void* elements, DType dtype, const Shape& shape) : Tensor(detail::Access::make(dtype, shape)) {
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
   if (bytes != 0) std::memcpy(node_->buffer->elements, elements, bytes);
@@ -127,10 +128,10 @@ Tensor::Tensor(const void* elements, DType dtype, const Shape& shape) : Tensor(d
 
 Tensor Tensor::borrow(const void* elements, DType dtype, const Shape& shape, std::shared_ptr<const void> owner) {
   if (elements == nullptr && shape.elements() != 0) throw ValueError("borrow: no memory was given (null pointer)");
-  detail::Buffer* buffer = allocate_buffer(0);
-  buffer->elements = const_cast<void*>(elements);  // never written: only a result that a kernel fills is
-  buffer->owner = std::move(owner);
-  return make_node(dtype, shape, buffer);
+  TensorNode* const node = make_block(dtype, shape, 0);
+  node->buffer->elements = const_cast<void*>(elements);  // never written: only a result that a kernel fills is
+  node->buffer->owner = std::move(owner);
+  return detail::Access::adopt(node);
 }
 
 const Shape& Tensor::counted(std::int64_t count, const Shape& shape) {

@@ -27,6 +27,8 @@ class OwnedElements;
 namespace detail {
 struct TensorNode;
 struct Access;
+class Borrowed;
+void release(TensorNode* node) noexcept;
 
 /// Numbers in braces that are not of one type: they count as doubles.
 class MixedRow {
@@ -54,7 +56,9 @@ class Tensor {
   Tensor(Tensor&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   Tensor& operator=(const Tensor& other) noexcept;
   Tensor& operator=(Tensor&& other) noexcept;
-  ~Tensor();
+  ~Tensor() {
+    if (node_ != nullptr) detail::release(node_);
+  }
 
   /// A scalar, rank 0: `Tensor(2.0)` is f64, `Tensor(2.0f)` f32, `Tensor(2)` i32.
   template <Element T>
@@ -130,6 +134,7 @@ class Tensor {
 
  private:
   friend struct detail::Access;
+  friend class detail::Borrowed;
   Tensor(const void* elements, DType dtype, const Shape& shape);
   template <typename T, typename Row>
   static Tensor from_rows(std::initializer_list<Row> rows);
@@ -141,6 +146,27 @@ class Tensor {
 
   detail::TensorNode* node_ = nullptr;
 };
+
+namespace detail {
+/// A handle that does not count, for as long as another one is sure to live. An array of them is one of tensors.
+class Borrowed {
+ public:
+  Borrowed() = default;
+  Borrowed(const Tensor& tensor) noexcept { tensor_.node_ = tensor.node_; }  // NOLINT(google-explicit-constructor)
+  Borrowed(const Borrowed& other) noexcept : Borrowed(other.tensor_) {}
+  Borrowed& operator=(const Borrowed& other) noexcept {
+    tensor_.node_ = other.tensor_.node_;
+    return *this;
+  }
+  ~Borrowed() { tensor_.node_ = nullptr; }
+  static std::span<const Tensor> tensors(std::span<const Borrowed> all) {
+    return {reinterpret_cast<const Tensor*>(all.data()), all.size()};
+  }
+
+ private:
+  Tensor tensor_;
+};
+}  // namespace detail
 
 /// A view on elements that keeps them alive: what `data()` of a temporary gives.
 template <Element T>

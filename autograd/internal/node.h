@@ -13,19 +13,7 @@
 
 namespace wengert::detail {
 
-/// Memory shared by tensors. Elements follow the header in one pooled block, which is whole blocks of a primitive long,
-/// or belong to somebody else, whom `owner` may keep alive.
-struct Buffer {
-  static constexpr std::size_t header_bytes = 64;  // keeps the elements aligned as the block is
-
-  std::atomic<std::uint32_t> references;
-  std::size_t block_bytes;
-  void* elements;
-  std::shared_ptr<const void> owner;
-
-  bool is_own() const { return elements == reinterpret_cast<const std::byte*>(this) + header_bytes; }
-};
-static_assert(sizeof(Buffer) <= Buffer::header_bytes);
+struct Buffer;
 
 /// A tensor: never changed once its handle was given away. `serial` and `number` say which list it is a value of, and
 /// which value; with the bit `walked`, that it came of a walk that nobody recorded, and which tape's.
@@ -39,7 +27,30 @@ struct TensorNode {
   TensorNode* logits;  // of the result of softmax: what it was computed from
   DType dtype;
   Shape shape;
+
+  TensorNode(DType type, const Shape& extents, Buffer* memory)
+      : references(1), number(0), serial(0), buffer(memory), logits(nullptr), dtype(type), shape(extents) {}
 };
+
+/// Memory shared by tensors, the first of which lies in it. Elements follow in the same pooled block, which is whole
+/// blocks of a primitive long, or belong to somebody else, whom `owner` may keep alive.
+struct Buffer {
+  static constexpr std::size_t header_bytes = 192;  // keeps the elements aligned as the block is
+
+  std::atomic<std::uint32_t> references;
+  std::size_t block_bytes;
+  void* elements;
+  std::shared_ptr<const void> owner;
+  TensorNode first;
+
+  Buffer(DType dtype, const Shape& shape, std::size_t whole_block_bytes)
+      : references(1),
+        block_bytes(whole_block_bytes),
+        elements(reinterpret_cast<std::byte*>(this) + header_bytes),
+        first(dtype, shape, this) {}
+  bool is_own() const { return elements == reinterpret_cast<const std::byte*>(this) + header_bytes; }
+};
+static_assert(sizeof(Buffer) <= Buffer::header_bytes);
 
 struct ParameterState {
   Tensor value;
@@ -68,7 +79,5 @@ struct Access {
   static const std::shared_ptr<ParameterState>& state(const Parameter& parameter) { return parameter.state_; }
   static Parameter parameter(std::shared_ptr<ParameterState> state);
 };
-
-void release(TensorNode* node) noexcept;
 
 }  // namespace wengert::detail

@@ -65,8 +65,8 @@ void Walk::visit(std::size_t index) {
   take_outputs(record);
   take_inputs(record);
   if (std::find(needed_.begin(), needed_.end(), std::uint8_t{1}) == needed_.end()) return;
-  const Vjp vjp(*record.operation, record.attributes, input_types_, inputs_, output_types_, outputs_, dys_, needed_,
-                results_);
+  const Vjp vjp(*record.operation, record.attributes, input_types_, Borrowed::tensors(inputs_), output_types_,
+                Borrowed::tensors(outputs_), dys_, needed_, results_);
   record.operation->vjp(vjp);
   for (std::size_t i = 0; i < record.inputs; ++i) {
     if (needed_[i] == 0 || !results_[i].defined()) continue;
@@ -79,7 +79,7 @@ void Walk::take_outputs(const StoredRecord& record) {
   for (const std::uint32_t output : list_.outputs(record)) {
     const RecordedValue& value = list_.values()[output];
     output_types_.push_back({value.dtype, value.shape});
-    outputs_.push_back(Reads::declares(record.operation->reads.outputs, outputs_.size()) ? value.kept : Tensor());
+    outputs_.push_back(Reads::declares(record.operation->reads.outputs, outputs_.size()) ? value.kept : Borrowed());
     const bool last_use = !marks_[output].asked;
     dys_.push_back(last_use ? std::move(adjoint(output)) : adjoint(output));
   }
@@ -92,7 +92,7 @@ void Walk::take_inputs(const StoredRecord& record) {
     const RecordedValue& value = list_.values()[input];
     input_types_.push_back({value.dtype, value.shape});
     // Others may have had the value kept; a rule is shown what it declared.
-    inputs_.push_back(Reads::declares(record.operation->reads.inputs, inputs_.size()) ? value.kept : Tensor());
+    inputs_.push_back(Reads::declares(record.operation->reads.inputs, inputs_.size()) ? value.kept : Borrowed());
     needed_.push_back(marks_[input].depends ? 1 : 0);
   }
 }

@@ -54,7 +54,8 @@ class Walk {
   const Marks marks_;
   kernels::PoolVector<Tensor> adjoints_;
   kernels::PoolVector<TensorType> input_types_, output_types_;
-  kernels::PoolVector<Tensor> inputs_, outputs_, dys_, results_;
+  kernels::PoolVector<Borrowed> inputs_, outputs_;  // the list keeps them
+  kernels::PoolVector<Tensor> dys_, results_;
   kernels::PoolVector<std::uint8_t> needed_;
 };
 
