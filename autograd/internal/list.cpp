@@ -87,8 +87,13 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
     if (all || Reads::declares(operation.reads.outputs, i)) values_[number].kept = results[i];
     links_.push_back(number);
   }
-  records_.push_back({&operation, attributes, active_, first_link, static_cast<std::uint32_t>(inputs.size()),
-                      static_cast<std::uint32_t>(results.size())});
+  StoredRecord& stored = records_.emplace_back();
+  stored.operation = &operation;
+  stored.attributes = attributes;
+  stored.seen_by = active_;
+  stored.first_link = first_link;
+  stored.inputs = static_cast<std::uint32_t>(inputs.size());
+  stored.outputs = static_cast<std::uint32_t>(results.size());
 }
 
 Tensor List::variable(const Tensor& tensor) {

@@ -101,19 +101,24 @@ class Reductions {
   std::int64_t piece_;
 };
 
-// What the steps of a plan work on, in compute type T: its slots, placed in scratch memory.
+// What the steps of a plan work on, in compute type T: its slots, placed in scratch memory. Those of the inputs are set
+// by whoever runs it.
 template <typename T>
 class Frame {
  public:
-  Frame(const Plan& plan, std::span<const double> uniforms, std::byte* scratch) : plan_(plan), scratch_(scratch) {
+  Frame(const Plan& plan, std::span<const double> uniforms, std::byte* scratch, std::size_t bytes_of_array)
+      : plan_(plan), scratch_(scratch), array_bytes_(bytes_of_array) {
     std::byte* const own_blocks = array(plan.array_count());
-    slots_ = new (own_blocks + plan.blocks * block_bytes) Operand[slot_count(plan)];
-    const std::size_t first_block = plan.first_block(), first_register = first_block + plan.blocks;
-    for (std::size_t slot = plan.program.inputs; slot < first_block; ++slot) slots_[slot].data = array(slot);
-    for (std::size_t i = 0; i < plan.registers; ++i) slots_[first_register + i].data = array(first_block + i);
+    slots_ = reinterpret_cast<Operand*>(own_blocks + plan.blocks * block_bytes);
     const auto& known = plan.known_blocks[index_of(dtype_of<T>)];
-    const std::byte* const blocks = known.empty() ? own_blocks : known.data();
-    for (std::size_t i = 0; i < plan.blocks; ++i) slots_[first_block + i] = {blocks + i * block_bytes, 0};
+    const std::byte* block = known.empty() ? own_blocks : known.data();
+    std::byte* room = array(plan.program.inputs);
+    Operand* slot = slots_ + plan.program.inputs;
+    Operand* const first_block = slots_ + plan.first_block();
+    Operand* const first_register = first_block + plan.blocks;
+    for (; slot != first_block; ++slot, room += array_bytes_) new (slot) Operand{room};
+    for (; slot != first_register; ++slot, block += block_bytes) new (slot) Operand{block, 0};
+    for (std::size_t i = 0; i < plan.registers; ++i, ++slot, room += array_bytes_) new (slot) Operand{room};
     if (known.empty()) plan.fill_blocks<T>(uniforms, slots_);
   }
 
@@ -132,7 +137,7 @@ class Frame {
   }
 
  private:
-  std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes(plan_); }
+  std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes_; }
 
   void run_native(PointwiseCode native, std::size_t count) const {
     std::array<void*, most_native_outputs> outputs;
@@ -142,6 +147,7 @@ class Frame {
 
   const Plan& plan_;
   std::byte* scratch_;
+  std::size_t array_bytes_;
   Operand* slots_;
 };
 
@@ -164,7 +170,7 @@ class TiledRun {
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t piece,
            std::byte* scratch)
       : plan_(plan),
-        frame_(plan, uniforms, scratch),
+        frame_(plan, uniforms, scratch, array_bytes(plan)),
         inputs_(reinterpret_cast<Input*>(frame_.rest())),
         outputs_(reinterpret_cast<Output*>(inputs_ + inputs.size())) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
@@ -201,6 +207,7 @@ class TiledRun {
       frame_.input(i) = {frame_.room(i), 0};
       return;
     }
+    frame_.input(i) = {};
     input.is_in_place =
         given.dtype == dtype_of<T> && input.reader.is_contiguous() && !is_overwritten(plan_, i, given.data, outputs);
   }
@@ -262,7 +269,7 @@ bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::spa
 template <typename T>
 void run_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                std::span<const PointwiseOutput> outputs, std::int64_t total, std::byte* scratch) {
-  const Frame<T> frame(plan, uniforms, scratch);
+  const Frame<T> frame(plan, uniforms, scratch, whole_blocks(static_cast<std::size_t>(total) * sizeof(T)));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const T* const data = static_cast<const T*>(inputs[i].data);
     if (inputs[i].strides[0] != 0) {

@@ -31,17 +31,20 @@ HWY_INLINE const T* element(const Operand& x, std::size_t i) {
   return static_cast<const T*>(x.data) + (i & x.mask);
 }
 
-// `map` applies a function of one to three vectors of T. They are loaded in order: optimising compilers then read the
-// later ones from memory within an instruction, whose first operand is a register; of two NaNs that is the result.
+// `map` applies a function of one to three vectors of T, to operands of its own: what it writes might else be these.
+// They are loaded in order: optimising compilers then read the later ones from memory within an instruction, whose
+// first operand is a register; of two NaNs that is the result.
 template <typename T, auto function>
-void map1(Operand a, Operand, Operand, void* out, std::size_t count) {
+void map1(const Operand& first, const Operand&, const Operand&, void* out, std::size_t count) {
+  const Operand a = first;
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     hn::StoreU(function(d, hn::LoadU(d, element<T>(a, i))), d, static_cast<T*>(out) + i);
   }
 }
 template <typename T, auto function>
-void map2(Operand a, Operand b, Operand, void* out, std::size_t count) {
+void map2(const Operand& first, const Operand& second, const Operand&, void* out, std::size_t count) {
+  const Operand a = first, b = second;
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto x = hn::LoadU(d, element<T>(a, i));
@@ -50,7 +53,8 @@ void map2(Operand a, Operand b, Operand, void* out, std::size_t count) {
   }
 }
 template <typename T, auto function>
-void map3(Operand a, Operand b, Operand c, void* out, std::size_t count) {
+void map3(const Operand& first, const Operand& second, const Operand& third, void* out, std::size_t count) {
+  const Operand a = first, b = second, c = third;
   const hn::ScalableTag<T> d;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto x = hn::LoadU(d, element<T>(a, i));
@@ -74,13 +78,15 @@ HWY_INLINE void store_wide(hn::Vec<Wide> x, float* to) {
 }
 
 template <typename T, auto function>
-void wide1(Operand a, Operand, Operand, void* out, std::size_t count) {
+void wide1(const Operand& first, const Operand&, const Operand&, void* out, std::size_t count) {
+  const Operand a = first;
   for (std::size_t i = 0; i < count; i += hn::Lanes(Wide())) {
     store_wide(function(Wide(), load_wide(element<T>(a, i))), static_cast<T*>(out) + i);
   }
 }
 template <typename T, auto function>
-void wide2(Operand a, Operand b, Operand, void* out, std::size_t count) {
+void wide2(const Operand& first, const Operand& second, const Operand&, void* out, std::size_t count) {
+  const Operand a = first, b = second;
   for (std::size_t i = 0; i < count; i += hn::Lanes(Wide())) {
     const auto result = function(Wide(), load_wide(element<T>(a, i)), load_wide(element<T>(b, i)));
     store_wide(result, static_cast<T*>(out) + i);
@@ -96,7 +102,7 @@ void clear_rest_of_block(T* out, std::size_t count) {
 
 // Rounded once also where the instruction set has no such instruction.
 template <typename T>
-void fused_multiply_add(Operand a, Operand b, Operand c, void* out, std::size_t count) {
+void fused_multiply_add(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count) {
 #if HWY_NATIVE_FMA
   map3<T, [](auto, auto x, auto y, auto z) HWY_ATTR { return hn::MulAdd(x, y, z); }>(a, b, c, out, count);
 #else

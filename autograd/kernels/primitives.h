@@ -41,7 +41,7 @@ struct Operand {
 };
 
 /// Computes `count` elements of `out`, which may be the same memory as an operand. Unused operands are ignored.
-using PrimitiveFunction = void (*)(Operand a, Operand b, Operand c, void* out, std::size_t count);
+using PrimitiveFunction = void (*)(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count);
 
 /// The code of `primitive` in f32, f64, i32 or i64, for the best instruction set of this machine; null where the
 /// primitive does not exist in that dtype, and for `constant`, which is data.

@@ -27,7 +27,9 @@ T quotient(T a, T b) {
 // Applies `f`, a function of one to three numbers, to each element. Whole blocks: the elements beyond `count` are
 // there, and mean nothing.
 template <typename T, auto f>
-void map(Operand a, [[maybe_unused]] Operand b, [[maybe_unused]] Operand c, void* out, std::size_t count) {
+void map(const Operand& first, const Operand& second, const Operand& third, void* out, std::size_t count) {
+  const Operand a = first;
+  [[maybe_unused]] const Operand b = second, c = third;
   constexpr std::size_t block = block_bytes / sizeof(T);
   const std::size_t end = (count + block - 1) / block * block;
   const auto at = [](const Operand& x, std::size_t i) { return static_cast<const T*>(x.data)[i & x.mask]; };
