@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/gemm_problem.h>
 #include <wengert/autograd/kernels/instruction_sets.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/threads.h>
@@ -15,210 +16,33 @@
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/gemm_blocked-inl.h>
 #include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_rows-inl.h>
 
-#ifndef WENGERT_AUTOGRAD_KERNELS_GEMM_COMMON_
-#define WENGERT_AUTOGRAD_KERNELS_GEMM_COMMON_
-namespace wengert::kernels {
-namespace {
-
-// An operand with its transposition resolved: element (i, j) is at data[i · row + j · column].
-template <typename T>
-struct Operand {
-  const T* data;
-  std::size_t row;
-  std::size_t column;
-};
-
-template <typename T>
-Operand<T> operand(const MatrixView& view) {
-  const auto leading = static_cast<std::size_t>(view.leading);
-  const auto* data = static_cast<const T*>(view.data);
-  return view.transposed ? Operand<T>{data, 1, leading} : Operand<T>{data, leading, 1};
-}
-
-template <typename T>
-Operand<T> transpose(const Operand<T>& x) {
-  return {x.data, x.column, x.row};
-}
-
-template <typename T>
-struct Problem {
-  std::size_t m, n, k;
-  Operand<T> a, b;
-  T* c;
-  std::size_t ldc;
-};
-
-}  // namespace
-}  // namespace wengert::kernels
-#endif
-
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 
-// Terms of the sum that are added in one go: a panel of B, two vectors wide, then stays in the first-level cache.
-constexpr std::size_t block_k = 256;
-// Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
-constexpr std::size_t block_m = 144;
-constexpr std::size_t block_n = 2048;
-constexpr std::size_t page_bytes = 4096;
 // Bytes of a B that does not stay in a cache.
 constexpr std::size_t big_b = std::size_t{4} << 20;
-
-struct Range {
-  std::size_t begin;
-  std::size_t size;
-  constexpr std::size_t end() const { return begin + size; }
-};
-
-constexpr std::size_t quotient_up(std::size_t x, std::size_t step) { return (x + step - 1) / step; }
-constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotient_up(x, step) * step; }
-
-// The part of `whole` that starts at `begin`, of `size` or what is left.
-constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
-  return {begin, std::min(size, whole.end() - begin)};
-}
-
-// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of max_rows, so
-// that no thin tile remains, in which few sums would wait for each other.
-inline Range next_strip(Range rows, std::size_t begin) {
-  const std::size_t left = rows.end() - begin;
-  const bool are_last_two = left > max_rows && left <= 2 * max_rows;
-  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
-}
-
-// C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
-// read only a few times, or lies as packing would lay it, is read where it is.
-template <typename T>
-class BlockedProduct {
- public:
-  explicit BlockedProduct(const Problem<T>& problem)
-      : problem_(problem),
-        terms_(problem.k <= block_k ? problem.k : round_up(quotient_up(problem.k, quotient_up(problem.k, block_k)), 8)),
-        packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
-        packs_b_(problem.b.column != 1 || problem.m > 2 * block_m),
-        packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
-        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * round_up(std::min(problem.n, block_n), vector_length<T>)) {}
-
-  void run() const {
-    for (std::size_t j = 0; j < problem_.n; j += block_n) {
-      const Range columns = part({0, problem_.n}, j, block_n);
-      for (std::size_t p = 0; p < problem_.k; p += terms_) {
-        const Range terms = part({0, problem_.k}, p, terms_);
-        pack_b(columns, terms);
-        for (std::size_t i = 0; i < problem_.m; i += block_m) {
-          const Range rows = part({0, problem_.m}, i, block_m);
-          if (packs_a_) pack_a(rows, terms);
-          multiply(rows, columns, terms);
-        }
-      }
-    }
-  }
-
- private:
-  static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
-
-  // Whole vectors of contiguous columns may be read where they are.
-  bool is_direct(Range columns) const {
-    return !packs_b_ && (has_masked_access || columns.size % vector_length<T> == 0);
-  }
-
-  const T* a_at(std::size_t i, std::size_t p) const {
-    return problem_.a.data + i * problem_.a.row + p * problem_.a.column;
-  }
-  const T* b_at(std::size_t p, std::size_t j) const {
-    return problem_.b.data + p * problem_.b.row + j * problem_.b.column;
-  }
-
-  void pack_b(Range columns, Range terms) const {
-    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
-      const Range panel = part(columns, j, panel_width);
-      if (is_direct(panel)) continue;
-      const std::size_t width = round_up(panel.size, vector_length<T>);
-      pack(b_at(terms.begin, j), transpose(problem_.b), panel.size, terms.size, width,
-           packed_b_.at((j - columns.begin) * terms.size));
-    }
-  }
-
-  void pack_a(Range rows, Range terms) const {
-    for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
-      pack(a_at(strip.begin, terms.begin), problem_.a, strip.size, terms.size, strip.size,
-           packed_a_.at((strip.begin - rows.begin) * terms.size));
-    }
-  }
-
-  // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
-  static void pack(const T* from, const Operand<T>& layout, std::size_t count, std::size_t terms, std::size_t width,
-                   T* to) {
-    if (layout.row == 1) {
-      pack_rows(from, layout.column, count, terms, width, to);
-    } else {
-      pack_transposed(from, layout.row, count, terms, width, to);
-    }
-  }
-
-  // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
-  void multiply(Range rows, Range columns, Range terms) const {
-    // Where each row of B is on another page, which no processor foresees. Elsewhere asking ahead would only take lines
-    // from the caches of other threads that write them: what is behind the columns of this part is theirs.
-    const bool has_far_rows = problem_.b.row * sizeof(T) >= page_bytes;
-    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
-      const Range panel = part(columns, j, panel_width);
-      const std::size_t width = round_up(panel.size, vector_length<T>);
-      Tile<T> tile = {.k = terms.size,
-                      .a = nullptr,
-                      .a_row = problem_.a.row,
-                      .a_column = problem_.a.column,
-                      .b = b_at(terms.begin, j),
-                      .b_row = problem_.b.row,
-                      .b_last = panel.size + vector_length<T> - width,
-                      .c = nullptr,
-                      .c_row = problem_.ldc,
-                      .c_last = panel.size + vector_length<T> - width,
-                      .accumulate = terms.begin > 0,
-                      .b_ahead = has_far_rows && panel.end() < columns.end() ? panel_width : 0};
-      if (!is_direct(panel)) {
-        tile.b = packed_b_.at((j - columns.begin) * terms.size);
-        tile.b_row = width;
-        tile.b_last = vector_length<T>;
-      }
-      for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
-        tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
-        if (packs_a_) {
-          tile.a_row = 1;
-          tile.a_column = strip.size;
-        }
-        tile.c = problem_.c + strip.begin * problem_.ldc + j;
-        tile_function<T>(strip.size, width / vector_length<T>,
-                         tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
-      }
-    }
-  }
-
-  const Problem<T>& problem_;
-  std::size_t terms_;
-  bool packs_a_;
-  bool packs_b_;
-  PoolArray<T> packed_a_;
-  PoolArray<T> packed_b_;
-};
-
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
+
+template <typename T>
+double work_of(const Problem<T>& problem) {
+  return kernels::work_of<T>(static_cast<double>(problem.k), static_cast<std::int64_t>(problem.m * problem.n));
+}
 
 // Calls f with parts of C, as many as are worth a thread: rows of whole strips, or columns of whole panels, whichever C
 // has more of. Every element is summed up in the same order whatever part it is in.
 template <typename T, typename F>
 void for_each_part(const Problem<T>& problem, const F& f) {
   if (problem.m * problem.n * problem.k < small) return f(problem);
-  const double work = work_of<T>(static_cast<double>(problem.k), static_cast<std::int64_t>(problem.m * problem.n));
   const bool by_rows = problem.m > problem.n;
   const std::size_t step = by_rows ? 4 * max_rows : thin_vectors * vector_length<T>;
-  parallel_ranges(static_cast<std::int64_t>(by_rows ? problem.m : problem.n), static_cast<std::int64_t>(step), work,
-                  [&](std::int64_t begin, std::int64_t end) {
+  parallel_ranges(static_cast<std::int64_t>(by_rows ? problem.m : problem.n), static_cast<std::int64_t>(step),
+                  work_of(problem), [&](std::int64_t begin, std::int64_t end) {
                     const auto first = static_cast<std::size_t>(begin);
                     Problem<T> part = problem;
                     (by_rows ? part.m : part.n) = static_cast<std::size_t>(end - begin);
@@ -315,6 +139,48 @@ bool has_few_columns(const Problem<T>& problem) {
   return is_interleaved(problem) || (k >= 2 * v && (rows + (b.row == 1 ? 0 : v)) * n < v * rows);
 }
 
+// Whether threads take parts of the terms, and thereby rows of B: where those of A are few, B is most of what is read.
+// An optimiser's update of B, and the gradient before it, are divided by rows too. So each thread finds what it wrote
+// in its own cache, where columns of B would be lines that the others have just written.
+template <typename T>
+bool is_divided_by_terms(const Problem<T>& problem) {
+  constexpr std::size_t few_rows = 64;
+  return problem.m <= few_rows && problem.b.column == 1 && pieces_of(work_of(problem)) > 1 &&
+         quotient_up(problem.k, terms_together(problem.k)) >= static_cast<std::size_t>(threads());
+}
+
+template <typename T>
+void add_to(T* sum, const T* x, std::size_t count) {
+  const Lanes<T> d;
+  std::size_t i = 0;
+  for (; i + vector_length<T> <= count; i += vector_length<T>)
+    hn::StoreU(hn::Add(hn::LoadU(d, sum + i), hn::LoadU(d, x + i)), d, sum + i);
+  for (; i < count; ++i) sum[i] += x[i];
+}
+
+// A product for each block of terms, and their sum, added up in the order in which one thread adds them.
+template <typename T>
+void multiply_by_terms(const Problem<T>& problem) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  const std::size_t terms = terms_together(k);
+  const std::size_t blocks = quotient_up(k, terms);
+  const PoolArray<T> products((blocks - 1) * m * n);
+  const auto product = [&](std::size_t block, std::size_t row) { return products.at(((block - 1) * m + row) * n); };
+  parallel_ranges(static_cast<std::int64_t>(blocks), 1, work_of(problem), [&](std::int64_t begin, std::int64_t end) {
+    for (auto block = static_cast<std::size_t>(begin); block < static_cast<std::size_t>(end); ++block) {
+      const Range range = part({0, k}, block * terms, terms);
+      const Operand<T> columns = {a.data + range.begin * a.column, a.row, a.column};
+      const Operand<T> rows = {b.data + range.begin * b.row, b.row, b.column};
+      const Problem<T> one = {
+          m, n, range.size, columns, rows, block == 0 ? c : product(block, 0), block == 0 ? ldc : n};
+      BlockedProduct<T>(one).run();
+    }
+  });
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t block = 1; block < blocks; ++block) add_to(c + i * ldc, product(block, i), n);
+  }
+}
+
 template <typename T>
 void multiply(const Problem<T>& problem) {
   if (has_few_columns(problem)) {
@@ -325,6 +191,8 @@ void multiply(const Problem<T>& problem) {
     for_each_part(problem, [terms](const Problem<T>& part) { multiply_thin(part, terms); });
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
+  } else if (is_divided_by_terms(problem)) {
+    multiply_by_terms(problem);
   } else {
     for_each_part(problem, [](const Problem<T>& part) { BlockedProduct<T>(part).run(); });
   }
@@ -339,6 +207,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace wengert::kernels {
 namespace {
+
+template <typename T>
+Operand<T> operand(const MatrixView& view) {
+  const auto leading = static_cast<std::size_t>(view.leading);
+  const auto* data = static_cast<const T*>(view.data);
+  return view.transposed ? Operand<T>{data, 1, leading} : Operand<T>{data, leading, 1};
+}
 
 HWY_EXPORT(multiply_f32);
 HWY_EXPORT(multiply_f64);

@@ -134,7 +134,7 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
   const std::vector<Shape> shapes = {{32, 128, 784}, {784, 128, 32}, {32, 10, 128}, {128, 10, 32}, {32, 128, 10},
                                      {150, 70, 300}, {3, 2100, 9},   {300, 1, 70},  {1, 300, 517}, {2, 65, 129},
                                      {145, 33, 257}, {3, 700, 1600}, {2, 2, 300},   {51, 3, 100},  {50, 4, 37},
-                                     {49, 6, 100},   {70, 11, 90},   {3, 1001, 3}};
+                                     {49, 6, 100},   {70, 11, 90},   {3, 1001, 3},  {37, 131, 781}};
   for_each_instruction_set([&] {
     for (const auto& [m, n, k] : shapes) {
       expect_product<TypeParam>(m, n, k, false, false, 0);

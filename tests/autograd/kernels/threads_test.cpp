@@ -119,6 +119,8 @@ std::vector<Tensor> results(DType dtype) {
       matmul(a, c, {.transpose_a = true}),
       matmul(c, b, {.transpose_b = true}),
       matmul(batch, random({40, 70, 51}, dtype, 8)),
+      matmul(random({61, 1003}, dtype, 21), b),
+      matmul(random({3001, 17}, dtype, 22), random({3001, 65}, dtype, 23), {.transpose_a = true}),
       matmul(random({1, 1003}, dtype, 9), b),
       matmul(random({2, 4099}, dtype, 10), random({701, 4099}, dtype, 11), {.transpose_b = true}),
       matmul(random({3, 4}, dtype, 13), random({200'003, 4}, dtype, 14), {.transpose_b = true}),

@@ -1,0 +1,178 @@
+// The floating matrix product in blocks, compiled once per instruction set.
+
+// The include guard of Highway for code that is compiled per target.
+#if defined(WENGERT_AUTOGRAD_KERNELS_GEMM_BLOCKED_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef WENGERT_AUTOGRAD_KERNELS_GEMM_BLOCKED_INL_H_
+#undef WENGERT_AUTOGRAD_KERNELS_GEMM_BLOCKED_INL_H_
+#else
+#define WENGERT_AUTOGRAD_KERNELS_GEMM_BLOCKED_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstddef>
+
+#include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/gemm_kernel-inl.h>
+#include <wengert/autograd/kernels/gemm_pack-inl.h>
+#include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/memory.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels::HWY_NAMESPACE {
+
+// The most terms of the sum that are added in one go: a panel of B, two vectors wide, then stays in the first-level
+// cache.
+constexpr std::size_t block_k = 256;
+// Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
+constexpr std::size_t block_m = 144;
+constexpr std::size_t block_n = 2048;
+constexpr std::size_t page_bytes = 4096;
+
+struct Range {
+  std::size_t begin;
+  std::size_t size;
+  constexpr std::size_t end() const { return begin + size; }
+};
+
+constexpr std::size_t quotient_up(std::size_t x, std::size_t step) { return (x + step - 1) / step; }
+constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotient_up(x, step) * step; }
+
+// The part of `whole` that starts at `begin`, of `size` or what is left.
+constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
+  return {begin, std::min(size, whole.end() - begin)};
+}
+
+// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of max_rows, so
+// that no thin tile remains, in which few sums would wait for each other.
+inline Range next_strip(Range rows, std::size_t begin) {
+  const std::size_t left = rows.end() - begin;
+  const bool are_last_two = left > max_rows && left <= 2 * max_rows;
+  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
+}
+
+// Terms of a sum of k that are added in one go, a function of k alone, as its bits depend on it.
+constexpr std::size_t terms_together(std::size_t k) {
+  return k <= block_k ? k : round_up(quotient_up(k, quotient_up(k, block_k)), 8);
+}
+
+// C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
+// read only a few times, or lies as packing would lay it, is read where it is.
+template <typename T>
+class BlockedProduct {
+ public:
+  explicit BlockedProduct(const Problem<T>& problem)
+      : problem_(problem),
+        terms_(terms_together(problem.k)),
+        packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
+        packs_b_(problem.b.column != 1 || problem.m > 2 * block_m),
+        packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
+        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * round_up(std::min(problem.n, block_n), vector_length<T>)) {}
+
+  void run() const {
+    for (std::size_t j = 0; j < problem_.n; j += block_n) {
+      const Range columns = part({0, problem_.n}, j, block_n);
+      for (std::size_t p = 0; p < problem_.k; p += terms_) {
+        const Range terms = part({0, problem_.k}, p, terms_);
+        pack_b(columns, terms);
+        for (std::size_t i = 0; i < problem_.m; i += block_m) {
+          const Range rows = part({0, problem_.m}, i, block_m);
+          if (packs_a_) pack_a(rows, terms);
+          multiply(rows, columns, terms);
+        }
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
+
+  // Whole vectors of contiguous columns may be read where they are.
+  bool is_direct(Range columns) const {
+    return !packs_b_ && (has_masked_access || columns.size % vector_length<T> == 0);
+  }
+
+  const T* a_at(std::size_t i, std::size_t p) const {
+    return problem_.a.data + i * problem_.a.row + p * problem_.a.column;
+  }
+  const T* b_at(std::size_t p, std::size_t j) const {
+    return problem_.b.data + p * problem_.b.row + j * problem_.b.column;
+  }
+
+  void pack_b(Range columns, Range terms) const {
+    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
+      const Range panel = part(columns, j, panel_width);
+      if (is_direct(panel)) continue;
+      const std::size_t width = round_up(panel.size, vector_length<T>);
+      pack(b_at(terms.begin, j), transpose(problem_.b), panel.size, terms.size, width,
+           packed_b_.at((j - columns.begin) * terms.size));
+    }
+  }
+
+  void pack_a(Range rows, Range terms) const {
+    for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
+      pack(a_at(strip.begin, terms.begin), problem_.a, strip.size, terms.size, strip.size,
+           packed_a_.at((strip.begin - rows.begin) * terms.size));
+    }
+  }
+
+  // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
+  static void pack(const T* from, const Operand<T>& layout, std::size_t count, std::size_t terms, std::size_t width,
+                   T* to) {
+    if (layout.row == 1) {
+      pack_rows(from, layout.column, count, terms, width, to);
+    } else {
+      pack_transposed(from, layout.row, count, terms, width, to);
+    }
+  }
+
+  // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
+  void multiply(Range rows, Range columns, Range terms) const {
+    // Where each row of B is on another page, which no processor foresees. Elsewhere asking ahead would only take lines
+    // from the caches of other threads that write them: what is behind the columns of this part is theirs.
+    const bool has_far_rows = problem_.b.row * sizeof(T) >= page_bytes;
+    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
+      const Range panel = part(columns, j, panel_width);
+      const std::size_t width = round_up(panel.size, vector_length<T>);
+      Tile<T> tile = {.k = terms.size,
+                      .a = nullptr,
+                      .a_row = problem_.a.row,
+                      .a_column = problem_.a.column,
+                      .b = b_at(terms.begin, j),
+                      .b_row = problem_.b.row,
+                      .b_last = panel.size + vector_length<T> - width,
+                      .c = nullptr,
+                      .c_row = problem_.ldc,
+                      .c_last = panel.size + vector_length<T> - width,
+                      .accumulate = terms.begin > 0,
+                      .b_ahead = has_far_rows && panel.end() < columns.end() ? panel_width : 0};
+      if (!is_direct(panel)) {
+        tile.b = packed_b_.at((j - columns.begin) * terms.size);
+        tile.b_row = width;
+        tile.b_last = vector_length<T>;
+      }
+      for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
+        tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
+        if (packs_a_) {
+          tile.a_row = 1;
+          tile.a_column = strip.size;
+        }
+        tile.c = problem_.c + strip.begin * problem_.ldc + j;
+        tile_function<T>(strip.size, width / vector_length<T>,
+                         tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
+      }
+    }
+  }
+
+  const Problem<T>& problem_;
+  std::size_t terms_;
+  bool packs_a_;
+  bool packs_b_;
+  PoolArray<T> packed_a_;
+  PoolArray<T> packed_b_;
+};
+
+}  // namespace wengert::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
