@@ -23,16 +23,12 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
 
 // Bytes of a B that does not stay in a cache.
 constexpr std::size_t big_b = std::size_t{4} << 20;
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
-
-template <typename T>
-double work_of(const Problem<T>& problem) {
-  return kernels::work_of<T>(static_cast<double>(problem.k), static_cast<std::int64_t>(problem.m * problem.n));
-}
 
 // Calls f with parts of C, as many as are worth a thread: rows of whole strips, or columns of whole panels, whichever C
 // has more of. Every element is summed up in the same order whatever part it is in.
@@ -42,7 +38,7 @@ void for_each_part(const Problem<T>& problem, const F& f) {
   const bool by_rows = problem.m > problem.n;
   const std::size_t step = by_rows ? 4 * max_rows : thin_vectors * vector_length<T>;
   parallel_ranges(static_cast<std::int64_t>(by_rows ? problem.m : problem.n), static_cast<std::int64_t>(step),
-                  work_of(problem), [&](std::int64_t begin, std::int64_t end) {
+                  problem.work(), [&](std::int64_t begin, std::int64_t end) {
                     const auto first = static_cast<std::size_t>(begin);
                     Problem<T> part = problem;
                     (by_rows ? part.m : part.n) = static_cast<std::size_t>(end - begin);
@@ -139,48 +135,6 @@ bool has_few_columns(const Problem<T>& problem) {
   return is_interleaved(problem) || (k >= 2 * v && (rows + (b.row == 1 ? 0 : v)) * n < v * rows);
 }
 
-// Whether threads take parts of the terms, and thereby rows of B: where those of A are few, B is most of what is read.
-// An optimiser's update of B, and the gradient before it, are divided by rows too. So each thread finds what it wrote
-// in its own cache, where columns of B would be lines that the others have just written.
-template <typename T>
-bool is_divided_by_terms(const Problem<T>& problem) {
-  constexpr std::size_t few_rows = 64;
-  return problem.m <= few_rows && problem.b.column == 1 && pieces_of(work_of(problem)) > 1 &&
-         quotient_up(problem.k, terms_together(problem.k)) >= static_cast<std::size_t>(threads());
-}
-
-template <typename T>
-void add_to(T* sum, const T* x, std::size_t count) {
-  const Lanes<T> d;
-  std::size_t i = 0;
-  for (; i + vector_length<T> <= count; i += vector_length<T>)
-    hn::StoreU(hn::Add(hn::LoadU(d, sum + i), hn::LoadU(d, x + i)), d, sum + i);
-  for (; i < count; ++i) sum[i] += x[i];
-}
-
-// A product for each block of terms, and their sum, added up in the order in which one thread adds them.
-template <typename T>
-void multiply_by_terms(const Problem<T>& problem) {
-  const auto& [m, n, k, a, b, c, ldc] = problem;
-  const std::size_t terms = terms_together(k);
-  const std::size_t blocks = quotient_up(k, terms);
-  const PoolArray<T> products((blocks - 1) * m * n);
-  const auto product = [&](std::size_t block, std::size_t row) { return products.at(((block - 1) * m + row) * n); };
-  parallel_ranges(static_cast<std::int64_t>(blocks), 1, work_of(problem), [&](std::int64_t begin, std::int64_t end) {
-    for (auto block = static_cast<std::size_t>(begin); block < static_cast<std::size_t>(end); ++block) {
-      const Range range = part({0, k}, block * terms, terms);
-      const Operand<T> columns = {a.data + range.begin * a.column, a.row, a.column};
-      const Operand<T> rows = {b.data + range.begin * b.row, b.row, b.column};
-      const Problem<T> one = {
-          m, n, range.size, columns, rows, block == 0 ? c : product(block, 0), block == 0 ? ldc : n};
-      BlockedProduct<T>(one).run();
-    }
-  });
-  for (std::size_t i = 0; i < m; ++i) {
-    for (std::size_t block = 1; block < blocks; ++block) add_to(c + i * ldc, product(block, i), n);
-  }
-}
-
 template <typename T>
 void multiply(const Problem<T>& problem) {
   if (has_few_columns(problem)) {
@@ -191,12 +145,12 @@ void multiply(const Problem<T>& problem) {
     for_each_part(problem, [terms](const Problem<T>& part) { multiply_thin(part, terms); });
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
-  } else if (is_divided_by_terms(problem)) {
-    multiply_by_terms(problem);
   } else {
     for_each_part(problem, [](const Problem<T>& part) { BlockedProduct<T>(part).run(); });
   }
 }
+
+}  // namespace
 
 void multiply_f32(const Problem<float>& problem) { multiply(problem); }
 void multiply_f64(const Problem<double>& problem) { multiply(problem); }
@@ -220,6 +174,42 @@ HWY_EXPORT(multiply_f64);
 
 void multiply(const Problem<float>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f32)(problem); }
 void multiply(const Problem<double>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f64)(problem); }
+
+// Whether threads take parts of the terms, and thereby rows of B: where those of A are few, B is most of what is read.
+// An optimiser's update of B, and the gradient before it, are divided by rows too. So each thread finds what it wrote
+// in its own cache, where columns of B would be lines that the others have just written.
+template <typename T>
+bool is_divided_by_terms(const Problem<T>& problem) {
+  constexpr std::size_t few_rows = 64;
+  return problem.m >= tile_rows && problem.m <= few_rows && problem.n >= tile_rows && problem.b.column == 1 &&
+         pieces_of(problem.work()) > 1 && problem.blocks() >= static_cast<std::size_t>(threads());
+}
+
+// A product for each block of terms, and their sum, added up in the order in which one thread adds them.
+template <typename T>
+void multiply_by_terms(const Problem<T>& problem) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  const std::size_t terms = problem.terms();
+  const std::size_t blocks = problem.blocks();
+  const PoolArray<T> products((blocks - 1) * m * n);
+  const auto product = [&](std::size_t block, std::size_t row) { return products.at(((block - 1) * m + row) * n); };
+  parallel_ranges(static_cast<std::int64_t>(blocks), 1, problem.work(), [&](std::int64_t begin, std::int64_t end) {
+    for (auto block = static_cast<std::size_t>(begin); block < static_cast<std::size_t>(end); ++block) {
+      const std::size_t first = block * terms;
+      const Operand<T> columns = {a.data + first * a.column, a.row, a.column};
+      const Operand<T> rows = {b.data + first * b.row, b.row, b.column};
+      multiply(Problem<T>{m, n, std::min(terms, k - first), columns, rows, block == 0 ? c : product(block, 0),
+                          block == 0 ? ldc : n});
+    }
+  });
+  for (std::size_t i = 0; i < m; ++i) {
+    T* const sum = c + i * ldc;
+    for (std::size_t block = 1; block < blocks; ++block) {
+      const T* const row = product(block, i);
+      for (std::size_t j = 0; j < n; ++j) sum[j] += row[j];
+    }
+  }
+}
 
 // Integers, modulo 2ⁿ: multiplied and added as unsigned numbers.
 template <typename T>
@@ -251,6 +241,8 @@ void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const Mat
     if (m == 0 || n == 0) return;
     if (k == 0) {
       for (std::size_t i = 0; i < problem.m; ++i) std::fill_n(problem.c + i * problem.ldc, problem.n, T{0});
+    } else if constexpr (std::is_floating_point_v<T>) {
+      is_divided_by_terms(problem) ? multiply_by_terms(problem) : multiply(problem);
     } else if constexpr (!std::is_same_v<T, bool>) {
       multiply(problem);
     }

@@ -21,9 +21,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 
-// The most terms of the sum that are added in one go: a panel of B, two vectors wide, then stays in the first-level
-// cache.
-constexpr std::size_t block_k = 256;
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
@@ -34,9 +31,6 @@ struct Range {
   std::size_t size;
   constexpr std::size_t end() const { return begin + size; }
 };
-
-constexpr std::size_t quotient_up(std::size_t x, std::size_t step) { return (x + step - 1) / step; }
-constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotient_up(x, step) * step; }
 
 // The part of `whole` that starts at `begin`, of `size` or what is left.
 constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
@@ -51,11 +45,6 @@ inline Range next_strip(Range rows, std::size_t begin) {
   return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
 }
 
-// Terms of a sum of k that are added in one go, a function of k alone, as its bits depend on it.
-constexpr std::size_t terms_together(std::size_t k) {
-  return k <= block_k ? k : round_up(quotient_up(k, quotient_up(k, block_k)), 8);
-}
-
 // C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
 // read only a few times, or lies as packing would lay it, is read where it is.
 template <typename T>
@@ -63,7 +52,7 @@ class BlockedProduct {
  public:
   explicit BlockedProduct(const Problem<T>& problem)
       : problem_(problem),
-        terms_(terms_together(problem.k)),
+        terms_(problem.terms()),
         packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
         packs_b_(problem.b.column != 1 || problem.m > 2 * block_m),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
