@@ -70,7 +70,10 @@ void compute(const Operation& operation, std::span<const Tensor> inputs, const A
     // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
     const detail::Capture* capture = detail::Capture::current();
     const std::uint32_t own = capture != nullptr && capture->holds(results[0]) ? 2 : 1;
-    if (Access::node(results[0])->references.load(std::memory_order_relaxed) > own)
+    const bool is_input = std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& input) {
+      return Access::node(input) == Access::node(results[0]);
+    });
+    if (is_input || Access::node(results[0])->references.load(std::memory_order_relaxed) > own)
       results[0] = Access::alias(results[0]);
     return;
   }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -86,31 +85,28 @@ struct Typing {
   bool condition, boolean;
 
   void operator()(std::span<const Tensor> arguments, const Attributes&, std::span<TensorType> results) const {
+    const auto node = [&](std::size_t i) -> const detail::TensorNode& { return detail::Access::checked(arguments[i]); };
     if (condition && arguments[0].dtype() != DType::boolean) {
       throw DTypeError(fmt::format("{}: the condition is {}; expected boolean (compare, or cast it)", name,
                                    name_of(arguments[0].dtype())));
     }
     const std::size_t first = condition ? 1 : 0;
-    const DType dtype = arguments[first].dtype();
+    const DType dtype = node(first).dtype;
     if (!in_domain(domain, dtype)) {
       throw DTypeError(fmt::format("{}: the input is {}; expected {}; cast it first: cast(x, DType::f32)", name,
                                    name_of(dtype), expectation(domain)));
     }
-    const Shape* shape = &arguments[0].shape();
-    std::optional<Shape> broadcast;
+    TensorType& type = results[0];
+    type.dtype = boolean ? DType::boolean : dtype;
+    type.shape = node(0).shape;
     for (std::size_t i = 1; i < arguments.size(); ++i) {
-      if (i >= first && arguments[i].dtype() != dtype) {
+      if (i >= first && node(i).dtype != dtype) {
         throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name,
-                                     name_of(dtype), name_of(arguments[i].dtype())));
+                                     name_of(dtype), name_of(node(i).dtype)));
       }
-      if (arguments[i].shape() != *shape) {
-        shape = &broadcast.emplace(broadcast_shapes(name.c_str(), *shape, arguments[i].shape()));
-      }
+      if (node(i).shape != type.shape) type.shape = broadcast_shapes(name.c_str(), type.shape, node(i).shape);
     }
-    for (TensorType& result : results) {
-      result.dtype = boolean ? DType::boolean : dtype;
-      result.shape = *shape;
-    }
+    std::fill(results.begin() + 1, results.end(), type);
   }
 };
 
@@ -130,7 +126,7 @@ class Unset {
 
 void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
          std::span<Tensor> results) {
-  const Shape& shape = results[0].shape();
+  const Shape& shape = detail::Access::node(results[0])->shape;
   const std::int64_t total = shape.elements();
   static constexpr std::int64_t next = 1, same = 0;
   Unset<kernels::PointwiseInput, most_inputs> inputs;

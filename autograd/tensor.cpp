@@ -70,9 +70,8 @@ T convert(Number value, DType dtype) {
 
 namespace detail {
 
-TensorNode& Access::checked(const Tensor& tensor) {
-  if (tensor.node_ == nullptr) throw ValueError("the tensor is undefined (default-constructed); give it a value first");
-  return *tensor.node_;
+void Access::refuse_undefined() {
+  throw ValueError("the tensor is undefined (default-constructed); give it a value first");
 }
 
 Tensor Access::make(DType dtype, const Shape& shape) {
@@ -114,12 +113,6 @@ Tensor::Tensor(const Tensor& other) noexcept : node_(other.node_) {
 }
 
 Tensor& Tensor::operator=(const Tensor& other) noexcept { return *this = Tensor(other); }
-
-Tensor& Tensor::operator=(Tensor&& other) noexcept {
-  if (this == &other) return *this;
-  if (detail::TensorNode* old = std::exchange(node_, std::exchange(other.node_, nullptr))) detail::release(old);
-  return *this;
-}
 
 Tensor::Tensor(const void* elements, DType dtype, const Shape& shape) : Tensor(detail::Access::make(dtype, shape)) {
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);

@@ -55,10 +55,11 @@ class Tensor {
   Tensor(const Tensor& other) noexcept;
   Tensor(Tensor&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   Tensor& operator=(const Tensor& other) noexcept;
-  Tensor& operator=(Tensor&& other) noexcept;
-  ~Tensor() {
-    if (node_ != nullptr) detail::release(node_);
+  Tensor& operator=(Tensor&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.node_, nullptr));
+    return *this;
   }
+  ~Tensor() { reset(nullptr); }
 
   /// A scalar, rank 0: `Tensor(2.0)` is f64, `Tensor(2.0f)` f32, `Tensor(2)` i32.
   template <Element T>
@@ -135,6 +136,9 @@ class Tensor {
  private:
   friend struct detail::Access;
   friend class detail::Borrowed;
+  void reset(detail::TensorNode* node) noexcept {
+    if (detail::TensorNode* old = std::exchange(node_, node)) detail::release(old);
+  }
   Tensor(const void* elements, DType dtype, const Shape& shape);
   template <typename T, typename Row>
   static Tensor from_rows(std::initializer_list<Row> rows);

@@ -59,7 +59,8 @@ void List::close(std::uint8_t level) noexcept {
 
 std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
   if (values_.size() == std::numeric_limits<std::uint32_t>::max()) throw GradientError("the tape is full: 2³² values");
-  values_.push_back({tensor.dtype(), tensor.shape(), keep ? tensor : Tensor()});
+  const TensorNode& node = Access::checked(tensor);
+  values_.push_back({node.dtype, node.shape, keep ? tensor : Tensor()});
   return static_cast<std::uint32_t>(values_.size() - 1);
 }
 

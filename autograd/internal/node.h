@@ -61,7 +61,10 @@ struct ParameterState {
 struct Access {
   static TensorNode* node(const Tensor& tensor) { return tensor.node_; }
   /// Throws ValueError for an undefined handle.
-  static TensorNode& checked(const Tensor& tensor);
+  static TensorNode& checked(const Tensor& tensor) {
+    if (tensor.node_ == nullptr) refuse_undefined();
+    return *tensor.node_;
+  }
   static Tensor adopt(TensorNode* node) {
     Tensor tensor;
     tensor.node_ = node;
@@ -78,6 +81,9 @@ struct Access {
   static void* elements(Tensor& tensor) { return node(tensor)->buffer->elements; }
   static const std::shared_ptr<ParameterState>& state(const Parameter& parameter) { return parameter.state_; }
   static Parameter parameter(std::shared_ptr<ParameterState> state);
+
+ private:
+  [[noreturn]] static void refuse_undefined();
 };
 
 }  // namespace wengert::detail

@@ -63,38 +63,46 @@ void Walk::visit(std::size_t index) {
   if (std::none_of(outputs.begin(), outputs.end(), [&](std::uint32_t output) { return adjoint(output).defined(); }))
     return;
   take_outputs(record);
-  take_inputs(record);
-  if (std::find(needed_.begin(), needed_.end(), std::uint8_t{1}) == needed_.end()) return;
+  if (!take_inputs(record)) return;
   const Vjp vjp(*record.operation, record.attributes, input_types_, Borrowed::tensors(inputs_), output_types_,
                 Borrowed::tensors(outputs_), dys_, needed_, results_);
   record.operation->vjp(vjp);
   for (std::size_t i = 0; i < record.inputs; ++i) {
-    if (needed_[i] == 0 || !results_[i].defined()) continue;
-    accumulate(list_.inputs(record)[i], *record.operation, std::move(results_[i]));
+    Tensor result = std::move(results_[i]);
+    if (needed_[i] != 0 && result.defined()) {
+      accumulate(list_.inputs(record)[i], *record.operation, std::move(result));
+    }
   }
 }
 
 void Walk::take_outputs(const StoredRecord& record) {
-  output_types_.clear(), outputs_.clear(), dys_.clear();
-  for (const std::uint32_t output : list_.outputs(record)) {
-    const RecordedValue& value = list_.values()[output];
-    output_types_.push_back({value.dtype, value.shape});
-    outputs_.push_back(Reads::declares(record.operation->reads.outputs, outputs_.size()) ? value.kept : Borrowed());
-    const bool last_use = !marks_[output].asked;
-    dys_.push_back(last_use ? std::move(adjoint(output)) : adjoint(output));
+  const auto outputs = list_.outputs(record);
+  output_types_.resize(outputs.size()), outputs_.resize(outputs.size()), dys_.resize(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const RecordedValue& value = list_.values()[outputs[i]];
+    output_types_[i].dtype = value.dtype;
+    output_types_[i].shape = value.shape;
+    outputs_[i] = Reads::declares(record.operation->reads.outputs, i) ? value.kept : Borrowed();
+    const bool last_use = !marks_[outputs[i]].asked;
+    dys_[i] = last_use ? std::move(adjoint(outputs[i])) : adjoint(outputs[i]);
   }
 }
 
-void Walk::take_inputs(const StoredRecord& record) {
-  input_types_.clear(), inputs_.clear(), needed_.clear(), results_.clear();
-  results_.resize(record.inputs);
-  for (const std::uint32_t input : list_.inputs(record)) {
-    const RecordedValue& value = list_.values()[input];
-    input_types_.push_back({value.dtype, value.shape});
+bool Walk::take_inputs(const StoredRecord& record) {
+  const auto inputs = list_.inputs(record);
+  input_types_.resize(inputs.size()), inputs_.resize(inputs.size());
+  needed_.resize(inputs.size()), results_.resize(inputs.size());
+  bool any_needed = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const RecordedValue& value = list_.values()[inputs[i]];
+    input_types_[i].dtype = value.dtype;
+    input_types_[i].shape = value.shape;
     // Others may have had the value kept; a rule is shown what it declared.
-    inputs_.push_back(Reads::declares(record.operation->reads.inputs, inputs_.size()) ? value.kept : Borrowed());
-    needed_.push_back(marks_[input].depends ? 1 : 0);
+    inputs_[i] = Reads::declares(record.operation->reads.inputs, i) ? value.kept : Borrowed();
+    needed_[i] = marks_[inputs[i]].depends ? 1 : 0;
+    any_needed |= needed_[i] != 0;
   }
+  return any_needed;
 }
 
 void Walk::accumulate(std::uint32_t input, const Operation& operation, Tensor result) {

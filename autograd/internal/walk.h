@@ -45,7 +45,8 @@ class Walk {
  private:
   void visit(std::size_t index);
   void take_outputs(const StoredRecord& record);
-  void take_inputs(const StoredRecord& record);
+  /// Whether the adjoint of any is needed.
+  bool take_inputs(const StoredRecord& record);
   void accumulate(std::uint32_t input, const Operation& operation, Tensor result);
 
   List& list_;
