@@ -1,7 +1,7 @@
 #include <cmath>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
 #include <wengert/autograd/error.h>
 #include <wengert/nn/initializers.h>
@@ -73,13 +73,19 @@ Tensor Orthogonal::operator()(const Shape& shape, Generator& generator, DType dt
   const std::int64_t height = std::max(rows, columns);
   const std::int64_t width = std::min(rows, columns);
 
+  // Gram and Schmidt's orthogonalisation of normal vectors, which makes them uniform among the orthonormal ones
+  // (Mezzadri, 2007); twice, which is enough to lose no digits (Giraud, Langou and Rozložník, 2005).
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const Tensor drawn = normal(Shape{height, width}, 0, 1, generator, DType::f64);
-  const Eigen::HouseholderQR<Matrix> qr(Eigen::Map<const Matrix>(drawn.data<double>().data(), height, width));
-  Matrix q = qr.householderQ() * Matrix::Identity(height, width);
-  // The signs of R's diagonal make Q uniform among the orthogonal matrices (Mezzadri, 2007).
-  for (Eigen::Index i = 0; i < width; ++i) q.col(i) *= std::copysign(gain, qr.matrixQR()(i, i));
-  if (rows < columns) q.transposeInPlace();
+  Matrix q = Eigen::Map<const Matrix>(drawn.data<double>().data(), height, width).transpose();
+  for (Eigen::Index i = 0; i < width; ++i) {
+    for (int pass = 0; pass < 2; ++pass) {
+      for (Eigen::Index j = 0; j < i; ++j) q.row(i) -= q.row(i).dot(q.row(j)) * q.row(j);
+    }
+    q.row(i).normalize();
+  }
+  q *= gain;
+  if (rows >= columns) q.transposeInPlace();
   return rounded(std::vector<double>(q.data(), q.data() + q.size()), shape, dtype);
 }
 

@@ -127,7 +127,7 @@ TEST(Initializers, OrthogonalGivesOrthonormalRowsOrColumns) {
 }
 
 TEST(Initializers, OrthogonalFavoursNoSign) {
-  // Without the correction by the signs of R, Householder's Q has first entries of one sign.
+  // Householder's reflections, uncorrected, give first entries of one sign.
   int negative = 0;
   for (std::uint64_t seed = 0; seed < 64; ++seed) {
     negative += drawn(orthogonal, {3, 3}, DType::f64, seed).data<double>()[0] < 0 ? 1 : 0;
