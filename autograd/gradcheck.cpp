@@ -250,7 +250,7 @@ GradcheckReport gradcheck(const Operation& operation, const GradcheckOptions& op
   GradcheckReport report;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const Function f = [&](std::span<const Tensor> x) {
-      std::vector<Tensor> results(operation.outputs);
+      std::vector<Tensor> results(operation.results(samples[i].attributes));
       apply(operation, x, samples[i].attributes, results);
       return results;
     };

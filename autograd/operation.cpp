@@ -110,6 +110,10 @@ const Operation* find_defined(std::string_view name) {
 
 }  // namespace
 
+std::size_t Operation::results(const Attributes& given) const {
+  return count_outputs ? count_outputs(complete(*this, given)) : outputs;
+}
+
 const Tensor& Vjp::input(std::size_t i) const {
   if (i >= inputs_.size() || !inputs_[i].defined())
     throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
@@ -135,11 +139,10 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
                                            : fmt::format("{}: {} inputs given; expected {}", operation.name,
                                                          inputs.size(), operation.inputs));
   }
-  if (results.size() != operation.outputs) {
-    throw ValueError(
-        fmt::format("{}: has {} results; {} asked for", operation.name, operation.outputs, results.size()));
-  }
   const Attributes attributes = complete(operation, given);
+  const std::size_t outputs = operation.count_outputs ? operation.count_outputs(attributes) : operation.outputs;
+  if (results.size() != outputs)
+    throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name, outputs, results.size()));
   if (operation.compose) {
     results[0] = operation.compose(inputs, attributes);
     return;

@@ -137,7 +137,9 @@ struct Operation {
   Reads reads = {};
   /// How many inputs it takes; 0: as many as it is given, one or more.
   std::size_t inputs = 1;
+  /// How many results it gives, or what tells by the attributes.
   std::size_t outputs = 1;
+  std::size_t (*count_outputs)(const Attributes&) = nullptr;
   /// The result is the input stretched as broadcasting does: a pointwise operation may as well read the input.
   bool stretches = false;
   /// The result is a reduction of the input: the kernel follows, and a formula's results are reduced as they are made.
@@ -169,6 +171,9 @@ struct Operation {
   bool condition = false;
   /// Set for pointwise operations: the formula as a program, and its derivatives.
   std::shared_ptr<const PointwiseRule> pointwise = {};
+
+  /// How many results a call with these attributes gives; they may be left out.
+  std::size_t results(const Attributes& given) const;
 };
 
 /// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in

@@ -77,7 +77,7 @@ struct Call {
   std::vector<wg::Tensor> outputs;
 
   std::vector<wg::Tensor> operator()(std::span<const wg::Tensor> arguments) const {
-    std::vector<wg::Tensor> results(operation->outputs);
+    std::vector<wg::Tensor> results(operation->results(attributes));
     wg::apply(*operation, arguments, attributes, results);
     return results;
   }

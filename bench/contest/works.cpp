@@ -125,13 +125,13 @@ Function lstm(const Inputs& inputs) {
   const Tensor x = named(inputs, "x");
   return {[x](std::span<const Tensor> in) {
             const std::int64_t length = x.shape()[0], batch = x.shape()[1], hidden = in[1].shape()[0];
+            // What the inputs add to the gates, at every time at once.
+            const Tensors from_inputs = wg::split(wg::matmul(x, in[0]) + in[2], length);
             Tensor h = wg::zeros({batch, hidden}), c = h;
-            for (std::int64_t t = 0; t < length; ++t) {
-              const Tensor now = wg::squeeze(wg::slice(x, {t, 0, 0}, {t + 1, batch, x.shape()[2]}), {0});
-              const Tensor gates = wg::matmul(now, in[0]) + wg::matmul(h, in[1]) + in[2];
-              const auto gate = [&](std::int64_t n) {
-                return wg::slice(gates, {0, n * hidden}, {batch, (n + 1) * hidden});
-              };
+            for (const Tensor& now : from_inputs) {
+              const Tensors from_x = wg::split(wg::squeeze(now, {0}), 4, 1),
+                            from_h = wg::split(wg::matmul(h, in[1]), 4, 1);
+              const auto gate = [&](std::size_t n) { return from_x[n] + from_h[n]; };
               c = wg::sigmoid(gate(1)) * c + wg::sigmoid(gate(0)) * wg::tanh(gate(2));
               h = wg::sigmoid(gate(3)) * wg::tanh(c);
             }

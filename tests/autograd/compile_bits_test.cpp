@@ -22,7 +22,7 @@ std::vector<Tensor> value_and_gradients(const Operation& operation, const Attrib
     variable = tape.watch(variable);
     asked.push_back(variable);
   }
-  std::vector<Tensor> results(operation.outputs);
+  std::vector<Tensor> results(operation.results(attributes));
   apply(operation, variables, attributes, results);
   if (!operation.differentiable || asked.empty() || !is_floating(results[0].dtype())) return results;
   for (Tensor& gradient : tape.gradient(results[0], asked, ones(results[0].shape(), results[0].dtype())))

@@ -184,6 +184,32 @@ TEST(Concat, GivesEachOfManyInputsItsPartOfTheGradient) {
   }
 }
 
+TEST(Split, GivesThePartsThatConcatMakesOne) {
+  for_each_type([](auto type) {
+    using T = decltype(type);
+    for (std::int64_t axis : {0, 1, 2}) {
+      for (const std::int64_t sections : {1, 2, 3}) {
+        Ints shape{2, 3, 2};
+        std::vector<Tensor> parts;
+        for (std::int64_t i = 0; i < sections; ++i)
+          parts.push_back(plain::counting(Shape(shape), dtype_of<T>, 100 * i));
+        for (const std::int64_t same_axis : {axis, axis - 3}) {
+          const std::vector<Tensor> again = split(concat(parts, axis), sections, same_axis);
+          ASSERT_EQ(again.size(), parts.size());
+          for (std::size_t i = 0; i < parts.size(); ++i) EXPECT_TRUE(same_bits(again[i], parts[i]));
+        }
+      }
+    }
+  });
+}
+
+TEST(Split, GivesZerosForPartsThatTookNoPart) {
+  Tape tape;
+  const Tensor x = tape.watch(arange(0, 6, 1, DType::f64));
+  const std::vector<Tensor> parts = split(x, 3);
+  EXPECT_TRUE(same_bits(tape.gradient(sum(parts[2] * parts[0]), x), Tensor({4.0, 5.0, 0.0, 0.0, 0.0, 1.0})));
+}
+
 TEST(Stack, PutsTensorsSideBySideAlongANewAxis) {
   const Tensor a = plain::counting({2, 3}, DType::f32), b = plain::counting({2, 3}, DType::f32, 100);
   for (std::int64_t axis = 0; axis < 3; ++axis) {

@@ -169,6 +169,12 @@ const std::vector<Case> cases = {
      },
      Kind::dtype, "concat: inputs are f32 and i32; expected one dtype; cast one of them"},
     {"concat_scalar", [] { concat({Tensor(1.0)}); }, Kind::value, "concat: axis 0 given; a scalar has no axes"},
+    {"split_uneven", [] { split(x, 2, 1); }, Kind::shape,
+     "split: [2, 3] into 2 sections along axis 1; expected an extent that they divide; for parts of other sizes, "
+     "slice"},
+    {"split_none", [] { split(x, 0); }, Kind::value, "split: 0 sections; expected 1 or more"},
+    {"split_axis", [] { split(x, 2, 2); }, Kind::value, "split: axis 2 is out of range; expected -2 … 1 for rank 2"},
+    {"split_scalar", [] { split(Tensor(1.0), 1); }, Kind::value, "split: axis 0 given; a scalar has no axes"},
     {"stack_none", [] { stack({}); }, Kind::value, "stack: no tensors given; expected one or more"},
     {"stack_shapes",
      [] {
