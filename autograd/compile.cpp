@@ -42,6 +42,7 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   if (options.fuse) graph = fuse_pointwise(std::move(graph));
   if (options.attach_reductions) graph = attach_reductions(std::move(graph));
   if (options.stream_products) graph = stream_products(std::move(graph));
+  if (options.share_parts) graph = share_parts(std::move(graph));
   return graph;
 }
 

@@ -28,6 +28,7 @@ struct CompileOptions {
   bool fuse = true;
   bool attach_reductions = true;
   bool stream_products = true;
+  bool share_parts = true;
 };
 
 /// How `explain` shows a program.

@@ -142,6 +142,9 @@ struct Operation {
   std::size_t (*count_outputs)(const Attributes&) = nullptr;
   /// The result is the input stretched as broadcasting does: a pointwise operation may as well read the input.
   bool stretches = false;
+  /// The results are all of the input, in order along the axis that the attribute `axis` says; or the inputs, of the
+  /// result. A replay may then leave them where they are.
+  bool divides = false, joins = false;
   /// The result is a reduction of the input: the kernel follows, and a formula's results are reduced as they are made.
   std::optional<ReductionRule> reduces = {};
   /// Operations on numbers for each element of the result, from the inputs' shapes, as `explain` counts them. Left out:

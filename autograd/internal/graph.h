@@ -19,6 +19,13 @@ namespace wengert::detail {
 /// whole.
 enum class Source : std::uint8_t { input, slot, constant, computed, fleeting };
 
+/// Where a value stands within another one: rows of `run` elements, one beginning `step` elements after the other, from
+/// `first` on. One row: all in order.
+struct ValuePart {
+  std::uint32_t whole = 0;
+  std::int64_t first = 0, run = 0, step = 0;
+};
+
 /// A value: elements that exist once. `place` counts the inputs and the slots.
 struct GraphValue {
   Source source = Source::computed;
@@ -26,7 +33,9 @@ struct GraphValue {
   std::int64_t elements = 0;
   std::uint32_t place = 0;
   Tensor constant = {};
+  std::shared_ptr<const ValuePart> part = {};  // null: it has a place of its own
 
+  bool is_in_rows() const { return part != nullptr && part->run != elements; }
   std::size_t bytes() const { return static_cast<std::size_t>(elements) * size_of(dtype); }
 };
 

@@ -58,6 +58,7 @@ class Planner {
       for (const Use& use : graph.records[r].inputs) fates_[use.value].last_read = r;
       for (const Use& use : graph.records[r].outputs) fates_[use.value].made_by = r;
     }
+    share_lives();
     for (const Use& use : graph.results) fates_[use.value].is_result = true;
     for (const Assignment& assignment : graph.assignments) {
       ++fates_[assignment.value].assigned;
@@ -84,7 +85,24 @@ class Planner {
     std::size_t assigned = 0;                        // how often
     std::uint32_t slot = 0;                          // the last that it is assigned to
     bool is_result = false, escapes = false, lives = false;
+    bool is_shared = false;  // part of another value, or made of such
   };
+
+  /// A whole lives as long as any of its parts.
+  void share_lives() {
+    for (std::uint32_t value = 0; value < fates_.size(); ++value) {
+      if (graph_.values[value].part == nullptr) continue;
+      const std::uint32_t root = root_of(value);
+      std::size_t &last = fates_[root].last_read, own = fates_[value].last_read;
+      if (last == never || (own != never && own > last)) last = own;
+      fates_[value].is_shared = fates_[root].is_shared = true;
+    }
+  }
+
+  std::uint32_t root_of(std::uint32_t value) const {
+    while (graph_.values[value].part != nullptr) value = graph_.values[value].part->whole;
+    return value;
+  }
 
   void find_escapes() {
     const auto add = [&](std::uint32_t value, const Shape& shape) {
@@ -135,22 +153,24 @@ class Planner {
     const auto read = record.read();
     const auto heir = std::find_if(read.begin(), read.end(), [&](const Use& input) {
       const Fate& before = fates_[input.value];
-      return before.lives && before.last_read == r && may_share(record, output, input);
+      return before.lives && before.last_read == r && !before.is_shared && may_share(record, output, input);
     });
-    if (heir == read.end()) return place_apart(output);
+    if (heir == read.end() || fate.is_shared) return place_apart(output);
     fates_[heir->value].lives = false;
     plan_.offsets[output.value] = plan_.offsets[heir->value];
     fate.lives = true;
   }
 
   void place_apart(const Use& output) {
-    Fate& fate = fates_[output.value];
-    if (fate.escapes) return;
-    plan_.offsets[output.value] = arena_.take(bytes_of(graph_.values[output.value]));
+    const std::uint32_t root = root_of(output.value);
+    Fate& fate = fates_[root];
+    if (fate.escapes || fate.lives) return;
+    plan_.offsets[root] = arena_.take(bytes_of(graph_.values[root]));
     fate.lives = true;
   }
 
-  void end_life(std::uint32_t value, std::size_t r) {
+  void end_life(std::uint32_t part, std::size_t r) {
+    const std::uint32_t value = root_of(part);
     Fate& fate = fates_[value];
     if (!fate.lives || (fate.last_read != r && fate.last_read != never)) return;
     fate.lives = false;

@@ -19,7 +19,7 @@ struct MemoryPlan {
     Shape shape = {};
   };
 
-  std::vector<std::size_t> offsets;  // by value, in one block of memory
+  std::vector<std::size_t> offsets;  // by value, in one block of memory; of parts: see their wholes
   std::size_t bytes = 0;             // of that block
   std::vector<Escape> escapes;
 };

@@ -27,6 +27,11 @@ Graph attach_reductions(Graph graph);
 /// memory as a whole; where they are too large for the cache.
 Graph stream_products(Graph graph);
 
+/// With parts that an operation cuts out of a value, or makes one of, left in place: they are the same memory. Where
+/// they are not in order there, the formulas of pointwise records read and write them row by row; what other records
+/// see is copied as before.
+Graph share_parts(Graph graph);
+
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
 

@@ -49,6 +49,7 @@ void Replay::place_values() {
   std::size_t end = plan_.bytes;  // of the arena: behind the plan come the copies
   for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
     const Source source = graph_.values[value].source;
+    if (graph_.values[value].part != nullptr) continue;
     if (source == Source::slot && passed_on[value]) old_.push_back(value);
     if (source == Source::constant) {
       elements_[value] = const_cast<void*>(Access::elements(graph_.values[value].constant));  // nobody writes it
@@ -66,13 +67,21 @@ void Replay::place_values() {
   arena_.resize(end);
   for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
     if (graph_.values[value].source == Source::computed && moving_[value] == nullptr)
-      elements_[value] = arena_.data() + plan_.offsets[value];
+      elements_[value] = arena_.data() + offset_of(value);
   }
   std::byte* copy = arena_.data() + plan_.bytes;
   for (const std::uint32_t value : copied_) {
     elements_[value] = copy;
     copy += kernels::whole_blocks(graph_.values[value].bytes());
   }
+}
+
+std::size_t Replay::offset_of(std::uint32_t value) const {
+  std::int64_t first = 0;
+  const std::size_t size = size_of(graph_.values[value].dtype);
+  for (; graph_.values[value].part != nullptr; value = graph_.values[value].part->whole)
+    first += graph_.values[value].part->first;
+  return plan_.offsets[value] + static_cast<std::size_t>(first) * size;
 }
 
 void Replay::make_steps() {
@@ -126,17 +135,19 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
   // Every input has all elements of the result in order, or one.
   const auto read = record.read();
   const bool is_flat = std::all_of(read.begin(), read.end(), [&](const Use& use) {
-    return use.shape.elements() == total || use.shape.elements() == 1;
+    return (use.shape.elements() == total && !graph_.values[use.value].is_in_rows()) || use.shape.elements() == 1;
   });
   for (const Use& use : read) {
-    if (!is_flat) strides_.push_back(broadcast_strides(use.shape, shape));
+    if (!is_flat) strides_.push_back(strides_of(use, shape));
     const std::int64_t* const flat = use.shape.elements() == total ? &next : &same;
     reads_.push_back({elements(use.value), graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin(),
                       is_padded(use.value)});
     if (moving_[use.value]) moving_[use.value]->reads.push_back(&reads_.back().data);
   }
   for (const Use& use : record.computed()) {
-    writes_.push_back({elements(use.value), graph_.values[use.value].dtype, is_padded(use.value)});
+    const GraphValue& value = graph_.values[use.value];
+    writes_.push_back({elements(use.value), value.dtype, is_padded(use.value)});
+    if (value.is_in_rows()) writes_.back().rows = {value.part->run, value.part->step};
     if (moving_[use.value]) moving_[use.value]->writes.push_back(&writes_.back().data);
   }
   for (std::size_t i = 0; i < record.reductions.size(); ++i) {
@@ -154,6 +165,16 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
           source_of(record),
           total,
           is_flat ? nullptr : &shape};
+}
+
+Ints Replay::strides_of(const Use& use, const Shape& result) const {
+  Ints strides = broadcast_strides(use.shape, result);
+  const GraphValue& value = graph_.values[use.value];
+  if (!value.is_in_rows()) return strides;
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    if (strides[i] >= value.part->run) strides[i] = strides[i] / value.part->run * value.part->step;
+  }
+  return strides;
 }
 
 /// Records that do the same share a kernel: by operation, attributes and types.
@@ -220,7 +241,7 @@ bool Replay::is_padded(std::uint32_t value) const {
   switch (graph_.values[value].source) {
     case Source::constant: return Access::is_padded(graph_.values[value].constant);
     case Source::computed:
-    case Source::fleeting: return true;
+    case Source::fleeting: return !graph_.values[value].is_in_rows();
     default: return moving_[value] == nullptr;
   }
 }

@@ -70,6 +70,10 @@ class Replay {
   using Step = std::variant<PointwiseStep, PreparedStep, TensorStep>;
 
   void place_values();
+  /// Of a value in the arena.
+  std::size_t offset_of(std::uint32_t value) const;
+  /// Elements from one index of a result to the next along each axis, of an operand that is stretched to it.
+  Ints strides_of(const Use& use, const Shape& result) const;
   void make_steps();
   void make_room_for_steps();
   PointwiseStep pointwise_step(const GraphRecord& record);

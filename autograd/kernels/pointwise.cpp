@@ -38,8 +38,13 @@ struct Output {
   bool is_kept;        // otherwise there is room for one piece
   std::int64_t size;   // of an element
   std::int64_t first;  // the element that stands at the beginning
+  PointwiseRows rows;
 
-  std::byte* at(std::int64_t element) const { return data + (element - first) * size; }
+  std::byte* at(std::int64_t element) const { return data + rows.place(element - first) * size; }
+  // How many of `count` elements stand there one after the other.
+  std::size_t run(std::int64_t element, std::size_t count) const {
+    return rows.run == 0 ? count : std::min(count, static_cast<std::size_t>(rows.run - element % rows.run));
+  }
 };
 
 // The memory of one run: arrays have room for a block beyond the tile, which InputReader asks for; this also keeps
@@ -67,7 +72,8 @@ void place_outputs(std::span<const PointwiseOutput> given, std::int64_t piece, s
   for (std::size_t k = 0; k < given.size(); ++k) {
     const bool is_kept = given[k].data != nullptr;
     auto* const data = is_kept ? static_cast<std::byte*>(given[k].data) : room;
-    new (&outputs[k]) Output{data, given[k].dtype, is_kept, static_cast<std::int64_t>(size_of(given[k].dtype)), 0};
+    const auto size = static_cast<std::int64_t>(size_of(given[k].dtype));
+    new (&outputs[k]) Output{data, given[k].dtype, is_kept, size, 0, given[k].rows};
     if (!is_kept) room += room_bytes(given[k].dtype, piece);
   }
 }
@@ -175,19 +181,17 @@ class TiledRun {
         outputs_(reinterpret_cast<Output*>(inputs_ + inputs.size())) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
+    for (std::size_t k = 0; k < outputs.size(); ++k) keep_rows_whole(outputs[k].rows.run);
   }
 
-  // In tiles of nearly the same size.
   void run(std::int64_t begin, std::int64_t end) {
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (!outputs_[k].is_kept) outputs_[k].first = begin;
     }
-    constexpr auto step = static_cast<std::int64_t>(block<T>);
-    const auto largest = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
-    const std::int64_t tiles = (end - begin + largest - 1) / largest;
-    const std::int64_t tile = tiles == 1 ? end - begin : ((end - begin + tiles - 1) / tiles + step - 1) / step * step;
-    for (std::int64_t first = begin; first < end; first += tile) {
-      run_tile(first, static_cast<std::size_t>(std::min(tile, end - first)));
+    if (row_ == 0) return run_tiles(begin, end);
+    for (std::int64_t first = begin, last = 0; first < end; first = last) {
+      last = std::min(end, (first / row_ + 1) * row_);
+      run_tiles(first, last);
     }
   }
 
@@ -199,6 +203,23 @@ class TiledRun {
   }
 
  private:
+  // In tiles of nearly the same size.
+  void run_tiles(std::int64_t begin, std::int64_t end) {
+    constexpr auto step = static_cast<std::int64_t>(block<T>);
+    const auto largest = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
+    const std::int64_t tiles = (end - begin + largest - 1) / largest;
+    const std::int64_t tile = tiles == 1 ? end - begin : ((end - begin + tiles - 1) / tiles + step - 1) / step * step;
+    for (std::int64_t first = begin; first < end; first += tile) {
+      run_tile(first, static_cast<std::size_t>(std::min(tile, end - first)));
+    }
+  }
+
+  // No tile is to reach beyond rows of whole blocks: then they need not be copied, which pays unless they are short.
+  void keep_rows_whole(std::int64_t run) {
+    constexpr auto step = static_cast<std::int64_t>(block<T>), least = 8 * step;
+    if (row_ == 0 && run >= least && run % step == 0) row_ = run;
+  }
+
   void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape,
                      std::span<const PointwiseOutput> outputs) {
     Input& input = *new (&inputs_[i]) Input{InputReader(given, shape), false, 0};
@@ -209,7 +230,8 @@ class TiledRun {
     }
     frame_.input(i) = {};
     input.is_in_place =
-        given.dtype == dtype_of<T> && input.reader.is_contiguous() && !is_overwritten(plan_, i, given.data, outputs);
+        given.dtype == dtype_of<T> && input.reader.run() > 0 && !is_overwritten(plan_, i, given.data, outputs);
+    if (input.is_in_place && shape.size() > 1 && input.reader.is_in_rows()) keep_rows_whole(input.reader.run());
   }
 
   // Primitives work on whole blocks: what ends within one is read and written by way of our own arrays.
@@ -219,12 +241,23 @@ class TiledRun {
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (!is_direct(k)) continue;
       T* const room = frame_.room(plan_.program.inputs + k);
-      frame_.output(k).data = is_whole ? reinterpret_cast<T*>(outputs_[k].at(first)) : room;
+      const bool is_at_once = is_whole && outputs_[k].run(first, count) == count;
+      frame_.output(k).data = is_at_once ? reinterpret_cast<T*>(outputs_[k].at(first)) : room;
     }
     frame_.run(count);
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
-      if (is_whole && is_direct(k)) continue;
-      write_elements<T>(frame_.result(k), outputs_[k].dtype, outputs_[k].at(first), 0, count);
+      if (is_whole && is_direct(k) && outputs_[k].run(first, count) == count) continue;
+      write(k, first, count);
+    }
+  }
+
+  void write(std::size_t k, std::int64_t first, std::size_t count) {
+    const Output& output = outputs_[k];
+    Operand from = frame_.result(k);
+    for (std::size_t run = 0; count > 0; count -= run, first += static_cast<std::int64_t>(run)) {
+      run = output.run(first, count);
+      write_elements<T>(from, output.dtype, output.at(first), 0, run);
+      if (from.mask != 0) from.data = static_cast<const T*>(from.data) + run;
     }
   }
 
@@ -234,17 +267,20 @@ class TiledRun {
     const Input& input = inputs_[i];
     if (frame_.input(i).mask == 0) return;
     if (input.is_in_place && is_whole) {
-      frame_.input(i).data = static_cast<const T*>(input.reader.data()) + (first - input.first);
-    } else {
-      input.reader.read(first - input.first, count, frame_.room(i));
-      frame_.input(i).data = frame_.room(i);
+      if (const T* const place = input.reader.template place<T>(first - input.first, count)) {
+        frame_.input(i).data = place;
+        return;
+      }
     }
+    input.reader.read(first - input.first, count, frame_.room(i));
+    frame_.input(i).data = frame_.room(i);
   }
 
   const Plan& plan_;
   Frame<T> frame_;
   Input* inputs_;
   Output* outputs_;
+  std::int64_t row_ = 0;  // elements of a row that is read or written in place; 0: there is none
 };
 
 // A call that needs no tiles: all elements fit one, and stand where steps can read and write them; or there is one.
@@ -254,7 +290,7 @@ bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::spa
   if (shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T))) return false;
   const bool is_whole = shape[0] % static_cast<std::int64_t>(block<T>) == 0;
   for (const PointwiseOutput& output : outputs) {
-    if (output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
+    if (output.rows.run != 0 || output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const auto& [data, dtype, strides, padded] = inputs[i];

@@ -22,13 +22,21 @@ struct PointwiseInput {
   bool padded = false;
 };
 
-/// Memory that a program writes: contiguous, row-major, of the result's shape. May be the very memory of an
+/// Rows of `run` elements, one beginning `step` elements after the other; where `run` is 0, all in order.
+struct PointwiseRows {
+  std::int64_t run = 0, step = 0;
+
+  std::int64_t place(std::int64_t element) const { return run == 0 ? element : element / run * step + element % run; }
+};
+
+/// Memory that a program writes: row-major, of the result's shape, contiguous or in rows. May be the very memory of an
 /// input of the same dtype and shape (written tile by tile, after the tile was read). What is `padded` may be written
-/// up to the end of its last block.
+/// up to the end of its last block. What is reduced is not in rows.
 struct PointwiseOutput {
   void* data = nullptr;
   DType dtype = DType::f32;
   bool padded = false;
+  PointwiseRows rows = {};
 };
 
 /// A reduction of what a program computes, done while it is in the cache. An output that is reduced need not be kept:

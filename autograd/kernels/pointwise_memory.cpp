@@ -91,6 +91,18 @@ InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64
   if (rank_ > 1 && axes_[static_cast<std::size_t>(rank_ - 1)].stride == 0) period_ = inner;
 }
 
+template <typename T>
+const T* InputReader::place(std::int64_t first, std::size_t count) const {
+  const auto* const data = static_cast<const T*>(data_);
+  if (rank_ == 1) return data + first;
+  std::int64_t offset = 0, rest = first;
+  for (std::size_t axis = 0; axis < static_cast<std::size_t>(rank_); ++axis) {
+    offset += rest % axes_[axis].size * axes_[axis].stride;
+    rest /= axes_[axis].size;
+  }
+  return first % axes_[0].size + static_cast<std::int64_t>(count) <= axes_[0].size ? data + offset : nullptr;
+}
+
 template <typename Stored, typename T>
 void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
   const Stored* const data = static_cast<const Stored*>(data_);
@@ -152,9 +164,10 @@ void convert_elements(const void* from, DType from_dtype, void* to, DType to_dty
   });
 }
 
-#define WENGERT_INSTANTIATE(T)                                             \
-  template T round_to<T>(double);                                          \
-  template void InputReader::read<T>(std::int64_t, std::size_t, T*) const; \
+#define WENGERT_INSTANTIATE(T)                                              \
+  template T round_to<T>(double);                                           \
+  template void InputReader::read<T>(std::int64_t, std::size_t, T*) const;  \
+  template const T* InputReader::place<T>(std::int64_t, std::size_t) const; \
   template void write_elements<T>(const Operand&, DType, void*, std::int64_t, std::size_t);
 WENGERT_INSTANTIATE(float)
 WENGERT_INSTANTIATE(double)

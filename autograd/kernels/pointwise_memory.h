@@ -21,8 +21,13 @@ class InputReader {
 
   /// The same element everywhere.
   bool is_single() const { return rank_ == 0 || (rank_ == 1 && axes_[0].stride == 0); }
-  /// The elements stand in memory in the order they are read in.
-  bool is_contiguous() const { return rank_ == 1 && axes_[0].stride == 1; }
+  /// So many elements at a time stand in memory in the order they are read in; 0: they do not.
+  std::int64_t run() const { return rank_ > 0 && axes_[0].stride == 1 ? axes_[0].size : 0; }
+  /// Whether they are such runs with gaps in between.
+  bool is_in_rows() const { return run() > 0 && rank_ > 1 && axes_[1].stride > axes_[0].size; }
+  /// Where the elements first … first+count−1 stand, one after the other; null: they do not.
+  template <typename T>
+  const T* place(std::int64_t first, std::size_t count) const;
 
   const void* data() const { return data_; }
   void set_data(const void* data) { data_ = data; }

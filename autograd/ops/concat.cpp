@@ -64,6 +64,7 @@ WENGERT_OPERATION(concat) {
       .category = Category::shape,
       .attributes = {{"axis", std::int64_t{0}}},
       .inputs = 0,
+      .joins = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) { infer_concat(inputs, attributes, results[0]); },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) { concatenate(inputs, attributes, results[0]); },
       .vjp = concat_vjp,

@@ -40,6 +40,7 @@ WENGERT_OPERATION(split) {
       .category = Category::shape,
       .attributes = {{"sections", std::int64_t{1}}, {"axis", std::int64_t{0}}},
       .count_outputs = count_sections,
+      .divides = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape part = part_of(inputs[0].shape(), attributes);
         for (TensorType& result : results) result = {inputs[0].dtype(), part};
