@@ -230,46 +230,6 @@ class Grouping {
                        [&](const Use& use) { return graph_.values[use.value].elements == 1; });
   }
 
-  /// Whether the nodes may be run as one at the place of the later one, of which a record reads the earlier's values.
-  bool can_merge(std::size_t earlier, std::size_t later) const {
-    const Node &first = nodes_[earlier], &second = nodes_[later];
-    const GraphRecord& example = graph_.records[second.records.front()];
-    if (first.arrays + second.arrays > most_arrays || first.instructions + second.instructions > most_instructions)
-      return false;
-    const auto stays_inside = [&](const Use& use) {
-      const auto& readers = readers_[use.value];
-      return std::all_of(readers.begin(), readers.end(), [&](std::size_t reader) {
-        return reader == earlier || reader == later || nodes_[reader].records.empty();
-      });
-    };
-    const auto is_seen_as_made = [&](const Use& use) {
-      return made_by_[use.value] != earlier || use.shape == example.outputs[0].shape;
-    };
-    return fits(example, earlier) &&
-           std::all_of(first.records.begin(), first.records.end(),
-                       [&](std::size_t r) {
-                         const auto& outputs = graph_.records[r].outputs;
-                         return std::all_of(outputs.begin(), outputs.end(), stays_inside);
-                       }) &&
-           std::all_of(second.records.begin(), second.records.end(), [&](std::size_t r) {
-             const auto& inputs = graph_.records[r].inputs;
-             return std::all_of(inputs.begin(), inputs.end(), is_seen_as_made);
-           });
-  }
-
-  /// Into the node of a record go those of its operands, where nobody else reads what they make.
-  void merge_operands(std::size_t r) {
-    const std::size_t n = made_by_[graph_.records[r].outputs[0].value];
-    for (const Use& use : graph_.records[r].inputs) {
-      const std::size_t maker = made_by_[use.value];
-      if (maker == none || maker >= n || !can_merge(maker, n)) continue;
-      const Node earlier = std::exchange(nodes_[maker], {}), later = std::exchange(nodes_[n], {});
-      for (const Node& node : {earlier, later}) {
-        for (const std::size_t record : node.records) add(record, n);
-      }
-    }
-  }
-
   void place(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
     if (!can_join(record)) return add(r, append_node());
@@ -297,10 +257,7 @@ class Grouping {
       const std::size_t first = nodes_.size() - std::min(nodes_.size(), most_readers);
       for (std::size_t n = nodes_.size(); n-- > first && best == none;) consider(n);
     }
-    if (best != none) {
-      add(r, best);
-      return merge_operands(r);
-    }
+    if (best != none) return add(r, best);
     // … or moving the node of an operand to the end, where nothing in between reads it.
     for (const Use& use : record.inputs) {
       const std::size_t n = made_by_[use.value];

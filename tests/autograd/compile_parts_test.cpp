@@ -1,3 +1,4 @@
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ Tensors recurrence(const Tensor& x, const Tensor& weight) {
 
 TEST(CompiledParts, GiveTheBitsOfEagerInPlaceOrCopied) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const std::int64_t width : {5, 16, 128, 400}) {  // rows too short to be left in place, and long ones
+    for (const std::int64_t width : {5, 16, 128, 400, 512}) {  // rows too short to be left in place, and long ones
       const Tensor x = random_tensor({4, 3, 2 * width}, 1, dtype) - 0.5;
       const Tensor weight = random_tensor({width, 2 * width}, 2, dtype) * 0.1;
       const Tensors expected = recurrence(x * 2.0, weight);
@@ -46,6 +47,24 @@ TEST(CompiledParts, GiveTheBitsOfEagerInPlaceOrCopied) {
       }
     }
   }
+}
+
+TEST(CompiledParts, AreNotCopiedWhereRowsAreLong) {
+  const auto copies = [](std::int64_t width, const std::string& operation) {
+    const Tensor x = random_tensor({4, 3, 2 * width}, 1) - 0.5, weight = random_tensor({width, 2 * width}, 2) * 0.1;
+    const auto compiled = compile([](const Tensor& a, const Tensor& b) { return recurrence(a * 2.0, b); });
+    compiled(x, weight);
+    const std::string text = compiled.explain();
+    int count = 0;
+    for (auto at = text.find("\nreplayed"); (at = text.find(" " + operation + " ", at + 1)) != std::string::npos;)
+      ++count;
+    return count;
+  };
+  EXPECT_EQ(copies(512, "split"), 0);
+  EXPECT_EQ(copies(512, "concat"), 1);  // the gradient that is given away
+  // The formulas may read short rows, but not write them; and parts that begin in the middle of a block are copied.
+  EXPECT_EQ(copies(5, "split"), 1);
+  EXPECT_EQ(copies(5, "concat"), 4 + 1);
 }
 
 }  // namespace
