@@ -8,6 +8,8 @@ Parameter detail::Access::parameter(std::shared_ptr<ParameterState> state) { ret
 
 Parameter::Parameter(Tensor value, std::string name) : state_(detail::make_state(std::move(value), std::move(name))) {}
 
+detail::Borrowed::Borrowed(const Parameter& parameter) : Borrowed(parameter.value()) {}
+
 Tensor Parameter::value() const { return detail::thread_list().read(state_); }
 
 void Parameter::assign(const Tensor& value) { detail::assign_state(state_, value); }

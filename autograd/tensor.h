@@ -23,6 +23,7 @@ concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::
 
 template <Element T>
 class OwnedElements;
+class Parameter;
 
 namespace detail {
 struct TensorNode;
@@ -157,6 +158,7 @@ class Borrowed {
  public:
   Borrowed() = default;
   Borrowed(const Tensor& tensor) noexcept { tensor_.node_ = tensor.node_; }  // NOLINT(google-explicit-constructor)
+  Borrowed(const Parameter& parameter);  // NOLINT(google-explicit-constructor): its value, which it or the tape keeps
   Borrowed(const Borrowed& other) noexcept : Borrowed(other.tensor_) {}
   Borrowed& operator=(const Borrowed& other) noexcept {
     tensor_.node_ = other.tensor_.node_;

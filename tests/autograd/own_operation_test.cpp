@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/apart.h"
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -132,6 +133,17 @@ TEST(OwnOperations, ComputeInSingleNumbersToo) {
   const auto expected = static_cast<float>(x * x / (1 + std::exp(-1.5 * x)));
   EXPECT_NEAR(apply(swelling(), {Tensor(1.25F)}).item<float>(), expected, 4e-7F);  // a few units in the last place
   EXPECT_EQ(apply(row_length(), {Tensor({3.0F, -4.0F})}).item<float>(), 5.0F);
+}
+
+TEST(OwnOperations, TakeParametersForTheirValues) {
+  const Parameter weight(Tensor({1.0, -2.0}));
+  Tape tape;
+  const Tensor y = sum(apply(swelling(), {weight}) * Tensor({1.0, 3.0}));
+  const Tensor gradient = tape.gradient(y)[weight];
+  const Tensor expected = grad([](const Tensor& w) {
+    return sum(apply(swelling(), {w}) * Tensor({1.0, 3.0}));
+  })(Tensor({1.0, -2.0}));
+  EXPECT_TRUE(same_bits(gradient, expected));
 }
 
 TEST(OwnOperations, TakeAttributesByNameInAnyOrder) {
