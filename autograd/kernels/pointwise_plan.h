@@ -57,6 +57,7 @@ struct PointwisePlan {
 
   /// Slots for whole tiles; the others hold one block.
   std::size_t array_count() const { return program.inputs + outputs.size() + registers; }
+  std::size_t slot_count() const { return array_count() + blocks; }
   Slot first_block() const { return static_cast<Slot>(program.inputs + outputs.size()); }
 
   /// Sets the blocks that `slots` show: the uniforms, and all else that is the same for every element.
