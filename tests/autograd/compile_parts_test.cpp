@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -5,6 +7,7 @@
 #include <support/tensors.h>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/generator.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
 
@@ -45,6 +48,56 @@ TEST(CompiledParts, GiveTheBitsOfEagerInPlaceOrCopied) {
             EXPECT_TRUE(same_bits(given[i], expected[i])) << width << ", result " << i;
         }
       }
+    }
+  }
+}
+
+/// Some steps at random, each of two values that are there already, [4, width]: cut, joined again otherwise, and
+/// computed with.
+Tensor random_value(std::uint64_t seed, const Tensor& x, const Tensor& y) {
+  Generator generator(seed);
+  Tensors values{x, y};
+  for (std::uint64_t steps = 3 + generator.below(12); steps > 0; --steps) {
+    const Tensor a = values[generator.below(values.size())], b = values[generator.below(values.size())];
+    const std::int64_t axis = static_cast<std::int64_t>(generator.below(2));
+    const Tensors parts = split(a, generator.below(2) == 0 ? 2 : 4, axis);
+    Tensors others = parts;
+    switch (generator.below(6)) {
+      case 0: std::reverse(others.begin(), others.end()); break;
+      case 1: others[0] = sigmoid(parts[1]) * parts[0]; break;
+      case 2: others[1] = parts[0]; break;
+      case 3:
+        for (Tensor& part : others) part = tanh(part) + part * sum(parts[0]);
+        break;
+      case 4: values.push_back(a * sigmoid(b)); break;
+      default: others[0] = softmax(parts[1]) + parts[0]; break;
+    }
+    const Tensor joined = concat(others, axis);
+    values.push_back(generator.below(2) == 0 ? joined : joined * 0.5 + b);
+  }
+  return sum(values.back() * values[2]) + sum(values[values.size() / 2]);
+}
+
+TEST(CompiledParts, GiveTheBitsOfEagerHoweverTheyAreCutAndJoined) {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const DType dtype = seed % 2 == 0 ? DType::f32 : DType::f64;
+    const std::int64_t width = seed % 3 == 0 ? 12 : 1024;
+    const Tensor x = random_tensor({4, width}, 2 * seed, dtype) - 0.5,
+                 y = random_tensor({4, width}, 2 * seed + 1, dtype) - 0.5;
+    const auto step = [&](const Tensor& a, const Tensor& b) {
+      Tape tape;
+      const Tensor u = tape.watch(a), v = tape.watch(b);
+      const Tensor value = random_value(seed, u, v);
+      Tensors results = tape.gradient(value, {u, v});
+      results.push_back(value);
+      return results;
+    };
+    const Tensors expected = step(x, y);
+    const auto compiled = compile(step);
+    for (int call = 0; call < 3; ++call) {
+      const Tensors given = compiled(x, y);
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        EXPECT_TRUE(same_bits(given[i], expected[i])) << "seed " << seed << ", result " << i;
     }
   }
 }
