@@ -6,6 +6,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
+#include <wengert/autograd/kernels/bytes.h>
 #include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/datasets/batches.h>
@@ -14,7 +15,9 @@ namespace wengert::datasets {
 
 namespace {
 
-/// What an element counts. Multiplying by 1/n would round twice, hence the division where scale is such a number.
+/// What an element counts. Multiplying by 1/n would round twice, hence the division where scale is such a number. That
+/// the quotient is rounded to f64 first does not change the f32: that of two 24-bit numbers is never so close to the
+/// middle between two of them (Figueroa, "When is double rounding innocuous?", 1995).
 class Scaling {
  public:
   explicit Scaling(double scale) : scale_(scale), divisor_(std::round(1 / scale)) {
@@ -22,25 +25,17 @@ class Scaling {
   }
   double operator()(double element) const { return divides_ ? element / divisor_ : element * scale_; }
   bool is_one() const { return scale_ == 1; }
+  /// Whether T holds the number that is divided by.
+  template <typename T>
+  bool divides() const {
+    return divides_ && static_cast<double>(static_cast<T>(divisor_)) == divisor_;
+  }
+  double divisor() const { return divisor_; }
 
  private:
   double scale_, divisor_;
   bool divides_;
 };
-
-/// The numbers that the bytes 0 … 255 stand for: they are worked out once, not for every pixel. Rounding n/255 to
-/// double first does not change the float: the quotient of two 24-bit numbers is never that close to the middle between
-/// two floats (Figueroa, "When is double rounding innocuous?", 1995).
-Tensor byte_values(double scale, DType dtype) {
-  Tensor table = empty({256}, dtype);
-  const Scaling scaled(scale);
-  dispatch(dtype, [&](auto type) {
-    using T = decltype(type);
-    double byte = 0;
-    for (T& value : writable<T>(table)) value = static_cast<T>(scaled(byte++));
-  });
-  return table;
-}
 
 /// The shape of `count` samples of a tensor whose first axis counts them.
 Shape shape_of(const Tensor& source, std::int64_t count) {
@@ -87,23 +82,22 @@ Tensor take(const Tensor& source, const Selection& selection) {
   return result;
 }
 
-/// `bytes` is what `byte_values` gave; looked up where the source is u8.
-Tensor take_scaled(const Tensor& source, const Selection& selection, double scale, const Tensor& bytes, DType dtype) {
+Tensor take_scaled(const Tensor& source, const Selection& selection, double scale, DType dtype) {
   const Scaling scaled(scale);
   if (source.dtype() == dtype && scaled.is_one()) return take(source, selection);
   Tensor result = empty(shape_of(source, selection.count), dtype);
   const auto make = [&]<typename From, typename To>(From, To) {
     if constexpr (std::is_same_v<From, std::uint8_t>) {
-      const To* values = bytes.data<To>().data();
-      for_each_sample<From, To>(source, selection, result, [values](auto from, auto to) {
-        std::transform(from.begin(), from.end(), to.begin(), [values](std::uint8_t byte) { return values[byte]; });
-      });
-    } else {
-      for_each_sample<From, To>(source, selection, result, [&](auto from, auto to) {
-        std::transform(from.begin(), from.end(), to.begin(),
-                       [&](From element) { return static_cast<To>(scaled(static_cast<double>(element))); });
-      });
+      if (scaled.divides<To>()) {
+        return for_each_sample<From, To>(source, selection, result, [&](auto from, auto to) {
+          kernels::divide_bytes(from.data(), from.size(), scaled.divisor(), to.data());
+        });
+      }
     }
+    for_each_sample<From, To>(source, selection, result, [&](auto from, auto to) {
+      std::transform(from.begin(), from.end(), to.begin(),
+                     [&](From element) { return static_cast<To>(scaled(static_cast<double>(element))); });
+    });
   };
   dispatch(source.dtype(), [&](auto from) { dtype == DType::f32 ? make(from, float{}) : make(from, double{}); });
   return result;
@@ -123,7 +117,6 @@ Batches::Batches(Dataset data, const BatchOptions& options)
     Generator generator(options.seed, static_cast<std::uint64_t>(options.epoch));
     order_ = permutation(samples_, generator);
   }
-  if (data_.images.dtype() == DType::u8) pixels_ = byte_values(data_.scale, options.dtype);
   if (options.drop_last) samples_ -= samples_ % options.size;
 }
 
@@ -137,7 +130,7 @@ Batch Batches::operator[](std::int64_t i) const {
   const std::int64_t first = i * options_.size;
   const Selection selection{first, std::min(options_.size, samples_ - first),
                             order_.defined() ? order_.data<std::int64_t>() : std::span<const std::int64_t>{}};
-  return {take_scaled(data_.images, selection, data_.scale, pixels_, options_.dtype),
+  return {take_scaled(data_.images, selection, data_.scale, options_.dtype),
           data_.labels.defined() ? take(data_.labels, selection) : Tensor{}};
 }
 

@@ -54,8 +54,7 @@ class Batches {
   Dataset data_;
   BatchOptions options_;
   std::int64_t samples_;
-  Tensor order_;   // i64 [samples]; undefined for the data set's own order
-  Tensor pixels_;  // what the bytes 0 … 255 count, for images of u8
+  Tensor order_;  // i64 [samples]; undefined for the data set's own order
 };
 
 class Batches::Iterator {

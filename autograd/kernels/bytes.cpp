@@ -1,0 +1,73 @@
+#include <cstddef>
+#include <cstdint>
+
+#include <wengert/autograd/kernels/bytes.h>
+#include <wengert/autograd/kernels/instruction_sets.h>
+
+// This file is compiled once per instruction set (Highway's foreach_target).
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <wengert/autograd/kernels/bytes.cpp>
+#include <hwy/foreach_target.h>  // before highway.h
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D, class V>
+HWY_INLINE auto floating(D d, V integers) {
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    return hn::ConvertTo(d, integers);
+  } else {
+    return hn::PromoteTo(d, integers);
+  }
+}
+
+// The last ones one by one.
+template <typename T>
+HWY_INLINE void divide(const std::uint8_t* from, std::size_t count, T divisor, T* to) {
+  const hn::ScalableTag<T> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> bytes;
+  const hn::Rebind<std::int32_t, decltype(d)> integers;
+  const auto by = hn::Set(d, divisor);
+  std::size_t i = 0;
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+    const auto x = floating(d, hn::PromoteTo(integers, hn::LoadU(bytes, from + i)));
+    hn::StoreU(hn::Div(x, by), d, to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<T>(from[i]) / divisor;
+}
+
+void divide_f32(const std::uint8_t* from, std::size_t count, float divisor, float* to) {
+  divide(from, count, divisor, to);
+}
+void divide_f64(const std::uint8_t* from, std::size_t count, double divisor, double* to) {
+  divide(from, count, divisor, to);
+}
+
+}  // namespace
+}  // namespace wengert::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace wengert::kernels {
+namespace {
+
+HWY_EXPORT(divide_f32);
+HWY_EXPORT(divide_f64);
+
+}  // namespace
+
+template <>
+void divide_bytes(const std::uint8_t* from, std::size_t count, double divisor, float* to) {
+  HWY_DYNAMIC_DISPATCH(divide_f32)(from, count, static_cast<float>(divisor), to);
+}
+template <>
+void divide_bytes(const std::uint8_t* from, std::size_t count, double divisor, double* to) {
+  HWY_DYNAMIC_DISPATCH(divide_f64)(from, count, divisor, to);
+}
+
+}  // namespace wengert::kernels
+#endif
