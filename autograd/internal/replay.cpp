@@ -171,8 +171,8 @@ Ints Replay::strides_of(const Use& use, const Shape& result) const {
   Ints strides = broadcast_strides(use.shape, result);
   const GraphValue& value = graph_.values[use.value];
   if (!value.is_in_rows()) return strides;
-  for (std::size_t i = 0; i < strides.size(); ++i) {
-    if (strides[i] >= value.part->run) strides[i] = strides[i] / value.part->run * value.part->step;
+  for (std::int64_t& stride : strides) {
+    if (stride >= value.part->run) stride = stride / value.part->run * value.part->step;
   }
   return strides;
 }

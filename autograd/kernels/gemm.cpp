@@ -188,22 +188,26 @@ bool is_divided_by_terms(const Problem<T>& problem) {
 // A product for each block of terms, and their sum, added up in the order in which one thread adds them.
 template <typename T>
 void multiply_by_terms(const Problem<T>& problem) {
-  const auto& [m, n, k, a, b, c, ldc] = problem;
-  const std::size_t terms = problem.terms();
-  const std::size_t blocks = problem.blocks();
+  const std::size_t m = problem.m, n = problem.n, terms = problem.terms(), blocks = problem.blocks();
   const PoolArray<T> products((blocks - 1) * m * n);
   const auto product = [&](std::size_t block, std::size_t row) { return products.at(((block - 1) * m + row) * n); };
-  parallel_ranges(static_cast<std::int64_t>(blocks), 1, problem.work(), [&](std::int64_t begin, std::int64_t end) {
-    for (auto block = static_cast<std::size_t>(begin); block < static_cast<std::size_t>(end); ++block) {
-      const std::size_t first = block * terms;
-      const Operand<T> columns = {a.data + first * a.column, a.row, a.column};
-      const Operand<T> rows = {b.data + first * b.row, b.row, b.column};
-      multiply(Problem<T>{m, n, std::min(terms, k - first), columns, rows, block == 0 ? c : product(block, 0),
-                          block == 0 ? ldc : n});
+  const auto multiply_block = [&](std::size_t block) {
+    const std::size_t first = block * terms;
+    Problem<T> part = problem;
+    part.k = std::min(terms, problem.k - first);
+    part.a.data += first * part.a.column;
+    part.b.data += first * part.b.row;
+    if (block > 0) {
+      part.c = product(block, 0);
+      part.ldc = n;
     }
+    multiply(part);
+  };
+  parallel_ranges(static_cast<std::int64_t>(blocks), 1, problem.work(), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) multiply_block(static_cast<std::size_t>(block));
   });
   for (std::size_t i = 0; i < m; ++i) {
-    T* const sum = c + i * ldc;
+    T* const sum = problem.c + i * problem.ldc;
     for (std::size_t block = 1; block < blocks; ++block) {
       const T* const row = product(block, i);
       for (std::size_t j = 0; j < n; ++j) sum[j] += row[j];

@@ -130,7 +130,7 @@ class TiledRun {
         outputs_(reinterpret_cast<Output*>(inputs_ + inputs.size())) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
-    for (std::size_t k = 0; k < outputs.size(); ++k) keep_rows_whole(outputs[k].rows.run);
+    for (const PointwiseOutput& output : outputs) keep_rows_whole(output.rows.run);
   }
 
   void run(std::int64_t begin, std::int64_t end) {

@@ -42,7 +42,7 @@ void concatenate(std::span<const Tensor> inputs, const Attributes& attributes, T
 
 void concat_vjp(const Vjp& vjp) {
   const std::size_t axis = normalize_axis("concat", vjp.attributes().integer("axis"), vjp.output_shape().rank());
-  const Tensor dy = vjp.dy();
+  const Tensor& dy = vjp.dy();
   Ints starts, stops(vjp.output_shape());
   for (std::size_t i = 0; i < stops.size(); ++i) starts.push_back(0);
   for (std::size_t i = 0; i < vjp.inputs(); ++i) {

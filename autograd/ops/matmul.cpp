@@ -125,7 +125,7 @@ Tensor as_matrix(const Tensor& x) { return reshape(x, {detail::extent_product(x.
 void product_vjp(const Vjp& vjp) {
   const Tensor &a = vjp.input(0), &b = vjp.input(1);
   const bool ta = vjp.attributes().flag("transpose_a"), tb = vjp.attributes().flag("transpose_b");
-  const Tensor dy = vjp.dy();
+  const Tensor& dy = vjp.dy();
   if (vjp.needs(0)) {
     const Tensor da = ta ? matmul(b, dy, {.transpose_a = tb, .transpose_b = true}) : matmul(dy, b, {.transpose_b = !tb});
     vjp.set(0, sum_to(da, vjp.input_shape(0)));

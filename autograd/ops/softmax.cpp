@@ -82,7 +82,7 @@ WENGERT_OPERATION(log_softmax) {
         kernels::log_softmax(inputs[0].dtype(), Access::elements(inputs[0]), Access::elements(results[0]), run.outer, run.n, run.inner);
       },
       .vjp = [](const Vjp& vjp) {
-        const Tensor dy = vjp.dy();
+        const Tensor& dy = vjp.dy();
         vjp.set(0, dy - exp(vjp.output()) * sum(dy, axis_of(vjp.attributes()), true));
       },
       .samples = row_samples,
