@@ -168,12 +168,12 @@ Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
 }
 
 Ints Replay::strides_of(const Use& use, const Shape& result) const {
-  Ints strides = broadcast_strides(use.shape, result);
+  const Ints whole = broadcast_strides(use.shape, result);
   const GraphValue& value = graph_.values[use.value];
-  if (!value.is_in_rows()) return strides;
-  for (std::int64_t& stride : strides) {
-    if (stride >= value.part->run) stride = stride / value.part->run * value.part->step;
-  }
+  if (!value.is_in_rows()) return whole;
+  const std::int64_t run = value.part->run;
+  Ints strides;
+  for (const std::int64_t stride : whole) strides.push_back(stride < run ? stride : stride / run * value.part->step);
   return strides;
 }
 
