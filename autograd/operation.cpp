@@ -108,11 +108,14 @@ const Operation* find_defined(std::string_view name) {
   return nullptr;
 }
 
+/// By attributes that are complete.
+std::size_t count_results(const Operation& operation, const Attributes& attributes) {
+  return operation.count_outputs ? operation.count_outputs(attributes) : operation.outputs;
+}
+
 }  // namespace
 
-std::size_t Operation::results(const Attributes& given) const {
-  return count_outputs ? count_outputs(complete(*this, given)) : outputs;
-}
+std::size_t Operation::results(const Attributes& given) const { return count_results(*this, complete(*this, given)); }
 
 const Tensor& Vjp::input(std::size_t i) const {
   if (i >= inputs_.size() || !inputs_[i].defined())
@@ -140,7 +143,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
                                                          inputs.size(), operation.inputs));
   }
   const Attributes attributes = complete(operation, given);
-  const std::size_t outputs = operation.count_outputs ? operation.count_outputs(attributes) : operation.outputs;
+  const std::size_t outputs = count_results(operation, attributes);
   if (results.size() != outputs)
     throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name, outputs, results.size()));
   if (operation.compose) {

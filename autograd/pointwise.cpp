@@ -133,11 +133,14 @@ void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> argu
   Unset<double, most_inputs> uniforms;
   Unset<kernels::PointwiseOutput, most_inputs> outputs;
   bool is_flat = true;  // every input has all elements of the result in order, or one
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
+  const auto show = [&](std::size_t i, const std::int64_t* strides) {
     const detail::TensorNode& node = *detail::Access::node(arguments[i]);
-    const std::int64_t size = node.shape.elements();
+    inputs.set(i, {node.buffer->elements, node.dtype, strides, node.buffer->is_own()});
+  };
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::int64_t size = detail::Access::node(arguments[i])->shape.elements();
     is_flat = is_flat && (size == total || size == 1);
-    inputs.set(i, {node.buffer->elements, node.dtype, size == total ? &next : &same, node.buffer->is_own()});
+    show(i, size == total ? &next : &same);
   }
   std::size_t count = 0;
   for (const Attributes::Entry& entry : attributes.entries()) uniforms.set(count++, std::get<double>(entry.value));
@@ -153,8 +156,7 @@ void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> argu
   std::array<Ints, most_inputs> strides;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     strides[i] = broadcast_strides(arguments[i].shape(), shape);
-    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
-    inputs.set(i, {node.buffer->elements, node.dtype, strides[i].begin(), node.buffer->is_own()});
+    show(i, strides[i].begin());
   }
   run_over({shape.begin(), shape.rank()});
 }

@@ -106,4 +106,17 @@ struct Graph {
   std::vector<FlagUse> flags;
 };
 
+/// The value with memory of its own that a part of parts is in at last, and the element that the part begins with
+/// there.
+struct Root {
+  std::uint32_t value = 0;
+  std::int64_t first = 0;
+};
+inline Root root_of(const Graph& graph, std::uint32_t value) {
+  Root root{value, 0};
+  for (; graph.values[root.value].part != nullptr; root.value = graph.values[root.value].part->whole)
+    root.first += graph.values[root.value].part->first;
+  return root;
+}
+
 }  // namespace wengert::detail

@@ -99,10 +99,7 @@ class Planner {
     }
   }
 
-  std::uint32_t root_of(std::uint32_t value) const {
-    while (graph_.values[value].part != nullptr) value = graph_.values[value].part->whole;
-    return value;
-  }
+  std::uint32_t root_of(std::uint32_t value) const { return detail::root_of(graph_, value).value; }
 
   void find_escapes() {
     const auto add = [&](std::uint32_t value, const Shape& shape) {

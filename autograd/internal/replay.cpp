@@ -77,11 +77,8 @@ void Replay::place_values() {
 }
 
 std::size_t Replay::offset_of(std::uint32_t value) const {
-  std::int64_t first = 0;
-  const std::size_t size = size_of(graph_.values[value].dtype);
-  for (; graph_.values[value].part != nullptr; value = graph_.values[value].part->whole)
-    first += graph_.values[value].part->first;
-  return plan_.offsets[value] + static_cast<std::size_t>(first) * size;
+  const Root root = root_of(graph_, value);
+  return plan_.offsets[root.value] + static_cast<std::size_t>(root.first) * size_of(graph_.values[value].dtype);
 }
 
 void Replay::make_steps() {

@@ -1,13 +1,11 @@
 #include <algorithm>
 
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
 
 namespace wengert::detail {
 namespace {
-
-// Rows that are shorter are not worth a tile of their own: they would be copied row by row.
-constexpr std::int64_t least_run_bytes = 8 * static_cast<std::int64_t>(kernels::block_bytes);
 
 /// Who makes a value, and reads it.
 struct Role {
@@ -71,8 +69,8 @@ class Sharing {
   bool may_be_made_in_rows(const Use& use, std::int64_t run) const {
     const GraphRecord& maker = *roles_[use.value].maker;
     if (!maker.is_pointwise() || roles_[use.value].is_whole) return false;
-    const auto run_bytes = run * static_cast<std::int64_t>(size_of(graph_.values[use.value].dtype));
-    if (run_bytes < least_run_bytes || run_bytes % static_cast<std::int64_t>(kernels::block_bytes) != 0) return false;
+    const std::size_t run_bytes = static_cast<std::size_t>(run) * size_of(graph_.values[use.value].dtype);
+    if (!kernels::PointwiseRows::are_long(run_bytes)) return false;
     const auto computed = maker.computed();
     const auto output = std::find(computed.begin(), computed.end(), use);
     return output != computed.end() &&

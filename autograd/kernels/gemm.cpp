@@ -163,10 +163,10 @@ namespace wengert::kernels {
 namespace {
 
 template <typename T>
-Operand<T> operand(const MatrixView& view) {
+MatrixOperand<T> operand(const MatrixView& view) {
   const auto leading = static_cast<std::size_t>(view.leading);
   const auto* data = static_cast<const T*>(view.data);
-  return view.transposed ? Operand<T>{data, 1, leading} : Operand<T>{data, leading, 1};
+  return view.transposed ? MatrixOperand<T>{data, 1, leading} : MatrixOperand<T>{data, leading, 1};
 }
 
 HWY_EXPORT(multiply_f32);
@@ -180,8 +180,8 @@ void multiply(const Problem<double>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f6
 // in its own cache, where columns of B would be lines that the others have just written.
 template <typename T>
 bool is_divided_by_terms(const Problem<T>& problem) {
-  constexpr std::size_t few_rows = 64;
-  return problem.m >= tile_rows && problem.m <= few_rows && problem.n >= tile_rows && problem.b.column == 1 &&
+  constexpr std::size_t least = alike_from, few_rows = 64;
+  return problem.m >= least && problem.m <= few_rows && problem.n >= least && problem.b.column == 1 &&
          pieces_of(problem.work()) > 1 && problem.blocks() >= static_cast<std::size_t>(threads());
 }
 

@@ -14,6 +14,9 @@ struct MatrixView {
   bool transposed = false;
 };
 
+/// From so many rows and columns on, the bits of an element depend neither on the number of the ones nor of the others.
+inline constexpr std::int64_t alike_from = 16;
+
 /// C = A · B with A (after transposition) m×k, B k×n, C m×n row-major with `ldc`; C is overwritten, never read, and
 /// overlaps neither operand. All of `dtype` (not boolean). k = 0 gives zeros. Nothing is skipped: 0 · NaN is NaN.
 /// Integers wrap modulo 2ⁿ. The order of every sum is a function of shape, layout, dtype and instruction set alone: the

@@ -106,8 +106,8 @@ class BlockedProduct {
   }
 
   // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
-  static void pack(const T* from, const Operand<T>& layout, std::size_t count, std::size_t terms, std::size_t width,
-                   T* to) {
+  static void pack(const T* from, const MatrixOperand<T>& layout, std::size_t count, std::size_t terms,
+                   std::size_t width, T* to) {
     if (layout.row == 1) {
       pack_rows(from, layout.column, count, terms, width, to);
     } else {

@@ -12,14 +12,14 @@ constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotien
 
 // An operand with its transposition resolved: element (i, j) is at data[i · row + j · column].
 template <typename T>
-struct Operand {
+struct MatrixOperand {
   const T* data;
   std::size_t row;
   std::size_t column;
 };
 
 template <typename T>
-Operand<T> transpose(const Operand<T>& x) {
+MatrixOperand<T> transpose(const MatrixOperand<T>& x) {
   return {x.data, x.column, x.row};
 }
 
@@ -27,7 +27,7 @@ Operand<T> transpose(const Operand<T>& x) {
 template <typename T>
 struct Problem {
   std::size_t m, n, k;
-  Operand<T> a, b;
+  MatrixOperand<T> a, b;
   T* c;
   std::size_t ldc;
 
@@ -43,9 +43,5 @@ struct Problem {
   // In the units of kernels/threads.h.
   double work() const { return work_of<T>(static_cast<double>(k), static_cast<std::int64_t>(m * n)); }
 };
-
-// From so many rows and columns on, a product is made of tiles, and its bits depend neither on the number of the one
-// nor of the other.
-constexpr std::size_t tile_rows = 16;
 
 }  // namespace wengert::kernels

@@ -163,10 +163,9 @@ class TiledRun {
     }
   }
 
-  // No tile is to reach beyond rows of whole blocks: then they need not be copied, which pays unless they are short.
+  // No tile is to reach beyond long rows: then they need not be copied.
   void keep_rows_whole(std::int64_t run) {
-    constexpr auto step = static_cast<std::int64_t>(block<T>), least = 8 * step;
-    if (row_ == 0 && run >= least && run % step == 0) row_ = run;
+    if (row_ == 0 && PointwiseRows::are_long(static_cast<std::size_t>(run) * sizeof(T))) row_ = run;
   }
 
   void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape,
@@ -190,14 +189,17 @@ class TiledRun {
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (!is_direct(k)) continue;
       T* const room = frame_.room(plan_.program.inputs + k);
-      const bool is_at_once = is_whole && outputs_[k].run(first, count) == count;
-      frame_.output(k).data = is_at_once ? reinterpret_cast<T*>(outputs_[k].at(first)) : room;
+      frame_.output(k).data = is_in_order(k, first, count) ? reinterpret_cast<T*>(outputs_[k].at(first)) : room;
     }
     frame_.run(count);
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
-      if (is_whole && is_direct(k) && outputs_[k].run(first, count) == count) continue;
-      write(k, first, count);
+      if (!is_direct(k) || !is_in_order(k, first, count)) write(k, first, count);
     }
+  }
+
+  // Whole blocks that stand one after the other.
+  bool is_in_order(std::size_t k, std::int64_t first, std::size_t count) const {
+    return count % block<T> == 0 && outputs_[k].run(first, count) == count;
   }
 
   void write(std::size_t k, std::int64_t first, std::size_t count) {

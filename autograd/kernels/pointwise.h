@@ -27,6 +27,9 @@ struct PointwiseRows {
   std::int64_t run = 0, step = 0;
 
   std::int64_t place(std::int64_t element) const { return run == 0 ? element : element / run * step + element % run; }
+  /// Whether rows of so many bytes are read and written where they are: whole blocks of a primitive, and enough of them
+  /// for a tile. Others are copied row by row.
+  static constexpr bool are_long(std::size_t bytes) { return bytes >= 8 * block_bytes && bytes % block_bytes == 0; }
 };
 
 /// Memory that a program writes: row-major, of the result's shape, contiguous or in rows. May be the very memory of an
