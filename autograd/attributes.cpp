@@ -28,12 +28,10 @@ Attributes::Attributes(std::span<const Entry> entries) {
   for (std::size_t i = 0; i < entries.size(); ++i) new (block_->entries() + i) Entry(entries[i]);
 }
 
-Attributes::Attributes(const Attributes& other) noexcept : block_(other.block_) {
-  if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
-}
+void Attributes::share() noexcept { block_->references.fetch_add(1, std::memory_order_relaxed); }
 
-Attributes::~Attributes() {
-  if (block_ == nullptr || block_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+void Attributes::release() noexcept {
+  if (block_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   kernels::deallocate(block_, Block::bytes(block_->count));  // entries are trivially destructible
 }
 static_assert(std::is_trivially_destructible_v<Attributes::Entry>);

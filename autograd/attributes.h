@@ -26,13 +26,17 @@ class Attributes {
   Attributes() = default;
   Attributes(std::initializer_list<Entry> entries) : Attributes(std::span(entries.begin(), entries.size())) {}
   explicit Attributes(std::span<const Entry> entries);
-  Attributes(const Attributes& other) noexcept;
+  Attributes(const Attributes& other) noexcept : block_(other.block_) {
+    if (block_ != nullptr) share();
+  }
   Attributes(Attributes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
   Attributes& operator=(Attributes other) noexcept {
     std::swap(block_, other.block_);
     return *this;
   }
-  ~Attributes();
+  ~Attributes() {
+    if (block_ != nullptr) release();
+  }
 
   std::size_t size() const { return entries().size(); }
   bool empty() const { return block_ == nullptr; }
@@ -53,6 +57,8 @@ class Attributes {
 
  private:
   struct Block;
+  void share() noexcept;
+  void release() noexcept;
   const AttributeValue& find(const char* name) const;
   [[noreturn]] static void wrong_kind(const char* name);
   Block* block_ = nullptr;

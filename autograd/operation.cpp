@@ -30,16 +30,20 @@ AttributeValue fitting(const Operation& operation, const Attributes::Entry& give
                                to_string(Attributes{given}), to_string(Attributes{{given.name, known}})));
 }
 
-/// The attributes in the order of the definition, those left out by their defaults.
-Attributes complete(const Operation& operation, const Attributes& given) {
+/// Whether the attributes are those of the definition, in its order.
+bool are_complete(const Operation& operation, const Attributes& given) {
   // The names are the definition's own literals, or they are exchanged for these: a record outlives what it was given.
+  const auto& known = operation.attributes;
   const auto is_same = [](const Attributes::Entry& a, const Attributes::Entry& b) {
     return a.name == b.name && a.value.index() == b.value.index();
   };
-  const auto& known = operation.attributes;
-  if (known.empty() && given.empty()) return given;
-  if (std::equal(known.begin(), known.end(), given.begin(), given.end(), is_same)) return given;
-  kernels::PoolVector<Attributes::Entry> entries(known.begin(), known.end());
+  return std::equal(known.begin(), known.end(), given.begin(), given.end(), is_same);
+}
+
+/// The attributes in the order of the definition, those left out by their defaults.
+Attributes complete(const Operation& operation, const Attributes& given) {
+  if (are_complete(operation, given)) return given;
+  kernels::PoolVector<Attributes::Entry> entries(operation.attributes.begin(), operation.attributes.end());
   for (const Attributes::Entry& entry : given) {
     const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& candidate) {
       return std::strcmp(candidate.name, entry.name) == 0;
@@ -57,24 +61,34 @@ bool any_variable(const List& list, std::span<const Tensor> inputs) {
   return std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& input) { return list.holds(input); });
 }
 
-bool any_floating(std::span<const TensorType> types) {
-  return std::any_of(types.begin(), types.end(), [](const TensorType& type) { return is_floating(type.dtype); });
+bool any_floating(std::span<const Tensor> tensors) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const Tensor& tensor) { return is_floating(Access::checked(tensor).dtype); });
+}
+
+/// A result made of other operations.
+Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes) {
+  // A capture does see the parts: it has no need of the rule, and can do more with them.
+  const List::Pause pause(detail::thread_list(), List::Pause::everyone);
+  Tensor result = operation.evaluate(inputs, attributes);
+  // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
+  const detail::Capture* capture = detail::Capture::current();
+  const std::uint32_t own = capture != nullptr && capture->holds(result) ? 2 : 1;
+  const bool is_input = std::any_of(inputs.begin(), inputs.end(),
+                                    [&](const Tensor& input) { return Access::node(input) == Access::node(result); });
+  if (is_input || Access::node(result)->references.load(std::memory_order_relaxed) > own) return Access::alias(result);
+  return result;
 }
 
 void compute(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
-             std::span<TensorType> types, std::span<Tensor> results) {
+             std::span<Tensor> results) {
+  if (operation.pointwise != nullptr && operation.pointwise->call(inputs, attributes, results)) return;
+  TensorType only;
+  kernels::PoolVector<TensorType> many(results.size() > 1 ? results.size() : 0);
+  const std::span<TensorType> types = many.empty() ? std::span(&only, 1) : std::span(many);
+  operation.infer(inputs, attributes, types);
   if (operation.evaluate) {
-    // A capture does see the parts: it has no need of the rule, and can do more with them.
-    const List::Pause pause(detail::thread_list(), List::Pause::everyone);
-    results[0] = operation.evaluate(inputs, attributes);
-    // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
-    const detail::Capture* capture = detail::Capture::current();
-    const std::uint32_t own = capture != nullptr && capture->holds(results[0]) ? 2 : 1;
-    const bool is_input = std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& input) {
-      return Access::node(input) == Access::node(results[0]);
-    });
-    if (is_input || Access::node(results[0])->references.load(std::memory_order_relaxed) > own)
-      results[0] = Access::alias(results[0]);
+    results[0] = evaluate(operation, inputs, attributes);
     return;
   }
   const Uncompiled uncaptured;
@@ -118,20 +132,21 @@ std::size_t count_results(const Operation& operation, const Attributes& attribut
 std::size_t Operation::results(const Attributes& given) const { return count_results(*this, complete(*this, given)); }
 
 const Tensor& Vjp::input(std::size_t i) const {
-  if (i >= inputs_.size() || !inputs_[i].defined())
+  if (i >= inputs_.size() || !inputs_[i].value.tensor().defined())
     throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
-  return inputs_[i];
+  return inputs_[i].value.tensor();
 }
 
 const Tensor& Vjp::output(std::size_t i) const {
-  if (i >= outputs_.size() || !outputs_[i].defined())
+  if (i >= outputs_.size() || !outputs_[i].value.tensor().defined())
     throw ValueError(fmt::format("{}: its vjp reads output {}, which `reads` does not declare", operation_.name, i));
-  return outputs_[i];
+  return outputs_[i].value.tensor();
 }
 
 const Tensor& Vjp::dy(std::size_t i) const {
-  if (!adjoints_[i].defined()) adjoints_[i] = zeros(output_types_[i].shape, output_types_[i].dtype);
-  return adjoints_[i];
+  Place& output = outputs_[i];
+  if (!output.adjoint.defined()) output.adjoint = zeros(output.type.shape, output.type.dtype);
+  return output.adjoint;
 }
 
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
@@ -142,7 +157,9 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
                                            : fmt::format("{}: {} inputs given; expected {}", operation.name,
                                                          inputs.size(), operation.inputs));
   }
-  const Attributes attributes = complete(operation, given);
+  const bool is_complete = are_complete(operation, given);
+  const Attributes completed = is_complete ? Attributes() : complete(operation, given);
+  const Attributes& attributes = is_complete ? given : completed;
   const std::size_t outputs = count_results(operation, attributes);
   if (results.size() != outputs)
     throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name, outputs, results.size()));
@@ -150,19 +167,14 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
     results[0] = operation.compose(inputs, attributes);
     return;
   }
-  TensorType only;
-  kernels::PoolVector<TensorType> many(results.size() > 1 ? results.size() : 0);
-  const std::span<TensorType> types = many.empty() ? std::span(&only, 1) : std::span(many);
-  operation.infer(inputs, attributes, types);
-
+  compute(operation, inputs, attributes, results);
   List& list = detail::thread_list();
-  const bool record = list.recording() && any_variable(list, inputs) &&
-                      (list.keeps_all() || (operation.differentiable && any_floating(types)));
-  compute(operation, inputs, attributes, types, results);
-  if (record) {
-    list.record(operation, attributes, inputs, results);
-  } else if (list.recording() && operation.differentiable) {
-    list.pass_on_walked(inputs, results);
+  if (list.recording()) {
+    if (any_variable(list, inputs) && (list.keeps_all() || (operation.differentiable && any_floating(results)))) {
+      list.record(operation, attributes, inputs, results);
+    } else if (operation.differentiable) {
+      list.pass_on_walked(inputs, results);
+    }
   }
   if (detail::Capture* capture = detail::Capture::current()) capture->record(operation, attributes, inputs, results);
 }

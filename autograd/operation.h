@@ -40,45 +40,36 @@ struct Sample {
 /// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results.
 class Vjp {
  public:
-  Vjp(const Operation& operation, const Attributes& attributes, std::span<const TensorType> input_types,
-      std::span<const Tensor> inputs, std::span<const TensorType> output_types, std::span<const Tensor> outputs,
-      std::span<Tensor> adjoints, std::span<const std::uint8_t> needed, std::span<Tensor> results)
-      : operation_(operation),
-        attributes_(attributes),
-        input_types_(input_types),
-        inputs_(inputs),
-        output_types_(output_types),
-        outputs_(outputs),
-        adjoints_(adjoints),
-        needed_(needed),
-        results_(results) {}
+  /// An input or output of the record; its value if that was declared, its adjoint as far as it is known.
+  struct Place {
+    TensorType type = {};
+    detail::Borrowed value = {};
+    Tensor adjoint = {};
+    bool is_needed = false;
+  };
+  Vjp(const Operation& operation, const Attributes& attributes, std::span<Place> inputs, std::span<Place> outputs)
+      : operation_(operation), attributes_(attributes), inputs_(inputs), outputs_(outputs) {}
 
   const Operation& operation() const { return operation_; }
   const Attributes& attributes() const { return attributes_; }
-  std::size_t inputs() const { return input_types_.size(); }
+  std::size_t inputs() const { return inputs_.size(); }
   /// A value the operation declared to read.
   const Tensor& input(std::size_t i = 0) const;
   const Tensor& output(std::size_t i = 0) const;
-  const Shape& input_shape(std::size_t i = 0) const { return input_types_[i].shape; }
-  DType input_dtype(std::size_t i = 0) const { return input_types_[i].dtype; }
-  const Shape& output_shape(std::size_t i = 0) const { return output_types_[i].shape; }
+  const Shape& input_shape(std::size_t i = 0) const { return inputs_[i].type.shape; }
+  DType input_dtype(std::size_t i = 0) const { return inputs_[i].type.dtype; }
+  const Shape& output_shape(std::size_t i = 0) const { return outputs_[i].type.shape; }
   /// The adjoint of an output: ∂loss/∂output, of its shape; zeros where it took no part.
   const Tensor& dy(std::size_t i = 0) const;
   /// Whether anybody asks for the adjoint of an input; what is not needed need not be computed.
-  bool needs(std::size_t i) const { return needed_[i] != 0; }
+  bool needs(std::size_t i) const { return inputs_[i].is_needed; }
   /// Gives the adjoint of an input: of the input's shape.
-  void set(std::size_t i, Tensor adjoint) const { results_[i] = std::move(adjoint); }
+  void set(std::size_t i, Tensor adjoint) const { inputs_[i].adjoint = std::move(adjoint); }
 
  private:
   const Operation& operation_;
   const Attributes& attributes_;
-  std::span<const TensorType> input_types_;
-  std::span<const Tensor> inputs_;
-  std::span<const TensorType> output_types_;
-  std::span<const Tensor> outputs_;
-  std::span<Tensor> adjoints_;
-  std::span<const std::uint8_t> needed_;
-  std::span<Tensor> results_;
+  std::span<Place> inputs_, outputs_;
 };
 
 /// Which values a vjp rule reads, as bits: bit i for input or output i, bit 31 for all from the 31st on.

@@ -124,39 +124,57 @@ class Unset {
   alignas(T) std::byte room_[most * sizeof(T)];  // NOLINT(*-avoid-c-arrays)
 };
 
+/// What a kernel is given for a call.
+class KernelCall {
+ public:
+  static constexpr std::int64_t next = 1, same = 0;  // the stride of what has all elements in order, or one
+
+  void show(std::size_t i, const detail::TensorNode& argument, const std::int64_t* strides) {
+    inputs_.set(i, {argument.buffer->elements, argument.dtype, strides, argument.buffer->is_own()});
+  }
+  std::span<const kernels::PointwiseInput> inputs(std::size_t count) const { return inputs_.first(count); }
+
+  std::span<const double> uniforms(const Attributes& attributes) {
+    std::size_t count = 0;
+    for (const Attributes::Entry& entry : attributes.entries()) uniforms_.set(count++, std::get<double>(entry.value));
+    return uniforms_.first(count);
+  }
+
+  std::span<const kernels::PointwiseOutput> outputs(std::span<const Tensor> results) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const detail::TensorNode& node = *detail::Access::node(results[i]);
+      outputs_.set(i, {node.buffer->elements, node.dtype, node.buffer->is_own()});
+    }
+    return outputs_.first(results.size());
+  }
+
+ private:
+  Unset<kernels::PointwiseInput, most_inputs> inputs_;
+  Unset<double, most_inputs> uniforms_;
+  Unset<kernels::PointwiseOutput, most_inputs> outputs_;
+};
+
 void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
-         std::span<Tensor> results) {
+         std::span<const Tensor> results) {
   const Shape& shape = detail::Access::node(results[0])->shape;
   const std::int64_t total = shape.elements();
-  static constexpr std::int64_t next = 1, same = 0;
-  Unset<kernels::PointwiseInput, most_inputs> inputs;
-  Unset<double, most_inputs> uniforms;
-  Unset<kernels::PointwiseOutput, most_inputs> outputs;
+  KernelCall call;
   bool is_flat = true;  // every input has all elements of the result in order, or one
-  const auto show = [&](std::size_t i, const std::int64_t* strides) {
-    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
-    inputs.set(i, {node.buffer->elements, node.dtype, strides, node.buffer->is_own()});
-  };
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::int64_t size = detail::Access::node(arguments[i])->shape.elements();
+    const detail::TensorNode& argument = *detail::Access::node(arguments[i]);
+    const std::int64_t size = argument.shape.elements();
     is_flat = is_flat && (size == total || size == 1);
-    show(i, size == total ? &next : &same);
-  }
-  std::size_t count = 0;
-  for (const Attributes::Entry& entry : attributes.entries()) uniforms.set(count++, std::get<double>(entry.value));
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    const detail::TensorNode& node = *detail::Access::node(results[i]);
-    outputs.set(i, {node.buffer->elements, node.dtype, node.buffer->is_own()});
+    call.show(i, argument, size == total ? &KernelCall::next : &KernelCall::same);
   }
   const auto run_over = [&](std::span<const std::int64_t> extents) {
-    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), inputs.first(arguments.size()),
-                      uniforms.first(count), outputs.first(results.size()), extents);
+    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), call.inputs(arguments.size()),
+                      call.uniforms(attributes), call.outputs(results), extents);
   };
   if (is_flat) return run_over({&total, 1});
   std::array<Ints, most_inputs> strides;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     strides[i] = broadcast_strides(arguments[i].shape(), shape);
-    show(i, strides[i].begin());
+    call.show(i, *detail::Access::node(arguments[i]), strides[i].begin());
   }
   run_over({shape.begin(), shape.rank()});
 }
@@ -219,11 +237,36 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
 }  // namespace
 
 PointwiseRule::PointwiseRule(Program program, kernels::NativePointwise native, std::vector<Program> derivatives,
-                             bool reads_outputs)
+                             bool reads_outputs, bool is_of_one_dtype)
     : kernel_(std::move(program), native),
       derivatives_(std::move(derivatives)),
       reads_outputs_(reads_outputs),
+      is_of_one_dtype_(is_of_one_dtype),
       slots_(kernel_.program().inputs) {}
+
+bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& attributes,
+                         std::span<Tensor> results) const {
+  const auto node = [&](std::size_t i) -> const detail::TensorNode& { return *detail::Access::node(arguments[i]); };
+  const detail::TensorNode* widest = &node(0);
+  for (std::size_t i = 1; i < arguments.size() && widest->shape.elements() == 1; ++i) {
+    if (node(i).shape.elements() != 1) widest = &node(i);
+  }
+  const DType dtype = widest->dtype;
+  const Shape& shape = widest->shape;
+  if (!is_of_one_dtype_ || !is_floating(dtype) || !kernel_.fits_tile(dtype, shape.elements())) return false;
+  KernelCall call;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const detail::TensorNode& argument = node(i);
+    if (argument.dtype != dtype || !argument.buffer->is_own()) return false;
+    const bool is_whole = argument.shape == shape;
+    if (!is_whole && (argument.shape.elements() != 1 || argument.shape.rank() > shape.rank())) return false;
+    call.show(i, argument, is_whole ? &KernelCall::next : &KernelCall::same);
+  }
+  for (Tensor& result : results) result = detail::Access::make(dtype, shape);
+  kernel_.run_tile(dtype, call.inputs(arguments.size()), call.uniforms(attributes), call.outputs(results),
+                   shape.elements());
+  return true;
+}
 
 Program PointwiseRule::derivative_program(std::size_t input) const {
   return derivatives_.empty() ? only_output(differentiate(program(), reads_outputs_), input) : derivatives_[input];
@@ -245,7 +288,7 @@ Reads PointwiseRule::reads() const {
   return result;
 }
 
-const PointwiseRule::Derivative& PointwiseRule::derivative(const Operation& owner, std::size_t input) const {
+const PointwiseRule::Derivative& PointwiseRule::make_derivative(const Operation& owner, std::size_t input) const {
   Slot& slot = slots_[input];
   std::call_once(slot.once, [&] {
     const Program full = derivative_program(input);
@@ -258,13 +301,14 @@ const PointwiseRule::Derivative& PointwiseRule::derivative(const Operation& owne
       const Typing typing{fmt::format("{}'{}", owner.name, input), arguments.size(), Domain::floating, condition,
                           false};
       auto rule = std::make_shared<PointwiseRule>(std::move(program), kernels::NativePointwise{},
-                                                  std::vector<Program>{}, false);
+                                                  std::vector<Program>{}, false, !condition);
       derivative->operation = make(typing, owner.attributes, rule, true, false);
       derivative->operation.condition = condition;
       derivative->operation.kinks = owner.kinks;
     }
     derivative->arguments = std::move(arguments);
     slot.derivative = std::move(derivative);
+    slot.made.store(slot.derivative.get(), std::memory_order_release);
   });
   return *slot.derivative;
 }
@@ -296,7 +340,8 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
     }
     for (std::size_t i = 0; i < inputs; ++i) derivatives.push_back(only_output(all, i));
   }
-  auto rule = std::make_shared<PointwiseRule>(std::move(program), definition.native, std::move(derivatives), true);
+  auto rule = std::make_shared<PointwiseRule>(std::move(program), definition.native, std::move(derivatives), true,
+                                              !definition.condition && !definition.boolean);
   const Typing typing{std::move(name), inputs, definition.domain, definition.condition, definition.boolean};
   Operation operation =
       make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean, true);

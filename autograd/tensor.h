@@ -165,6 +165,7 @@ class Borrowed {
     return *this;
   }
   ~Borrowed() { tensor_.node_ = nullptr; }
+  const Tensor& tensor() const { return tensor_; }
   static std::span<const Tensor> tensors(std::span<const Borrowed> all) {
     return {reinterpret_cast<const Tensor*>(all.data()), all.size()};
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -25,14 +26,23 @@ class PointwiseRule {
     bool is_zero = false;
   };
 
+  /// `is_of_one_dtype`: all inputs and results are.
   PointwiseRule(kernels::Program program, kernels::NativePointwise native, std::vector<kernels::Program> derivatives,
-                bool reads_outputs);
+                bool reads_outputs, bool is_of_one_dtype);
 
   const kernels::PointwiseKernel& kernel() const { return kernel_; }
   const kernels::Program& program() const { return kernel_.program(); }
 
+  /// A whole call of its operation, typed, made and run in one, as most small ones may be: on floating tensors of one
+  /// shape, or that and one element, which fit a tile. False where it is another one: nothing is done then.
+  /// `attributes` are complete.
+  bool call(std::span<const Tensor> arguments, const Attributes& attributes, std::span<Tensor> results) const;
+
   /// Made when first asked for. `owner` is the operation this rule belongs to.
-  const Derivative& derivative(const Operation& owner, std::size_t input) const;
+  const Derivative& derivative(const Operation& owner, std::size_t input) const {
+    const Derivative* const made = slots_[input].made.load(std::memory_order_acquire);
+    return made != nullptr ? *made : make_derivative(owner, input);
+  }
 
   /// What the derivatives read, among inputs and outputs.
   Reads reads() const;
@@ -40,13 +50,15 @@ class PointwiseRule {
  private:
   struct Slot {
     std::once_flag once;
-    std::unique_ptr<Derivative> derivative;
+    std::atomic<const Derivative*> made = nullptr;
+    std::unique_ptr<const Derivative> derivative;
   };
+  const Derivative& make_derivative(const Operation& owner, std::size_t input) const;
   kernels::Program derivative_program(std::size_t input) const;
 
   kernels::PointwiseKernel kernel_;
   std::vector<kernels::Program> derivatives_;  // one per input; empty: to be derived
-  bool reads_outputs_;
+  bool reads_outputs_, is_of_one_dtype_;
   mutable std::vector<Slot> slots_;
 };
 

@@ -7,6 +7,16 @@
 #include <wengert/autograd/operations.h>
 
 namespace wengert::detail {
+namespace {
+
+void check(const Tensor& adjoint, const TensorType& expected, const Operation& operation) {
+  if (adjoint.shape() == expected.shape && adjoint.dtype() == expected.dtype) return;
+  throw GradientError(fmt::format("{}: its vjp gave an adjoint {} {} for an input {} {}", operation.name,
+                                  name_of(adjoint.dtype()), to_string(adjoint.shape()), name_of(expected.dtype),
+                                  to_string(expected.shape)));
+}
+
+}  // namespace
 
 Marks::Marks(const List& list, std::uint8_t level, std::span<const std::uint32_t> xs)
     : first_value_(list.tape(level).first_value), marks_(list.values().size() - first_value_) {
@@ -58,62 +68,43 @@ void Walk::run(std::uint32_t from, Tensor first) {
 
 void Walk::visit(std::size_t index) {
   const StoredRecord record = list_.records()[index];  // a copy: the list may move while the rule is at work
-  if (!record.operation->differentiable) return;
-  const auto outputs = list_.outputs(record);
-  if (std::none_of(outputs.begin(), outputs.end(), [&](std::uint32_t output) { return adjoint(output).defined(); }))
-    return;
-  take_outputs(record);
-  if (!take_inputs(record)) return;
-  const Vjp vjp(*record.operation, record.attributes, input_types_, Borrowed::tensors(inputs_), output_types_,
-                Borrowed::tensors(outputs_), dys_, needed_, results_);
-  record.operation->vjp(vjp);
-  for (std::size_t i = 0; i < record.inputs; ++i) {
-    Tensor result = std::move(results_[i]);
-    if (needed_[i] != 0 && result.defined()) {
-      accumulate(list_.inputs(record)[i], *record.operation, std::move(result));
-    }
-  }
-}
-
-void Walk::take_outputs(const StoredRecord& record) {
-  const auto outputs = list_.outputs(record);
-  output_types_.resize(outputs.size()), outputs_.resize(outputs.size()), dys_.resize(outputs.size());
+  const Operation& operation = *record.operation;
+  if (!operation.differentiable) return;
+  const auto output_numbers = list_.outputs(record), input_numbers = list_.inputs(record);
+  const auto has_adjoint = [this](std::uint32_t output) { return adjoint(output).defined(); };
+  const auto is_needed = [this](std::uint32_t input) { return marks_[input].depends; };
+  if (std::none_of(output_numbers.begin(), output_numbers.end(), has_adjoint)) return;
+  if (std::none_of(input_numbers.begin(), input_numbers.end(), is_needed)) return;
+  const auto outputs = show(outputs_, output_numbers, operation.reads.outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const RecordedValue& value = list_.values()[outputs[i]];
-    output_types_[i].dtype = value.dtype;
-    output_types_[i].shape = value.shape;
-    outputs_[i] = Reads::declares(record.operation->reads.outputs, i) ? value.kept : Borrowed();
-    const bool last_use = !marks_[outputs[i]].asked;
-    dys_[i] = last_use ? std::move(adjoint(outputs[i])) : adjoint(outputs[i]);
+    Tensor& found = adjoint(output_numbers[i]);
+    const bool last_use = !marks_[output_numbers[i]].asked;
+    outputs[i].adjoint = last_use ? std::move(found) : found;
   }
-}
-
-bool Walk::take_inputs(const StoredRecord& record) {
-  const auto inputs = list_.inputs(record);
-  input_types_.resize(inputs.size()), inputs_.resize(inputs.size());
-  needed_.resize(inputs.size()), results_.resize(inputs.size());
-  bool any_needed = false;
+  const auto inputs = show(inputs_, input_numbers, operation.reads.inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].is_needed = is_needed(input_numbers[i]);
+  operation.vjp(Vjp(operation, record.attributes, inputs, outputs));
+  for (Vjp::Place& output : outputs) output.adjoint = Tensor();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const RecordedValue& value = list_.values()[inputs[i]];
-    input_types_[i].dtype = value.dtype;
-    input_types_[i].shape = value.shape;
-    // Others may have had the value kept; a rule is shown what it declared.
-    inputs_[i] = Reads::declares(record.operation->reads.inputs, i) ? value.kept : Borrowed();
-    needed_[i] = marks_[inputs[i]].depends ? 1 : 0;
-    any_needed |= needed_[i] != 0;
+    Tensor result = std::move(inputs[i].adjoint);
+    if (!inputs[i].is_needed || !result.defined()) continue;
+    check(result, inputs[i].type, operation);
+    Tensor& sum = adjoint(list_.inputs(record)[i]);
+    sum = sum.defined() ? add(sum, result) : std::move(result);
   }
-  return any_needed;
 }
 
-void Walk::accumulate(std::uint32_t input, const Operation& operation, Tensor result) {
-  const RecordedValue& value = list_.values()[input];
-  if (result.shape() != value.shape || result.dtype() != value.dtype) {
-    throw GradientError(fmt::format("{}: its vjp gave an adjoint {} {} for an input {} {}", operation.name,
-                                    name_of(result.dtype()), to_string(result.shape()), name_of(value.dtype),
-                                    to_string(value.shape)));
+std::span<Vjp::Place> Walk::show(kernels::PoolVector<Vjp::Place>& room, std::span<const std::uint32_t> numbers,
+                                 std::uint32_t declared) {
+  if (room.size() < numbers.size()) room.resize(numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const RecordedValue& value = list_.values()[numbers[i]];
+    room[i].type.dtype = value.dtype;
+    room[i].type.shape = value.shape;
+    // Others may have had the value kept; a rule is shown what it declared.
+    room[i].value = Reads::declares(declared, i) ? value.kept : Borrowed();
   }
-  Tensor& sum = adjoint(input);
-  sum = sum.defined() ? add(sum, result) : std::move(result);
+  return {room.data(), numbers.size()};
 }
 
 }  // namespace wengert::detail

@@ -44,20 +44,16 @@ class Walk {
 
  private:
   void visit(std::size_t index);
-  void take_outputs(const StoredRecord& record);
-  /// Whether the adjoint of any is needed.
-  bool take_inputs(const StoredRecord& record);
-  void accumulate(std::uint32_t input, const Operation& operation, Tensor result);
+  /// Writes inputs or outputs of a record down for its rule, but for their adjoints.
+  std::span<Vjp::Place> show(kernels::PoolVector<Vjp::Place>& room, std::span<const std::uint32_t> numbers,
+                             std::uint32_t declared);
 
   List& list_;
   const OpenTape range_;
   const std::uint8_t level_;
   const Marks marks_;
   kernels::PoolVector<Tensor> adjoints_;
-  kernels::PoolVector<TensorType> input_types_, output_types_;
-  kernels::PoolVector<Borrowed> inputs_, outputs_;  // the list keeps them
-  kernels::PoolVector<Tensor> dys_, results_;
-  kernels::PoolVector<std::uint8_t> needed_;
+  kernels::PoolVector<Vjp::Place> inputs_, outputs_;  // of the record at work; the list keeps what they borrow
 };
 
 }  // namespace wengert::detail

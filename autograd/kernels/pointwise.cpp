@@ -334,6 +334,21 @@ PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = defaul
 const Program& PointwiseKernel::program() const { return plan_->program; }
 bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
+bool PointwiseKernel::fits_tile(DType compute, std::int64_t elements) const {
+  return elements > 0 && elements <= static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute)) &&
+         plan_->missing[index_of(compute)] == nullptr;
+}
+
+void PointwiseKernel::run_tile(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+                               std::span<const PointwiseOutput> outputs, std::int64_t elements) const {
+  with_scratch(scratch_bytes(*plan_), [&](std::byte* scratch) {
+    dispatch(compute, [&]<typename T>(T) {
+      if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>)
+        run_plain<T>(*plan_, inputs, uniforms, outputs, elements, scratch);
+    });
+  });
+}
+
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
                           std::span<const PointwiseReduction> reductions, const PointwiseSource* source) const {
