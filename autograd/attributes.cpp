@@ -36,10 +36,7 @@ void Attributes::release() noexcept {
 }
 static_assert(std::is_trivially_destructible_v<Attributes::Entry>);
 
-std::span<const Attributes::Entry> Attributes::entries() const {
-  if (block_ == nullptr) return {};
-  return {block_->entries(), block_->count};
-}
+std::span<const Attributes::Entry> Attributes::listed() const { return {block_->entries(), block_->count}; }
 
 const AttributeValue& Attributes::find(const char* name) const {
   // An operation's own kernel asks by the literal of its definition.

@@ -40,7 +40,7 @@ class Attributes {
 
   std::size_t size() const { return entries().size(); }
   bool empty() const { return block_ == nullptr; }
-  std::span<const Entry> entries() const;
+  std::span<const Entry> entries() const { return empty() ? std::span<const Entry>() : listed(); }
   auto begin() const { return entries().begin(); }
   auto end() const { return entries().end(); }
 
@@ -57,6 +57,7 @@ class Attributes {
 
  private:
   struct Block;
+  std::span<const Entry> listed() const;
   void share() noexcept;
   void release() noexcept;
   const AttributeValue& find(const char* name) const;

@@ -124,57 +124,43 @@ class Unset {
   alignas(T) std::byte room_[most * sizeof(T)];  // NOLINT(*-avoid-c-arrays)
 };
 
-/// What a kernel is given for a call.
-class KernelCall {
- public:
-  static constexpr std::int64_t next = 1, same = 0;  // the stride of what has all elements in order, or one
-
-  void show(std::size_t i, const detail::TensorNode& argument, const std::int64_t* strides) {
-    inputs_.set(i, {argument.buffer->elements, argument.dtype, strides, argument.buffer->is_own()});
-  }
-  std::span<const kernels::PointwiseInput> inputs(std::size_t count) const { return inputs_.first(count); }
-
-  std::span<const double> uniforms(const Attributes& attributes) {
-    std::size_t count = 0;
-    for (const Attributes::Entry& entry : attributes.entries()) uniforms_.set(count++, std::get<double>(entry.value));
-    return uniforms_.first(count);
-  }
-
-  std::span<const kernels::PointwiseOutput> outputs(std::span<const Tensor> results) {
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      const detail::TensorNode& node = *detail::Access::node(results[i]);
-      outputs_.set(i, {node.buffer->elements, node.dtype, node.buffer->is_own()});
-    }
-    return outputs_.first(results.size());
-  }
-
- private:
-  Unset<kernels::PointwiseInput, most_inputs> inputs_;
-  Unset<double, most_inputs> uniforms_;
-  Unset<kernels::PointwiseOutput, most_inputs> outputs_;
-};
+std::span<const double> uniforms_of(const Attributes& attributes, Unset<double, most_inputs>& room) {
+  std::size_t count = 0;
+  for (const Attributes::Entry& entry : attributes.entries()) room.set(count++, std::get<double>(entry.value));
+  return room.first(count);
+}
 
 void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
-         std::span<const Tensor> results) {
+         std::span<Tensor> results) {
   const Shape& shape = detail::Access::node(results[0])->shape;
   const std::int64_t total = shape.elements();
-  KernelCall call;
+  static constexpr std::int64_t next = 1, same = 0;
+  Unset<kernels::PointwiseInput, most_inputs> inputs;
+  Unset<double, most_inputs> uniforms;
+  Unset<kernels::PointwiseOutput, most_inputs> outputs;
   bool is_flat = true;  // every input has all elements of the result in order, or one
+  const auto show = [&](std::size_t i, const std::int64_t* strides) {
+    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
+    inputs.set(i, {node.buffer->elements, node.dtype, strides, node.buffer->is_own()});
+  };
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const detail::TensorNode& argument = *detail::Access::node(arguments[i]);
-    const std::int64_t size = argument.shape.elements();
+    const std::int64_t size = detail::Access::node(arguments[i])->shape.elements();
     is_flat = is_flat && (size == total || size == 1);
-    call.show(i, argument, size == total ? &KernelCall::next : &KernelCall::same);
+    show(i, size == total ? &next : &same);
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const detail::TensorNode& node = *detail::Access::node(results[i]);
+    outputs.set(i, {node.buffer->elements, node.dtype, node.buffer->is_own()});
   }
   const auto run_over = [&](std::span<const std::int64_t> extents) {
-    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), call.inputs(arguments.size()),
-                      call.uniforms(attributes), call.outputs(results), extents);
+    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), inputs.first(arguments.size()),
+                      uniforms_of(attributes, uniforms), outputs.first(results.size()), extents);
   };
   if (is_flat) return run_over({&total, 1});
   std::array<Ints, most_inputs> strides;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     strides[i] = broadcast_strides(arguments[i].shape(), shape);
-    call.show(i, *detail::Access::node(arguments[i]), strides[i].begin());
+    show(i, strides[i].begin());
   }
   run_over({shape.begin(), shape.rank()});
 }
@@ -241,7 +227,8 @@ PointwiseRule::PointwiseRule(Program program, kernels::NativePointwise native, s
     : kernel_(std::move(program), native),
       derivatives_(std::move(derivatives)),
       reads_outputs_(reads_outputs),
-      is_of_one_dtype_(is_of_one_dtype),
+      most_elements_{is_of_one_dtype ? kernel_.tile_elements(DType::f32) : 0,
+                     is_of_one_dtype ? kernel_.tile_elements(DType::f64) : 0},
       slots_(kernel_.program().inputs) {}
 
 bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& attributes,
@@ -253,18 +240,24 @@ bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& at
   }
   const DType dtype = widest->dtype;
   const Shape& shape = widest->shape;
-  if (!is_of_one_dtype_ || !is_floating(dtype) || !kernel_.fits_tile(dtype, shape.elements())) return false;
-  KernelCall call;
+  const std::int64_t elements = shape.elements();
+  if (!is_floating(dtype) || elements == 0 || elements > most_elements_[dtype == DType::f32 ? 0 : 1]) return false;
+  Unset<kernels::Operand, most_inputs> inputs;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const detail::TensorNode& argument = node(i);
     if (argument.dtype != dtype || !argument.buffer->is_own()) return false;
     const bool is_whole = argument.shape == shape;
     if (!is_whole && (argument.shape.elements() != 1 || argument.shape.rank() > shape.rank())) return false;
-    call.show(i, argument, is_whole ? &KernelCall::next : &KernelCall::same);
+    inputs.set(i, {argument.buffer->elements, is_whole ? ~std::size_t{0} : 0});
   }
-  for (Tensor& result : results) result = detail::Access::make(dtype, shape);
-  kernel_.run_tile(dtype, call.inputs(arguments.size()), call.uniforms(attributes), call.outputs(results),
-                   shape.elements());
+  Unset<void*, most_inputs> outputs;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    results[i] = detail::Access::make(dtype, shape);
+    outputs.set(i, detail::Access::elements(results[i]));
+  }
+  Unset<double, most_inputs> uniforms;
+  kernel_.run_tile(dtype, inputs.first(arguments.size()), uniforms_of(attributes, uniforms),
+                   outputs.first(results.size()), elements);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -58,7 +59,8 @@ class PointwiseRule {
 
   kernels::PointwiseKernel kernel_;
   std::vector<kernels::Program> derivatives_;  // one per input; empty: to be derived
-  bool reads_outputs_, is_of_one_dtype_;
+  bool reads_outputs_;
+  std::array<std::int64_t, 2> most_elements_;  // of a call in one, in f32 and f64
   mutable std::vector<Slot> slots_;
 };
 

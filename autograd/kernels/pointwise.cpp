@@ -252,25 +252,23 @@ bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::spa
   return true;
 }
 
-// Next to a tiny call everything shows: this does nothing that it need not.
-template <typename T>
-void run_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-               std::span<const PointwiseOutput> outputs, std::int64_t total, std::byte* scratch) {
+// Next to a tiny call everything shows: this does nothing that it need not. `input(i)` is where an input stands, with
+// mask 0 where it is one element, `output(k)` where a result is to stand.
+template <typename T, typename GetInput, typename GetOutput>
+void run_plain(const Plan& plan, std::span<const double> uniforms, std::int64_t total, std::byte* scratch,
+               const GetInput& input, const GetOutput& output) {
   const Frame<T> frame(plan, uniforms, scratch, whole_blocks(static_cast<std::size_t>(total) * sizeof(T)));
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const T* const data = static_cast<const T*>(inputs[i].data);
-    if (inputs[i].strides[0] != 0) {
-      frame.input(i) = {data};
-      continue;
-    }
-    std::fill_n(frame.room(i), block<T>, *data);
-    frame.input(i) = {frame.room(i), 0};
+  for (std::size_t i = 0; i < plan.program.inputs; ++i) {
+    frame.input(i) = input(i);
+    if (frame.input(i).mask != 0) continue;
+    std::fill_n(frame.room(i), block<T>, *static_cast<const T*>(frame.input(i).data));
+    frame.input(i).data = frame.room(i);
   }
-  for (std::size_t k = 0; k < outputs.size(); ++k) frame.output(k) = {outputs[k].data};
+  for (std::size_t k = 0; k < plan.outputs.size(); ++k) frame.output(k) = {output(k)};
   const auto count = static_cast<std::size_t>(total);
   frame.run(count);
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    if (!plan.outputs[k].is_direct) write_elements<T>(frame.result(k), dtype_of<T>, outputs[k].data, 0, count);
+  for (std::size_t k = 0; k < plan.outputs.size(); ++k) {
+    if (!plan.outputs[k].is_direct) write_elements<T>(frame.result(k), dtype_of<T>, output(k), 0, count);
   }
 }
 
@@ -322,7 +320,10 @@ void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t unif
 }  // namespace
 
 struct PointwiseKernel::Plan : PointwisePlan {
-  using PointwisePlan::PointwisePlan;
+  Plan(Program to_plan, NativePointwise code)
+      : PointwisePlan(std::move(to_plan), code), scratch_bytes(kernels::scratch_bytes(*this)) {}
+
+  std::size_t scratch_bytes;
 };
 
 PointwiseKernel::PointwiseKernel(Program program, NativePointwise native)
@@ -334,18 +335,20 @@ PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = defaul
 const Program& PointwiseKernel::program() const { return plan_->program; }
 bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
-bool PointwiseKernel::fits_tile(DType compute, std::int64_t elements) const {
-  return elements > 0 && elements <= static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute)) &&
-         plan_->missing[index_of(compute)] == nullptr;
+std::int64_t PointwiseKernel::tile_elements(DType compute) const {
+  return plan_->missing[index_of(compute)] == nullptr ? static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute))
+                                                      : 0;
 }
 
-void PointwiseKernel::run_tile(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-                               std::span<const PointwiseOutput> outputs, std::int64_t elements) const {
-  with_scratch(scratch_bytes(*plan_), [&](std::byte* scratch) {
-    dispatch(compute, [&]<typename T>(T) {
-      if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>)
-        run_plain<T>(*plan_, inputs, uniforms, outputs, elements, scratch);
-    });
+void PointwiseKernel::run_tile(DType compute, std::span<const Operand> inputs, std::span<const double> uniforms,
+                               std::span<void* const> outputs, std::int64_t elements) const {
+  with_scratch(plan_->scratch_bytes, [&](std::byte* scratch) {
+    const auto run = [&]<typename T>(T) {
+      run_plain<T>(
+          *plan_, uniforms, elements, scratch, [&](std::size_t i) { return inputs[i]; },
+          [&](std::size_t k) { return outputs[k]; });
+    };
+    compute == DType::f32 ? run(float{}) : run(double{});
   });
 }
 
@@ -361,8 +364,13 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
       if (reductions.empty() && source == nullptr && is_plain<T>(*plan_, inputs, outputs, shape)) {
-        return with_scratch(scratch_bytes(*plan_), [&](std::byte* scratch) {
-          run_plain<T>(*plan_, inputs, uniforms, outputs, total, scratch);
+        return with_scratch(plan_->scratch_bytes, [&](std::byte* scratch) {
+          run_plain<T>(
+              *plan_, uniforms, total, scratch,
+              [&](std::size_t i) {
+                return Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
+              },
+              [&](std::size_t k) { return outputs[k].data; });
         });
       }
       const Reductions all(reductions);

@@ -97,12 +97,12 @@ class PointwiseKernel {
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
            std::span<const PointwiseReduction> reductions = {}, const PointwiseSource* source = nullptr) const;
 
-  /// Whether so many elements fit one tile and `compute` can do all that is asked: then `run_tile` may be called …
-  bool fits_tile(DType compute, std::int64_t elements) const;
-  /// … which is `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input's only
-  /// stride is 1, or 0 where it is one element; no output is the memory of an input.
-  void run_tile(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-                std::span<const PointwiseOutput> outputs, std::int64_t elements) const;
+  /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked. With 1 … so many, …
+  std::int64_t tile_elements(DType compute) const;
+  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input whose mask is 0
+  /// is one element; no output is the memory of an input.
+  void run_tile(DType compute, std::span<const Operand> inputs, std::span<const double> uniforms,
+                std::span<void* const> outputs, std::int64_t elements) const;
 
  private:
   struct Plan;
