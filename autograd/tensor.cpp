@@ -21,7 +21,7 @@ using detail::Buffer;
 using detail::TensorNode;
 
 /// A tensor in a block of its own, with room for so many bytes of elements.
-TensorNode* make_block(DType dtype, const Shape& shape, std::size_t bytes) {
+inline TensorNode* make_block(DType dtype, const Shape& shape, std::size_t bytes) {
   const std::size_t block_bytes = Buffer::header_bytes + kernels::whole_blocks(bytes);
   auto* const buffer = new (kernels::allocate(block_bytes)) Buffer(dtype, shape, block_bytes);
   return &buffer->first;

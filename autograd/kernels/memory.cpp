@@ -31,12 +31,23 @@ std::atomic<std::uint64_t> system_calls{0};
 struct SizeClass {
   std::size_t index, bytes;
 };
-SizeClass size_class(std::size_t bytes) {
+constexpr SizeClass size_class(std::size_t bytes) {
   if (bytes <= smallest) return {0, smallest};
   const auto exponent = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^exponent < bytes ≤ 2^(exponent+1)
   const std::size_t quarter = std::size_t{1} << (exponent - 2);
   const std::size_t steps = (bytes - 1 - (std::size_t{1} << exponent)) / quarter + 1;  // 1 … 4
   return {4 * (exponent - 6) + steps, (std::size_t{1} << exponent) + steps * quarter};
+}
+
+/// The indices of small ones, by their sixteenth bytes: next to a tiny operation, working them out would show.
+constexpr std::size_t listed = 1024;
+constexpr auto small_classes = [] {
+  std::array<std::uint8_t, listed / 16 + 1> indices{};
+  for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<std::uint8_t>(size_class(16 * i).index);
+  return indices;
+}();
+std::size_t class_index(std::size_t bytes) {
+  return bytes <= listed ? small_classes[(bytes + 15) / 16] : size_class(bytes).index;
 }
 
 struct FreeBlock {
@@ -45,17 +56,9 @@ struct FreeBlock {
 
 struct FreeList {
   FreeBlock* head = nullptr;
-  std::size_t count = 0;
 
-  void push(void* memory) {
-    head = new (memory) FreeBlock{head};
-    ++count;
-  }
-  void* pop() {
-    if (head == nullptr) return nullptr;
-    --count;
-    return std::exchange(head, head->next);
-  }
+  void push(void* memory) { head = new (memory) FreeBlock{head}; }
+  void* pop() { return head == nullptr ? nullptr : std::exchange(head, head->next); }
 };
 
 void* from_system(std::size_t bytes) {
@@ -104,17 +107,27 @@ SharedPool& shared_pool() {
   return *pool;
 }
 
+/// Blocks of one class that a thread keeps, and how many more it may: none before the first.
+struct ThreadList {
+  FreeList free;
+  std::size_t room;
+  std::size_t bytes;  // of a block; 0 before the first
+};
+
 /// Plain data, so that reaching it costs no check; `guard` hands the blocks over when the thread ends.
 struct ThreadCache {
-  std::array<FreeList, classes> lists;
-  std::array<std::size_t, classes> bytes;
+  std::array<ThreadList, classes> lists;
   bool registered, closed;
 };
 constinit thread_local ThreadCache cache{};
 
 void drain_thread_cache() noexcept {
   for (std::size_t index = 0; index < classes; ++index) {
-    while (void* memory = cache.lists[index].pop()) shared_pool().give(memory, {index, cache.bytes[index]});
+    ThreadList& list = cache.lists[index];
+    while (void* memory = list.free.pop()) {
+      shared_pool().give(memory, {index, list.bytes});
+      ++list.room;
+    }
   }
 }
 
@@ -122,6 +135,7 @@ struct ThreadGuard {
   ~ThreadGuard() {
     drain_thread_cache();
     cache.closed = true;
+    for (ThreadList& list : cache.lists) list.room = 0;
   }
 };
 void register_thread() {
@@ -139,24 +153,39 @@ void deallocate(void* memory, std::size_t) noexcept { to_system(memory); }
 
 #else
 
-void* allocate(std::size_t bytes) {
+namespace {
+
+[[gnu::noinline]] void* allocate_elsewhere(std::size_t bytes) {
   const SizeClass size = size_class(bytes);
   if (size.index >= classes) throw std::bad_alloc();
-  if (void* memory = cache.lists[size.index].pop()) return memory;
-  if (void* memory = shared_pool().take(size.index, size.bytes)) return memory;
-  return from_system(size.bytes);
+  void* const memory = shared_pool().take(size.index, size.bytes);
+  return memory != nullptr ? memory : from_system(size.bytes);
+}
+
+/// Where the thread keeps no more of this class, or keeps the first.
+[[gnu::noinline]] void deallocate_elsewhere(void* memory, std::size_t bytes) noexcept {
+  const SizeClass size = size_class(bytes);
+  ThreadList& list = cache.lists[size.index];
+  if (cache.closed || size.bytes >= large || list.bytes != 0) return shared_pool().give(memory, size);
+  if (!cache.registered) register_thread();
+  list = {{}, kept_by_thread / size.bytes - 1, size.bytes};
+  list.free.push(memory);
+}
+
+}  // namespace
+
+void* allocate(std::size_t bytes) {
+  const std::size_t index = class_index(bytes);
+  if (index >= classes || cache.lists[index].free.head == nullptr) return allocate_elsewhere(bytes);
+  ++cache.lists[index].room;
+  return cache.lists[index].free.pop();
 }
 
 void deallocate(void* memory, std::size_t bytes) noexcept {
-  const SizeClass size = size_class(bytes);
-  FreeList& list = cache.lists[size.index];
-  if (cache.closed || size.bytes >= large || (list.count + 1) * size.bytes > kept_by_thread) {
-    shared_pool().give(memory, size);
-    return;
-  }
-  if (!cache.registered) register_thread();
-  cache.bytes[size.index] = size.bytes;
-  list.push(memory);
+  ThreadList& list = cache.lists[class_index(bytes)];
+  if (list.room == 0) return deallocate_elsewhere(memory, bytes);
+  --list.room;
+  list.free.push(memory);
 }
 
 #endif
