@@ -131,16 +131,8 @@ std::size_t count_results(const Operation& operation, const Attributes& attribut
 
 std::size_t Operation::results(const Attributes& given) const { return count_results(*this, complete(*this, given)); }
 
-const Tensor& Vjp::input(std::size_t i) const {
-  if (i >= inputs_.size() || !inputs_[i].value.tensor().defined())
-    throw ValueError(fmt::format("{}: its vjp reads input {}, which `reads` does not declare", operation_.name, i));
-  return inputs_[i].value.tensor();
-}
-
-const Tensor& Vjp::output(std::size_t i) const {
-  if (i >= outputs_.size() || !outputs_[i].value.tensor().defined())
-    throw ValueError(fmt::format("{}: its vjp reads output {}, which `reads` does not declare", operation_.name, i));
-  return outputs_[i].value.tensor();
+void Vjp::refuse(const char* what, std::size_t i) const {
+  throw ValueError(fmt::format("{}: its vjp reads {} {}, which `reads` does not declare", operation_.name, what, i));
 }
 
 const Tensor& Vjp::dy(std::size_t i) const {

@@ -54,8 +54,8 @@ class Vjp {
   const Attributes& attributes() const { return attributes_; }
   std::size_t inputs() const { return inputs_.size(); }
   /// A value the operation declared to read.
-  const Tensor& input(std::size_t i = 0) const;
-  const Tensor& output(std::size_t i = 0) const;
+  const Tensor& input(std::size_t i = 0) const { return declared(inputs_, i, "input"); }
+  const Tensor& output(std::size_t i = 0) const { return declared(outputs_, i, "output"); }
   const Shape& input_shape(std::size_t i = 0) const { return inputs_[i].type.shape; }
   DType input_dtype(std::size_t i = 0) const { return inputs_[i].type.dtype; }
   const Shape& output_shape(std::size_t i = 0) const { return outputs_[i].type.shape; }
@@ -67,6 +67,12 @@ class Vjp {
   void set(std::size_t i, Tensor adjoint) const { inputs_[i].adjoint = std::move(adjoint); }
 
  private:
+  const Tensor& declared(std::span<const Place> places, std::size_t i, const char* what) const {
+    if (i >= places.size() || !places[i].value.tensor().defined()) refuse(what, i);
+    return places[i].value.tensor();
+  }
+  [[noreturn]] void refuse(const char* what, std::size_t i) const;
+
   const Operation& operation_;
   const Attributes& attributes_;
   std::span<Place> inputs_, outputs_;

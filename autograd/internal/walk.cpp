@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
@@ -71,10 +69,10 @@ void Walk::visit(std::size_t index) {
   const Operation& operation = *record.operation;
   if (!operation.differentiable) return;
   const auto output_numbers = list_.outputs(record), input_numbers = list_.inputs(record);
-  const auto has_adjoint = [this](std::uint32_t output) { return adjoint(output).defined(); };
-  const auto is_needed = [this](std::uint32_t input) { return marks_[input].depends; };
-  if (std::none_of(output_numbers.begin(), output_numbers.end(), has_adjoint)) return;
-  if (std::none_of(input_numbers.begin(), input_numbers.end(), is_needed)) return;
+  bool any_found = false, any_needed = false;
+  for (const std::uint32_t output : output_numbers) any_found |= adjoint(output).defined();
+  for (const std::uint32_t input : input_numbers) any_needed |= marks_[input].depends;
+  if (!any_found || !any_needed) return;
   const auto outputs = show(outputs_, output_numbers, operation.reads.outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     Tensor& found = adjoint(output_numbers[i]);
@@ -82,7 +80,7 @@ void Walk::visit(std::size_t index) {
     outputs[i].adjoint = last_use ? std::move(found) : found;
   }
   const auto inputs = show(inputs_, input_numbers, operation.reads.inputs);
-  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].is_needed = is_needed(input_numbers[i]);
+  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].is_needed = marks_[input_numbers[i]].depends;
   operation.vjp(Vjp(operation, record.attributes, inputs, outputs));
   for (Vjp::Place& output : outputs) output.adjoint = Tensor();
   for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -272,13 +272,16 @@ void run_plain(const Plan& plan, std::span<const double> uniforms, std::int64_t 
   }
 }
 
-// Calls f with so much memory of this thread's own.
-template <typename F>
-void with_scratch(std::size_t bytes, const F& f) {
-  alignas(block_bytes) std::byte stack[stack_bytes];
-  const PoolArray<std::byte> pool(bytes > stack_bytes ? bytes : 0);
-  f(bytes > stack_bytes ? pool.at(0) : stack);
-}
+// So much memory of this thread's own.
+class Scratch {
+ public:
+  explicit Scratch(std::size_t bytes) : pool_(bytes > stack_bytes ? bytes : 0) {}
+  std::byte* memory() { return pool_.at(0) != nullptr ? pool_.at(0) : stack_; }
+
+ private:
+  PoolArray<std::byte> pool_;
+  alignas(block_bytes) std::byte stack_[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
+};
 
 // The elements begin … end−1 of the result, in pieces where they are reduced; before the first piece of each block of a
 // source, if there is one, that is made.
@@ -289,18 +292,17 @@ void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::sp
   const std::int64_t block = source != nullptr ? source->block : end - begin;
   const std::int64_t piece = reductions.piece_of(block);
   const PoolArray<std::byte> made(source != nullptr ? room_bytes(inputs[source->input].dtype, block) : 0);
-  with_scratch(scratch_bytes(plan) + room_bytes(outputs, piece), [&](std::byte* scratch) {
-    TiledRun<T> run(plan, inputs, uniforms, outputs, shape, piece, scratch);
-    for (std::int64_t first = begin; first < end; first += piece) {
-      const std::int64_t count = std::min(piece, end - first);
-      if (source != nullptr && (first - begin) % block == 0) {
-        source->make(first, std::min(block, end - first), made.at(0));
-        run.show_input(source->input, made.at(0), first);
-      }
-      run.run(first, first + count);
-      reductions.add(run.outputs(), first, count);
+  Scratch scratch(scratch_bytes(plan) + room_bytes(outputs, piece));
+  TiledRun<T> run(plan, inputs, uniforms, outputs, shape, piece, scratch.memory());
+  for (std::int64_t first = begin; first < end; first += piece) {
+    const std::int64_t count = std::min(piece, end - first);
+    if (source != nullptr && (first - begin) % block == 0) {
+      source->make(first, std::min(block, end - first), made.at(0));
+      run.show_input(source->input, made.at(0), first);
     }
-  });
+    run.run(first, first + count);
+    reductions.add(run.outputs(), first, count);
+  }
 }
 
 void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
@@ -342,14 +344,13 @@ std::int64_t PointwiseKernel::tile_elements(DType compute) const {
 
 void PointwiseKernel::run_tile(DType compute, std::span<const Operand> inputs, std::span<const double> uniforms,
                                std::span<void* const> outputs, std::int64_t elements) const {
-  with_scratch(plan_->scratch_bytes, [&](std::byte* scratch) {
-    const auto run = [&]<typename T>(T) {
-      run_plain<T>(
-          *plan_, uniforms, elements, scratch, [&](std::size_t i) { return inputs[i]; },
-          [&](std::size_t k) { return outputs[k]; });
-    };
-    compute == DType::f32 ? run(float{}) : run(double{});
-  });
+  Scratch scratch(plan_->scratch_bytes);
+  const auto run = [&]<typename T>(T) {
+    run_plain<T>(
+        *plan_, uniforms, elements, scratch.memory(), [&](std::size_t i) { return inputs[i]; },
+        [&](std::size_t k) { return outputs[k]; });
+  };
+  compute == DType::f32 ? run(float{}) : run(double{});
 }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
@@ -364,14 +365,13 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
       if (reductions.empty() && source == nullptr && is_plain<T>(*plan_, inputs, outputs, shape)) {
-        return with_scratch(plan_->scratch_bytes, [&](std::byte* scratch) {
-          run_plain<T>(
-              *plan_, uniforms, total, scratch,
-              [&](std::size_t i) {
-                return Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
-              },
-              [&](std::size_t k) { return outputs[k].data; });
-        });
+        Scratch scratch(plan_->scratch_bytes);
+        return run_plain<T>(
+            *plan_, uniforms, total, scratch.memory(),
+            [&](std::size_t i) {
+              return Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
+            },
+            [&](std::size_t k) { return outputs[k].data; });
       }
       const Reductions all(reductions);
       const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
