@@ -22,14 +22,6 @@ void Ints::push_back(std::int64_t value) {
   values_[size_++] = value;
 }
 
-bool operator==(const Ints& a, const Ints& b) {
-  // Next to a tiny operation, calling for as many bytes as there are would show.
-  for (std::size_t i = 0; i < a.size_; ++i) {
-    if (a.values_[i] != b.values_[i]) return false;
-  }
-  return a.size_ == b.size_;
-}
-
 Shape::Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
 
 Shape::Shape(std::span<const std::int64_t> extents) : extents_(extents) {

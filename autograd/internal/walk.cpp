@@ -7,6 +7,20 @@
 namespace wengert::detail {
 namespace {
 
+using Places = kernels::PoolVector<Vjp::Place>;
+
+std::span<Vjp::Place> places(Places& room, std::size_t count) {
+  if (room.size() < count) room.resize(count);
+  return {room.data(), count};
+}
+
+/// Others may have had a value kept; a rule is shown what it declared.
+void show(const RecordedValue& value, bool is_declared, Vjp::Place& place) {
+  place.type.dtype = value.dtype;
+  place.type.shape = value.shape;
+  place.value = is_declared ? value.kept : Borrowed();
+}
+
 void check(const Tensor& adjoint, const TensorType& expected, const Operation& operation) {
   if (adjoint.shape() == expected.shape && adjoint.dtype() == expected.dtype) return;
   throw GradientError(fmt::format("{}: its vjp gave an adjoint {} {} for an input {} {}", operation.name,
@@ -73,14 +87,18 @@ void Walk::visit(std::size_t index) {
   for (const std::uint32_t output : output_numbers) any_found |= adjoint(output).defined();
   for (const std::uint32_t input : input_numbers) any_needed |= marks_[input].depends;
   if (!any_found || !any_needed) return;
-  const auto outputs = show(outputs_, output_numbers, operation.reads.outputs);
+  const auto outputs = places(outputs_, output_numbers.size()), inputs = places(inputs_, input_numbers.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    Tensor& found = adjoint(output_numbers[i]);
-    const bool last_use = !marks_[output_numbers[i]].asked;
-    outputs[i].adjoint = last_use ? std::move(found) : found;
+    const std::uint32_t number = output_numbers[i];
+    show(list_.values()[number], Reads::declares(operation.reads.outputs, i), outputs[i]);
+    const bool last_use = !marks_[number].asked;
+    outputs[i].adjoint = last_use ? std::move(adjoint(number)) : adjoint(number);
   }
-  const auto inputs = show(inputs_, input_numbers, operation.reads.inputs);
-  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i].is_needed = marks_[input_numbers[i]].depends;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::uint32_t number = input_numbers[i];
+    show(list_.values()[number], Reads::declares(operation.reads.inputs, i), inputs[i]);
+    inputs[i].is_needed = marks_[number].depends;
+  }
   operation.vjp(Vjp(operation, record.attributes, inputs, outputs));
   for (Vjp::Place& output : outputs) output.adjoint = Tensor();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -90,19 +108,6 @@ void Walk::visit(std::size_t index) {
     Tensor& sum = adjoint(list_.inputs(record)[i]);
     sum = sum.defined() ? add(sum, result) : std::move(result);
   }
-}
-
-std::span<Vjp::Place> Walk::show(kernels::PoolVector<Vjp::Place>& room, std::span<const std::uint32_t> numbers,
-                                 std::uint32_t declared) {
-  if (room.size() < numbers.size()) room.resize(numbers.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const RecordedValue& value = list_.values()[numbers[i]];
-    room[i].type.dtype = value.dtype;
-    room[i].type.shape = value.shape;
-    // Others may have had the value kept; a rule is shown what it declared.
-    room[i].value = Reads::declares(declared, i) ? value.kept : Borrowed();
-  }
-  return {room.data(), numbers.size()};
 }
 
 }  // namespace wengert::detail

@@ -44,9 +44,6 @@ class Walk {
 
  private:
   void visit(std::size_t index);
-  /// Writes inputs or outputs of a record down for its rule, but for their adjoints.
-  std::span<Vjp::Place> show(kernels::PoolVector<Vjp::Place>& room, std::span<const std::uint32_t> numbers,
-                             std::uint32_t declared);
 
   List& list_;
   const OpenTape range_;

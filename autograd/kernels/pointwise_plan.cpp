@@ -238,8 +238,9 @@ class Planner {
     const Instruction& instruction = program_.instructions[i];
     std::array<Slot, 3> slots = {};
     std::size_t count = 0;
-    for_operands(i, [&](std::size_t operand) { slots[count++] = values_[operand].slot; });
-    PointwisePlan::Step step{.a = slots[0], .b = slots[1], .c = slots[2], .out = out};
+    constexpr auto size = static_cast<Slot>(sizeof(Operand));
+    for_operands(i, [&](std::size_t operand) { slots[count++] = values_[operand].slot * size; });
+    PointwisePlan::Step step{.a = slots[0], .b = slots[1], .c = slots[2], .out = out * size};
     for (std::size_t k = 0; k < compute_dtypes.size(); ++k) {
       step.functions[k] = pairs_[i].code ? find_primitive(*pairs_[i].code, compute_dtypes[k])
                                          : find_primitive(instruction.primitive, compute_dtypes[k]);

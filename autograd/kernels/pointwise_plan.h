@@ -38,11 +38,14 @@ struct PointwisePlan {
 
   struct Step {
     std::array<PrimitiveFunction, 4> functions = {};  ///< for f32, f64, i32, i64
-    Slot a = 0, b = 0, c = 0, out = 0;
+    std::uint32_t a = 0, b = 0, c = 0, out = 0;       ///< bytes from the first slot
 
     /// `slots` that steps write to show memory of the run's own, or that of an output.
     void run(DType compute, const Operand* slots, std::size_t count) const {
-      functions[index_of(compute)](slots[a], slots[b], slots[c], const_cast<void*>(slots[out].data), count);
+      const auto at = [slots](std::uint32_t offset) -> const Operand& {
+        return *reinterpret_cast<const Operand*>(reinterpret_cast<const std::byte*>(slots) + offset);
+      };
+      functions[index_of(compute)](at(a), at(b), at(c), const_cast<void*>(at(out).data), count);
     }
   };
   struct Constant {
