@@ -34,6 +34,7 @@ AttributeValue fitting(const Operation& operation, const Attributes::Entry& give
 bool are_complete(const Operation& operation, const Attributes& given) {
   // The names are the definition's own literals, or they are exchanged for these: a record outlives what it was given.
   const auto& known = operation.attributes;
+  if (given.empty()) return known.empty();
   const auto is_same = [](const Attributes::Entry& a, const Attributes::Entry& b) {
     return a.name == b.name && a.value.index() == b.value.index();
   };

@@ -22,9 +22,10 @@ void show(const RecordedValue& value, bool is_declared, Vjp::Place& place) {
 }
 
 void check(const Tensor& adjoint, const TensorType& expected, const Operation& operation) {
-  if (adjoint.shape() == expected.shape && adjoint.dtype() == expected.dtype) return;
+  const TensorNode& node = Access::checked(adjoint);
+  if (node.shape == expected.shape && node.dtype == expected.dtype) return;
   throw GradientError(fmt::format("{}: its vjp gave an adjoint {} {} for an input {} {}", operation.name,
-                                  name_of(adjoint.dtype()), to_string(adjoint.shape()), name_of(expected.dtype),
+                                  name_of(node.dtype), to_string(node.shape), name_of(expected.dtype),
                                   to_string(expected.shape)));
 }
 
@@ -91,8 +92,11 @@ void Walk::visit(std::size_t index) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::uint32_t number = output_numbers[i];
     show(list_.values()[number], Reads::declares(operation.reads.outputs, i), outputs[i]);
-    const bool last_use = !marks_[number].asked;
-    outputs[i].adjoint = last_use ? std::move(adjoint(number)) : adjoint(number);
+    if (marks_[number].asked) {
+      outputs[i].adjoint = adjoint(number);
+    } else {
+      outputs[i].adjoint = std::move(adjoint(number));  // its last use
+    }
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::uint32_t number = input_numbers[i];
@@ -106,7 +110,11 @@ void Walk::visit(std::size_t index) {
     if (!inputs[i].is_needed || !result.defined()) continue;
     check(result, inputs[i].type, operation);
     Tensor& sum = adjoint(list_.inputs(record)[i]);
-    sum = sum.defined() ? add(sum, result) : std::move(result);
+    if (sum.defined()) {
+      sum = add(sum, result);
+    } else {
+      sum = std::move(result);
+    }
   }
 }
 
