@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/catalogue.h>
@@ -51,12 +53,35 @@ bool goes_along_axes(const Operation& operation) {
   });
 }
 
+/// The same elements as memory of somebody else, which no operation may read beyond its end.
+Tensor borrowed(const Tensor& tensor) {
+  return dispatch(tensor.dtype(), [&]<typename T>(T) {
+    return Tensor::borrow(tensor.data<T>().data(), tensor.shape(), std::make_shared<Tensor>(tensor));
+  });
+}
+
 TEST_P(Catalogue, IsDocumentedAndCalledByThreeSamplesOrMore) {
   EXPECT_FALSE(operation().documentation.empty());
   EXPECT_GE(samples().size(), 3U);
   for (const Sample& sample : samples()) {
     std::vector<Tensor> results(operation().results(sample.attributes));
     EXPECT_NO_THROW(wengert::apply(operation(), sample.inputs, sample.attributes, results));
+  }
+}
+
+TEST_P(Catalogue, GivesTheSameBitsForMemoryOfThePoolAndOfOthers) {
+  for (const Sample& sample : samples()) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      std::vector<Tensor> inputs, others;
+      for (const Tensor& input : sample.inputs) {
+        inputs.push_back(is_floating(input.dtype()) ? cast(input, dtype) : input);
+        others.push_back(borrowed(inputs.back()));
+      }
+      std::vector<Tensor> results(operation().results(sample.attributes)), same(results.size());
+      wengert::apply(operation(), inputs, sample.attributes, results);
+      wengert::apply(operation(), others, sample.attributes, same);
+      for (std::size_t i = 0; i < results.size(); ++i) EXPECT_TRUE(same_bits(results[i], same[i]));
+    }
   }
 }
 
