@@ -20,6 +20,7 @@
 #include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_rows-inl.h>
+#include <wengert/autograd/kernels/gemm_terms-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
@@ -122,8 +123,9 @@ void multiply_few_rows(const Problem<T>& problem) {
   multiply_rows<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
 }
 
-// Whether that is cheaper than tiles one vector wide: per term of the sums those take m steps, this m · n in vectors,
-// and n to lay the columns out, less where they are interleaved.
+// Whether that is cheaper than tiles one vector wide: per term of the sums those take m steps, or two thirds of that
+// where half a vector is enough; this m · n in vectors, some more at the end of each sum, and what it takes to lay the
+// columns out.
 template <typename T>
 bool has_few_columns(const Problem<T>& problem) {
   constexpr std::size_t v = vector_length<T>;
@@ -131,13 +133,16 @@ bool has_few_columns(const Problem<T>& problem) {
   if (a.column != 1 || k < v || n >= v) return false;
   if (m <= thin_rows) return is_interleaved(problem) && 4 * n <= v && k >= 6 * v;
   // Many rows choose alike, that parts of them have the bits of the whole.
-  const std::size_t rows = m < 16 ? m : 32;
-  return is_interleaved(problem) || (k >= 2 * v && (rows + (b.row == 1 ? 0 : v)) * n < v * rows);
+  const std::size_t rows = m < alike_from ? m : 2 * alike_from;
+  const std::size_t step = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors ? 2 : 3;
+  return 3 * n * (2 * rows * (k + 2 * v) + (b.row == 1 ? 0 : v) * k) < 2 * step * v * rows * k;
 }
 
 template <typename T>
 void multiply(const Problem<T>& problem) {
-  if (has_few_columns(problem)) {
+  if (problem.k <= few_terms && problem.b.column == 1 && (problem.m > thin_rows || problem.n <= vector_length<T>)) {
+    for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
+  } else if (has_few_columns(problem)) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
   } else if (problem.m <= thin_rows && problem.b.column == 1) {
     // A large B is read along its rows, or every term would be on another page.

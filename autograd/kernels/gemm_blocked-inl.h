@@ -20,6 +20,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
 
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
@@ -43,6 +44,14 @@ inline Range next_strip(Range rows, std::size_t begin) {
   const std::size_t left = rows.end() - begin;
   const bool are_last_two = left > max_rows && left <= 2 * max_rows;
   return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
+}
+
+// The next columns from `begin` that make a panel: two vectors, or one where half a vector will do for what is left.
+template <typename T>
+Range next_panel(Range columns, std::size_t begin) {
+  constexpr std::size_t v = vector_length<T>;
+  const std::size_t left = columns.end() - begin;
+  return part(columns, begin, has_half_vectors && left > v && left <= v + v / 2 ? v : max_vectors * v);
 }
 
 // C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
@@ -89,8 +98,9 @@ class BlockedProduct {
   }
 
   void pack_b(Range columns, Range terms) const {
-    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
-      const Range panel = part(columns, j, panel_width);
+    for (Range panel = next_panel<T>(columns, columns.begin); panel.size > 0;
+         panel = next_panel<T>(columns, panel.end())) {
+      const std::size_t j = panel.begin;
       if (is_direct(panel)) continue;
       const std::size_t width = round_up(panel.size, vector_length<T>);
       pack(b_at(terms.begin, j), transpose(problem_.b), panel.size, terms.size, width,
@@ -120,8 +130,9 @@ class BlockedProduct {
     // Where each row of B is on another page, which no processor foresees. Elsewhere asking ahead would only take lines
     // from the caches of other threads that write them: what is behind the columns of this part is theirs.
     const bool has_far_rows = problem_.b.row * sizeof(T) >= page_bytes;
-    for (std::size_t j = columns.begin; j < columns.end(); j += panel_width) {
-      const Range panel = part(columns, j, panel_width);
+    for (Range panel = next_panel<T>(columns, columns.begin); panel.size > 0;
+         panel = next_panel<T>(columns, panel.end())) {
+      const std::size_t j = panel.begin;
       const std::size_t width = round_up(panel.size, vector_length<T>);
       Tile<T> tile = {.k = terms.size,
                       .a = nullptr,
@@ -138,6 +149,7 @@ class BlockedProduct {
       if (!is_direct(panel)) {
         tile.b = packed_b_.at((j - columns.begin) * terms.size);
         tile.b_row = width;
+        tile.b_ahead = 0;
         tile.b_last = vector_length<T>;
       }
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
@@ -147,7 +159,7 @@ class BlockedProduct {
           tile.a_column = strip.size;
         }
         tile.c = problem_.c + strip.begin * problem_.ldc + j;
-        tile_function<T>(strip.size, width / vector_length<T>,
+        tile_function<T>(strip.size, panel.size,
                          tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
       }
     }
@@ -161,6 +173,7 @@ class BlockedProduct {
   PoolArray<T> packed_b_;
 };
 
+}  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

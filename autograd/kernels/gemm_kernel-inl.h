@@ -13,13 +13,17 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/gemm_problem.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -28,6 +32,11 @@ using Lanes = hn::ScalableTag<T>;
 
 template <typename T>
 constexpr std::size_t vector_length = hn::MaxLanes(Lanes<T>());
+
+// Half a vector, for columns that fit it, where two halves are multiplied in the time of a whole, as by AVX-512 of AMD.
+constexpr bool has_half_vectors = HWY_TARGET == HWY_AVX3;
+template <typename T>
+using ShortLanes = std::conditional_t<has_half_vectors, hn::Half<Lanes<T>>, Lanes<T>>;
 
 // A tile of C in registers: max_rows × max_vectors accumulators, max_vectors of B and one element of A. 12 × 2 fills
 // the 32 registers of AVX-512 and of 64-bit Arm, 6 × 2 the 16 of older machines.
@@ -121,11 +130,11 @@ struct Tile {
 
 // The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
 // wait for the one before.
-template <std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
+template <class D, std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
 void multiply_tile(const Tile<T>& tile) {
-  const Lanes<T> d;
-  constexpr std::size_t n = vector_length<T>;
-  hn::Vec<Lanes<T>> sum[chains][rows][vectors];
+  const D d;
+  constexpr std::size_t n = hn::MaxLanes(D());
+  hn::Vec<D> sum[chains][rows][vectors];
   HWY_UNROLL(4)
   for (std::size_t chain = 0; chain < chains; ++chain) {
     HWY_UNROLL(12)
@@ -141,16 +150,21 @@ void multiply_tile(const Tile<T>& tile) {
   const std::size_t b_row = tile.b_row;
   const std::size_t c_row = tile.c_row;
   const bool accumulate = tile.accumulate;
-  const LastVector<Lanes<T>> b_last = {d, tile.b_last};
+  const LastVector<D> b_last = {d, tile.b_last};
   // Every third row of A: processors add a multiple of one number to an address.
   std::array<const T*, (rows + 2) / 3> a;
   HWY_UNROLL(4)
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
-  // What is needed next: the next tile's part of B, or where that will have been forgotten, a row further down.
-  const T* ahead = b + (rows > thin_rows ? tile.b_ahead : 4 * b_row);
-  const std::size_t ahead_row = rows > thin_rows && tile.b_ahead == 0 ? 0 : b_row;
+  // What is needed next: of a product of few rows, a row of B further down; where the rows of B are far apart, the next
+  // tile's part of each; else the rows of C, one after the other: all at once they would keep A and B waiting.
+  const bool is_thin = rows <= thin_rows;
+  const bool asks_for_c = !is_thin && tile.b_ahead == 0;
+  const T* ahead = asks_for_c ? tile.c : b + (is_thin ? 4 * b_row : tile.b_ahead);
+  const std::size_t ahead_row = !asks_for_c ? b_row : whole ? c_row : 0;
+  const std::size_t ahead_terms = whole && asks_for_c ? quotient_up(k, rows) : 1;
+  std::size_t wait = ahead_terms;
   const auto add_term = [&](std::size_t chain) HWY_ATTR {
-    hn::Vec<Lanes<T>> row[vectors];
+    hn::Vec<D> row[vectors];
     HWY_UNROLL(4)
     for (std::size_t j = 0; j < vectors; ++j)
       row[j] = whole || j + 1 < vectors ? hn::LoadU(d, b + j * n) : b_last.load(b + j * n);
@@ -170,7 +184,10 @@ void multiply_tile(const Tile<T>& tile) {
     HWY_UNROLL(4)
     for (auto& pointer : a) pointer += a_column;
     b += b_row;
-    ahead += ahead_row;
+    if (!whole || --wait == 0) {
+      ahead += ahead_row;
+      wait = ahead_terms;
+    }
   };
   std::size_t p = 0;
   for (; p + chains <= k; p += chains) {
@@ -178,7 +195,7 @@ void multiply_tile(const Tile<T>& tile) {
     for (std::size_t chain = 0; chain < chains; ++chain) add_term(chain);
   }
   for (; chains > 1 && p < k; ++p) add_term(0);
-  const LastVector<Lanes<T>> c_last = {d, tile.c_last};
+  const LastVector<D> c_last = {d, tile.c_last};
   T* c = tile.c;
   HWY_UNROLL(12)
   for (std::size_t i = 0; i < rows; ++i, c += c_row) {
@@ -199,29 +216,30 @@ void multiply_tile(const Tile<T>& tile) {
 template <typename T>
 using TileFunction = void (*)(const Tile<T>&);
 
-template <std::size_t vectors, typename T, std::size_t... i>
+template <class D, std::size_t vectors, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_sequence<i...>) {
-  return {multiply_tile<i + 1, vectors, 1, false, T>...};
+  return {multiply_tile<D, i + 1, vectors, 1, false, T>...};
 }
 
-// The function for a tile of 1 … max_rows rows and 1 … max_vectors vectors; those that large products are made of do
-// not look for a last vector.
+// The function for a tile of 1 … max_rows rows and so many columns, up to max_vectors vectors; those that large
+// products are made of do not look for a last vector.
 template <typename T>
-TileFunction<T> tile_function(std::size_t rows, std::size_t vectors, bool whole) {
+TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole) {
   constexpr auto sizes = std::make_index_sequence<max_rows>();
-  constexpr std::size_t step = max_rows / 3;
-  static constexpr std::array<std::array<TileFunction<T>, max_rows>, max_vectors> functions = {
-      tile_functions<1, T>(sizes), tile_functions<2, T>(sizes)};
-  static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<step, 2, 1, true, T>,
-                                                                     multiply_tile<2 * step, 2, 1, true, T>,
-                                                                     multiply_tile<3 * step, 2, 1, true, T>};
-  if (whole && vectors == max_vectors && rows % step == 0) return whole_functions[rows / step - 1];
-  return functions[vectors - 1][rows - 1];
+  constexpr std::size_t step = max_rows / 3, n = vector_length<T>;
+  static constexpr std::array<std::array<TileFunction<T>, max_rows>, max_vectors + 1> functions = {
+      tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes),
+      tile_functions<Lanes<T>, 2, T>(sizes)};
+  static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<Lanes<T>, step, 2, 1, true, T>,
+                                                                     multiply_tile<Lanes<T>, 2 * step, 2, 1, true, T>,
+                                                                     multiply_tile<Lanes<T>, 3 * step, 2, 1, true, T>};
+  if (whole && columns > n && rows % step == 0) return whole_functions[rows / step - 1];
+  return functions[columns > n ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0][rows - 1];
 }
 
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, thin_vectors> thin_functions(std::index_sequence<i...>) {
-  return {multiply_tile<rows, i + 1, (rows == 1 ? 2 : rows * (i + 1) > 4 ? 1 : 2), false, T>...};
+  return {multiply_tile<Lanes<T>, rows, i + 1, (rows == 1 ? 2 : rows * (i + 1) > 4 ? 1 : 2), false, T>...};
 }
 
 template <typename T>
@@ -232,6 +250,7 @@ TileFunction<T> thin_function(std::size_t rows, std::size_t vectors) {
   return functions[rows - 1][vectors - 1];
 }
 
+}  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

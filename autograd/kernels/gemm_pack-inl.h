@@ -17,6 +17,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
 
 // The transpose of one square block, as wide as a vector of 128 bits where there are such: row r of `to` takes element
 // r of each row of `from`.
@@ -100,6 +101,7 @@ void pack_rows(const T* from, std::size_t stride, std::size_t count, std::size_t
   }
 }
 
+}  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

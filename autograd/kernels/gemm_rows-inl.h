@@ -20,6 +20,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
 
 // Of each of a few vectors the sum of the lanes: of every block of 128 bits, and then of the blocks by halves. It does
 // not depend on the other vectors.
@@ -135,6 +136,7 @@ void (*rows_function(std::size_t count_x, std::size_t count_y))(const Dots<T>&) 
   return functions[count_x == rows_together ? 1 : 0][count_y - 1];
 }
 
+}  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

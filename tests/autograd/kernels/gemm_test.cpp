@@ -119,7 +119,7 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionForEverySmallShape) {
   for_each_instruction_set([] {
     for (std::size_t m = 1; m <= 14; ++m) {
       for (const std::size_t n : {1U, 2U, 3U, 7U, 8U, 9U, 16U, 17U, 33U, 40U}) {
-        for (const std::size_t k : {1U, 2U, 5U, 8U}) expect_products<TypeParam>(m, n, k);
+        for (const std::size_t k : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U}) expect_products<TypeParam>(m, n, k);
       }
     }
   });
@@ -131,10 +131,11 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
   };
   // Rows, columns and terms beyond every block of the algorithm, the shapes of a small classifier, few rows and
   // columns.
-  const std::vector<Shape> shapes = {{32, 128, 784}, {784, 128, 32}, {32, 10, 128}, {128, 10, 32}, {32, 128, 10},
-                                     {150, 70, 300}, {3, 2100, 9},   {300, 1, 70},  {1, 300, 517}, {2, 65, 129},
-                                     {145, 33, 257}, {3, 700, 1600}, {2, 2, 300},   {51, 3, 100},  {50, 4, 37},
-                                     {49, 6, 100},   {70, 11, 90},   {3, 1001, 3},  {37, 131, 781}};
+  const std::vector<Shape> shapes = {{32, 128, 784}, {784, 128, 32}, {32, 10, 128}, {128, 10, 32},  {32, 128, 10},
+                                     {150, 70, 300}, {3, 2100, 9},   {300, 1, 70},  {1, 300, 517},  {2, 65, 129},
+                                     {145, 33, 257}, {3, 700, 1600}, {2, 2, 300},   {51, 3, 100},   {50, 4, 37},
+                                     {49, 6, 100},   {70, 11, 90},   {3, 1001, 3},  {37, 131, 781}, {5, 4101, 7},
+                                     {300, 24, 12},  {300, 12, 40}};
   for_each_instruction_set([&] {
     for (const auto& [m, n, k] : shapes) {
       expect_product<TypeParam>(m, n, k, false, false, 0);
@@ -222,7 +223,7 @@ TYPED_TEST(FloatingGemm, SixteenRowsAndColumnsGiveTheBitsOfThoseInALargerProduct
   std::mt19937_64 random(3);
   constexpr std::size_t m = 300;
   for (const std::size_t n : {16U, 17U, 31U, 32U, 33U, 48U, 100U, 128U, 300U}) {
-    for (const std::size_t k : {1U, 3U, 10U, 32U, 100U, 300U, 700U}) {
+    for (const std::size_t k : {1U, 3U, 8U, 10U, 32U, 100U, 300U, 700U}) {
       for (const bool transposed_a : {false, true}) {
         for (const bool transposed_b : {false, true}) {
           const auto a = random_matrix<TypeParam>(m, k, transposed_a, 0, random);

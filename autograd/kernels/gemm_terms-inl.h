@@ -1,0 +1,122 @@
+// Products of few terms, compiled once per instruction set: what they take is the writing of C.
+
+// The include guard of Highway for code that is compiled per target.
+#if defined(WENGERT_AUTOGRAD_KERNELS_GEMM_TERMS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef WENGERT_AUTOGRAD_KERNELS_GEMM_TERMS_INL_H_
+#undef WENGERT_AUTOGRAD_KERNELS_GEMM_TERMS_INL_H_
+#else
+#define WENGERT_AUTOGRAD_KERNELS_GEMM_TERMS_INL_H_
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/gemm_kernel-inl.h>
+#include <wengert/autograd/kernels/gemm_problem.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
+
+// Up to so many terms are few.
+constexpr std::size_t few_terms = 8;
+
+// Where the columns fit a vector: B stays in registers.
+template <class D, std::size_t k, typename T>
+void multiply_few_terms_narrow(const Problem<T>& problem) {
+  const D d;
+  const LastVector<D> last = {d, problem.n};
+  hn::Vec<D> row[k];
+  HWY_UNROLL(8)
+  for (std::size_t p = 0; p < k; ++p) row[p] = last.load(problem.b.data + p * problem.b.row);
+  const std::size_t a_row = problem.a.row, a_column = problem.a.column, ldc = problem.ldc;
+  const T* a = problem.a.data;
+  T* c = problem.c;
+  HWY_UNROLL(2)
+  for (std::size_t i = 0; i < problem.m; ++i, a += a_row, c += ldc) {
+    hn::Vec<D> sum = hn::Zero(d);
+    HWY_UNROLL(8)
+    for (std::size_t p = 0; p < k; ++p) sum = hn::MulAdd(hn::Set(d, a[p * a_column]), row[p], sum);
+    last.store(sum, c);
+  }
+}
+
+// Where there are more: A's elements for some rows stay in registers, and C is written along its rows. The last of
+// these rows and of their vectors are moved back to end with C, if it is large enough: what is computed twice is the
+// same.
+template <std::size_t k, typename T>
+void multiply_few_terms_wide(const Problem<T>& problem) {
+  using D = Lanes<T>;
+  const D d;
+  constexpr std::size_t n = hn::MaxLanes(D());
+  constexpr std::size_t rows = std::min<std::size_t>(4, 2 * max_rows / k);
+  const std::size_t columns = problem.n, last_row = problem.m - 1, ldc = problem.ldc;
+  const std::size_t a_row = problem.a.row, a_column = problem.a.column, b_row = problem.b.row;
+  const std::size_t last_rows = problem.m < rows ? 0 : problem.m - rows;
+  for (std::size_t i = 0; i <= last_row; i += rows) {
+    const std::size_t first = std::min(i, last_rows);
+    const T* const a = problem.a.data + first * a_row;
+    T* const c = problem.c + first * ldc;
+    hn::Vec<D> factor[rows][k];
+    HWY_UNROLL(8)
+    for (std::size_t r = 0; r < rows; ++r) {
+      HWY_UNROLL(8)
+      for (std::size_t p = 0; p < k; ++p) factor[r][p] = hn::Set(d, a[std::min(r, last_row) * a_row + p * a_column]);
+    }
+    for (std::size_t step = 0; step < columns; step += n) {
+      const std::size_t j = std::min(step, columns - n);
+      hn::Vec<D> sum[rows];
+      HWY_UNROLL(8)
+      for (auto& s : sum) s = hn::Zero(d);
+      HWY_UNROLL(8)
+      for (std::size_t p = 0; p < k; ++p) {
+        auto row = hn::LoadU(d, problem.b.data + p * b_row + j);
+        keep_in_register(row);
+        HWY_UNROLL(8)
+        for (std::size_t r = 0; r < rows; ++r) sum[r] = hn::MulAdd(factor[r][p], row, sum[r]);
+      }
+      HWY_UNROLL(8)
+      for (std::size_t r = 0; r < rows; ++r) hn::StoreU(sum[r], d, c + std::min(r, last_row) * ldc + j);
+    }
+  }
+}
+
+template <typename T>
+using ProductFunction = void (*)(const Problem<T>&);
+
+// By the number of terms: for columns that fit a short vector, a vector, and for more.
+template <typename T, std::size_t... p>
+constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 3> few_terms_functions(std::index_sequence<p...>) {
+  return {{{multiply_few_terms_narrow<ShortLanes<T>, p + 1, T>...},
+           {multiply_few_terms_narrow<Lanes<T>, p + 1, T>...},
+           {multiply_few_terms_wide<p + 1, T>...}}};
+}
+
+// C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache.
+template <typename T>
+void multiply_few_terms(const Problem<T>& problem) {
+  static constexpr auto functions = few_terms_functions<T>(std::make_index_sequence<few_terms>());
+  constexpr std::size_t most = 2048;
+  if (problem.n > most) {
+    for (std::size_t j = 0; j < problem.n; j += most) {
+      Problem<T> part = problem;
+      part.n = std::min(most, problem.n - j);
+      part.b.data += j;
+      part.c += j;
+      multiply_few_terms(part);
+    }
+    return;
+  }
+  const std::size_t kind = problem.n > vector_length<T> ? 2 : problem.n > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
+  functions[kind][problem.k - 1](problem);
+}
+
+}  // namespace
+}  // namespace wengert::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
