@@ -40,10 +40,11 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
   if (options.fuse) graph = fuse_pointwise(std::move(graph));
+  if (options.share_subexpressions) graph = share_subexpressions(std::move(graph));
   if (options.attach_reductions) graph = attach_reductions(std::move(graph));
   if (options.stream_products) graph = stream_products(std::move(graph));
   if (options.share_parts) graph = share_parts(std::move(graph));
-  return graph;
+  return share_programs(std::move(graph));
 }
 
 Graph capture_call(CompiledFunction::Body body, void* function, std::span<const Tensor> inputs,

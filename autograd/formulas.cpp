@@ -21,14 +21,14 @@ Scalar gaussian(Scalar x, double scale) {
 
 Scalar normal_cdf(Scalar x) {
   const Scalar t = maximum(minimum(x, 64.0), -64.0);  // 0 and 1 from there on
-  // z = −t/√2 is rounded, which erfc magnifies by 2z² in its tail. So the rounding error of z is kept, that of the
-  // product and that of the constant c, whatever the precision (c² − ½ is exact with fma), and taken into account to
-  // first order: erfc(z + d) ≈ erfc(z) (1 − 2zd) for z ≫ 1; for smaller z it does not matter.
-  const Scalar c = std::numbers::sqrt2 / 2;
+  // z = −t/√2 is rounded, which erfc magnifies by 2z² in its tail. So the rounding error d of z is kept, that of the
+  // product and that of the constant c = −1/√2, whatever the precision (c² − ½ is exact with fma), and taken into account
+  // to first order: erfc(z + d) ≈ erfc(z) (1 − 2zd) for z ≫ 1; for smaller z it does not matter.
+  const Scalar c = -std::numbers::sqrt2 / 2;
   const Scalar c_error = -(c * fma(c, c, -0.5));
-  const Scalar z = -(c * t);
-  const Scalar z_error = -fma(c, t, z) - c_error * t;
-  return 0.5 * erfc(z) * (1.0 - 2.0 * maximum(z, 0.0) * z_error);
+  const Scalar z = c * t;
+  const Scalar z_error = fma(c_error, t, fma(c, t, -z));
+  return erfc(z) * (0.5 - maximum(z, 0.0) * z_error);
 }
 
 }  // namespace wengert::detail

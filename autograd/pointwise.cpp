@@ -24,39 +24,6 @@ Program only_output(const Program& program, std::size_t output) {
   return without_dead_code(result);
 }
 
-/// Which inputs a program reads, and the program on those alone.
-std::pair<Program, std::vector<std::uint16_t>> only_used_inputs(const Program& program) {
-  std::vector<bool> used(program.inputs, false);
-  const auto mark = [&](std::uint16_t value) {
-    if (value < program.inputs) used[value] = true;
-  };
-  for (const kernels::Instruction& instruction : program.instructions) {
-    const std::array operands{instruction.a, instruction.b, instruction.c};
-    for (int k = 0; k < kernels::arity(instruction.primitive); ++k) mark(operands[static_cast<std::size_t>(k)]);
-  }
-  std::for_each(program.outputs.begin(), program.outputs.end(), mark);
-
-  std::vector<std::uint16_t> kept, renumbered(program.inputs, 0);
-  for (std::uint16_t i = 0; i < program.inputs; ++i) {
-    renumbered[i] = static_cast<std::uint16_t>(kept.size());
-    if (used[i]) kept.push_back(i);
-  }
-  const auto dropped = static_cast<std::uint16_t>(program.inputs - kept.size());
-  const auto renumber = [&](std::uint16_t value) {
-    return value < program.inputs ? renumbered[value] : static_cast<std::uint16_t>(value - dropped);
-  };
-  Program result = program;
-  result.inputs = static_cast<std::uint16_t>(kept.size());
-  for (kernels::Instruction& instruction : result.instructions) {
-    const int operands = kernels::arity(instruction.primitive);  // operands that are not read stay 0
-    if (operands > 0) instruction.a = renumber(instruction.a);
-    if (operands > 1) instruction.b = renumber(instruction.b);
-    if (operands > 2) instruction.c = renumber(instruction.c);
-  }
-  std::transform(result.outputs.begin(), result.outputs.end(), result.outputs.begin(), renumber);
-  return {result, kept};
-}
-
 bool is_zero(const Program& program) {
   if (program.outputs[0] < program.inputs + program.uniforms) return false;
   const auto& instruction =

@@ -73,9 +73,7 @@ Program without_dead_code(const Program& program) {
   for (const std::uint16_t output : program.outputs) live[output] = true;
   for (std::size_t i = program.instructions.size(); i-- > 0;) {
     if (!live[first + i]) continue;
-    const Instruction& instruction = program.instructions[i];
-    const std::uint16_t operands[] = {instruction.a, instruction.b, instruction.c};
-    for (int k = 0; k < kernels::arity(instruction.primitive); ++k) live[operands[k]] = true;
+    kernels::for_operands(program.instructions[i], [&](std::uint16_t operand) { live[operand] = true; });
   }
   Program result{program.inputs, program.uniforms, {}, {}};
   std::vector<std::uint16_t> renumbered(live.size());
@@ -84,15 +82,39 @@ Program without_dead_code(const Program& program) {
       renumbered[value] = static_cast<std::uint16_t>(value);
     } else if (live[value]) {
       Instruction instruction = program.instructions[value - first];
-      instruction.a = renumbered[instruction.a];
-      instruction.b = renumbered[instruction.b];
-      instruction.c = renumbered[instruction.c];
+      kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = renumbered[operand]; });
       renumbered[value] = static_cast<std::uint16_t>(first + result.instructions.size());
       result.instructions.push_back(instruction);
     }
   }
   for (const std::uint16_t output : program.outputs) result.outputs.push_back(renumbered[output]);
   return result;
+}
+
+std::pair<Program, std::vector<std::uint16_t>> only_used_inputs(const Program& program) {
+  std::vector<bool> used(program.inputs, false);
+  const auto mark = [&](std::uint16_t value) {
+    if (value < program.inputs) used[value] = true;
+  };
+  for (const Instruction& instruction : program.instructions) kernels::for_operands(instruction, mark);
+  std::for_each(program.outputs.begin(), program.outputs.end(), mark);
+
+  std::vector<std::uint16_t> kept, renumbered(program.inputs, 0);
+  for (std::uint16_t i = 0; i < program.inputs; ++i) {
+    renumbered[i] = static_cast<std::uint16_t>(kept.size());
+    if (used[i]) kept.push_back(i);
+  }
+  const auto dropped = static_cast<std::uint16_t>(program.inputs - kept.size());
+  const auto renumber = [&](std::uint16_t value) {
+    return value < program.inputs ? renumbered[value] : static_cast<std::uint16_t>(value - dropped);
+  };
+  Program result = program;
+  result.inputs = static_cast<std::uint16_t>(kept.size());
+  for (Instruction& instruction : result.instructions) {
+    kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = renumber(operand); });
+  }
+  std::transform(result.outputs.begin(), result.outputs.end(), result.outputs.begin(), renumber);
+  return {result, kept};
 }
 
 Program trace(const Formula& formula, std::size_t uniforms) {

@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
@@ -88,9 +89,14 @@ class Joiner {
                                       joined_.inputs.begin());
   }
 
+  /// Equal instructions are done once.
   std::uint16_t emit(const Instruction& instruction) {
-    program_.instructions.push_back(instruction);
-    return static_cast<std::uint16_t>(program_.inputs + program_.instructions.size() - 1);
+    const auto& [primitive, a, b, c, value] = instruction;
+    const auto next = static_cast<std::uint16_t>(program_.inputs + program_.instructions.size());
+    const auto [found, added] =
+        emitted_.emplace(std::tuple(primitive, a, b, c, std::bit_cast<std::uint64_t>(value)), next);
+    if (added) program_.instructions.push_back(instruction);
+    return found->second;
   }
 
   bool is_one(std::uint16_t place) const {
@@ -101,28 +107,19 @@ class Joiner {
 
   /// Where an instruction's result stands; a product with 1 is the other factor, to the bit.
   std::uint16_t place_after(const Instruction& instruction) {
-    if (instruction.primitive == Primitive::constant) return constant(instruction.value);
     if (instruction.primitive == Primitive::mul && is_one(instruction.a)) return instruction.b;
     if (instruction.primitive == Primitive::mul && is_one(instruction.b)) return instruction.a;
     return emit(instruction);
   }
 
-  std::uint16_t constant(double value) {
-    const auto [found, added] = constants_.emplace(std::bit_cast<std::uint64_t>(value), 0);
-    if (added) found->second = emit({.primitive = Primitive::constant, .value = value});
-    return found->second;
-  }
+  std::uint16_t constant(double value) { return emit({.primitive = Primitive::constant, .value = value}); }
 
   void append(const GraphRecord& record) {
-    const Program& program = record.operation->pointwise->program();
+    const Program program = program_of(record);
     std::vector<std::uint16_t> place;
     for (const Use& use : record.inputs) place.push_back(place_of(use));
-    for (const Attributes::Entry& entry : record.attributes) place.push_back(constant(std::get<double>(entry.value)));
     for (Instruction instruction : program.instructions) {
-      const int operands = kernels::arity(instruction.primitive);
-      if (operands > 0) instruction.a = place[instruction.a];
-      if (operands > 1) instruction.b = place[instruction.b];
-      if (operands > 2) instruction.c = place[instruction.c];
+      kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = place[operand]; });
       place.push_back(place_after(instruction));
     }
     for (std::size_t k = 0; k < record.outputs.size(); ++k) {
@@ -146,32 +143,7 @@ class Joiner {
   Program program_;
   GraphRecord joined_;
   std::map<std::uint32_t, std::uint16_t> inside_;  // values of the group: where they stand
-  std::map<std::uint64_t, std::uint16_t> constants_;
-};
-
-/// Keeps one of equal programs: what is made for a program is then made once for all groups that do the same.
-class Programs {
- public:
-  void share(std::shared_ptr<const Program>& program) {
-    program = known_.emplace(words_of(*program), program).first->second;
-  }
-
- private:
-  using Words = std::vector<std::uint64_t>;
-
-  static Words words_of(const Program& program) {
-    Words words{program.inputs, program.uniforms};
-    for (const Instruction& instruction : program.instructions) {
-      const auto& [primitive, a, b, c, value] = instruction;
-      words.push_back(static_cast<std::uint64_t>(primitive) << 48 | std::uint64_t{a} << 32 | std::uint64_t{b} << 16 |
-                      c);
-      if (primitive == Primitive::constant) words.push_back(std::bit_cast<std::uint64_t>(value));
-    }
-    words.insert(words.end(), program.outputs.begin(), program.outputs.end());
-    return words;
-  }
-
-  std::map<Words, std::shared_ptr<const Program>> known_;
+  std::map<std::tuple<Primitive, std::uint16_t, std::uint16_t, std::uint16_t, std::uint64_t>, std::uint16_t> emitted_;
 };
 
 /// Puts records into nodes, one after the other, each into one that is there already where that is right.
@@ -322,13 +294,12 @@ Graph fuse_pointwise(Graph graph) {
   const Grouping grouping(graph);
   const std::vector<bool> leaves = leaving_values(graph, grouping);
   std::vector<GraphRecord> records;
-  Programs programs;
   for (const Node& node : grouping.nodes()) {
     if (node.records.empty()) continue;
     if (node.records.size() == 1) {
       records.push_back(std::move(graph.records[node.records[0]]));
     } else {
-      programs.share(records.emplace_back(Joiner(graph, node, leaves).take()).fused);
+      records.push_back(Joiner(graph, node, leaves).take());
     }
   }
   graph.records = std::move(records);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -10,6 +11,7 @@
 
 #include <wengert/autograd/internal/explain.h>
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/reduction.h>
 
 namespace wengert::detail {
@@ -78,7 +80,29 @@ bool is_cut_alike(const GraphRecord& maker, const kernels::ReducedArray& array) 
   return maker.reductions.empty() || Pieces::piece_elements(maker.reductions[0].array) == Pieces::piece_elements(array);
 }
 
+std::vector<std::uint64_t> words_of(const kernels::Program& program) {
+  std::vector<std::uint64_t> words{program.inputs, program.uniforms};
+  for (const kernels::Instruction& instruction : program.instructions) {
+    const auto& [primitive, a, b, c, value] = instruction;
+    words.push_back(static_cast<std::uint64_t>(primitive) << 48 | std::uint64_t{a} << 32 | std::uint64_t{b} << 16 | c);
+    if (primitive == kernels::Primitive::constant) words.push_back(std::bit_cast<std::uint64_t>(value));
+  }
+  words.insert(words.end(), program.outputs.begin(), program.outputs.end());
+  return words;
+}
+
 }  // namespace
+
+kernels::Program program_of(const GraphRecord& record) {
+  if (record.fused != nullptr) return *record.fused;
+  kernels::Program program = record.operation->pointwise->program();
+  std::vector<kernels::Instruction> literals;
+  for (const Attributes::Entry& entry : record.attributes)
+    literals.push_back({.primitive = kernels::Primitive::constant, .value = std::get<double>(entry.value)});
+  program.instructions.insert(program.instructions.begin(), literals.begin(), literals.end());
+  program.uniforms = 0;
+  return program;
+}
 
 std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses) {
   static const std::byte nothing{};
@@ -182,6 +206,14 @@ Graph attach_reductions(Graph graph) {
     records.push_back(std::move(record));
   }
   graph.records = std::move(records);
+  return graph;
+}
+
+Graph share_programs(Graph graph) {
+  std::map<std::vector<std::uint64_t>, std::shared_ptr<const kernels::Program>> known;
+  for (GraphRecord& record : graph.records) {
+    if (record.fused != nullptr) record.fused = known.emplace(words_of(*record.fused), record.fused).first->second;
+  }
   return graph;
 }
 

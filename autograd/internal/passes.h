@@ -19,6 +19,10 @@ Graph merge_equal_records(Graph graph);
 /// type: what stands between them stays in the first-level cache.
 Graph fuse_pointwise(Graph graph);
 
+/// With what a pointwise record computes on its way kept for a later one that would compute it again, where that is
+/// cheaper.
+Graph share_subexpressions(Graph graph);
+
 /// With reductions done by the pointwise records that make what is reduced; where nobody else reads that, it is no more
 /// written to memory.
 Graph attach_reductions(Graph graph);
@@ -32,8 +36,14 @@ Graph stream_products(Graph graph);
 /// see is copied as before.
 Graph share_parts(Graph graph);
 
+/// With one program for all records that do the same: a kernel is made once for them.
+Graph share_programs(Graph graph);
+
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
+
+/// What a pointwise record computes, its attributes written into it.
+kernels::Program program_of(const GraphRecord& record);
 
 /// Tensors that have the types of values as they are used, and no elements to look at: for rules that ask for types
 /// alone.

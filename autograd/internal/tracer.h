@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <wengert/autograd/kernels/program.h>
@@ -43,6 +44,9 @@ kernels::Program trace(const Formula& formula, std::size_t uniforms);
 
 /// The program without the instructions that its outputs do not need.
 kernels::Program without_dead_code(const kernels::Program& program);
+
+/// The program on those inputs alone that it reads, and which these are.
+std::pair<kernels::Program, std::vector<std::uint16_t>> only_used_inputs(const kernels::Program& program);
 
 /// The vector–Jacobian product of a program as a program: inputs (inputs …, outputs …, adjoints of the outputs …), one
 /// output per input of the original. Where `reads_outputs` is false, the outputs are left out of the inputs.

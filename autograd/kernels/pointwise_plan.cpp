@@ -24,11 +24,8 @@ std::size_t choose_tile_bytes(std::size_t arrays) {
   return std::clamp(share, smallest_tile, largest_tile);
 }
 
-// What an element costs in multiply-adds: what it takes from memory and back, and its steps.
+// What an element costs to take from memory and back, in multiply-adds.
 constexpr double cost_of_memory = 8;
-constexpr double cost_of(Primitive primitive) {
-  return primitive >= Primitive::exp && primitive <= Primitive::hypot ? 50 : 4;
-}
 
 struct PairDescription {
   Primitive first, second;
@@ -104,9 +101,7 @@ class Planner {
       f(pairs_[i].is_right ? instruction.a : instruction.b);
       return;
     }
-    const std::array<std::uint16_t, 3> operands = {instruction.a, instruction.b, instruction.c};
-    const auto count = static_cast<std::size_t>(arity(instruction.primitive));
-    for (std::size_t k = 0; k < count; ++k) f(operands[k]);
+    kernels::for_operands(instruction, f);
   }
 
   void count_reads() {
@@ -270,6 +265,11 @@ void find_known_blocks(PointwisePlan& plan) {
 }
 
 }  // namespace
+
+double cost_of(Primitive primitive) {
+  if (primitive == Primitive::constant) return 0;
+  return primitive >= Primitive::exp && primitive <= Primitive::hypot ? 50 : 4;
+}
 
 std::optional<PrimitivePair> pair_of(Primitive first, Primitive second, bool is_right) {
   for (std::size_t i = 0; i < pair_descriptions.size(); ++i) {

@@ -13,6 +13,9 @@
 
 namespace wengert::kernels {
 
+/// What a primitive costs per element, in multiply-adds (threads.h), roughly.
+double cost_of(Primitive primitive);
+
 /// Outputs that native code may have.
 inline constexpr std::size_t most_native_outputs = 8;
 

@@ -78,6 +78,15 @@ struct Program {
 /// Number of operands that a primitive reads: 0 … 3.
 int arity(Primitive primitive);
 
+/// Calls `f` with each operand that an instruction reads: `std::uint16_t`, to be changed where the instruction may be.
+template <typename I, typename F>
+void for_operands(I& instruction, const F& f) {
+  const int count = arity(instruction.primitive);
+  if (count > 0) f(instruction.a);
+  if (count > 1) f(instruction.b);
+  if (count > 2) f(instruction.c);
+}
+
 /// The name as written in the enumeration, for printing and for files.
 const char* name_of(Primitive primitive);
 

@@ -179,7 +179,7 @@ TEST(Compile, MakesOneProgramOfGroupsThatDoTheSame) {
     for (int i = 0; i < 3; ++i) x = tanh(matmul(x, x) * 2.0 + 1.0);
     return capture.finish(std::vector{x});
   };
-  const detail::Graph graph = detail::fuse_pointwise(recorded());
+  const detail::Graph graph = detail::share_programs(detail::fuse_pointwise(recorded()));
   std::set<const kernels::Program*> programs;
   std::size_t groups = 0;
   for (const detail::GraphRecord& record : graph.records) {
