@@ -229,7 +229,10 @@ class Grouping {
       const std::size_t first = nodes_.size() - std::min(nodes_.size(), most_readers);
       for (std::size_t n = nodes_.size(); n-- > first && best == none;) consider(n);
     }
-    if (best != none) return add(r, best);
+    if (best != none) {
+      add(r, best);
+      return take_in_operands(record, best);
+    }
     // … or moving the node of an operand to the end, where nothing in between reads it.
     for (const Use& use : record.inputs) {
       const std::size_t n = made_by_[use.value];
@@ -237,6 +240,42 @@ class Grouping {
       return add(r, move_to_end(n));
     }
     add(r, append_node());
+  }
+
+  /// The nodes of a record's operands, where no other node reads what they make.
+  void take_in_operands(const GraphRecord& record, std::size_t n) {
+    for (const Use& use : record.inputs) {
+      const std::size_t m = made_by_[use.value];
+      if (m == none || m == n || !can_take_in(m, n)) continue;
+      const Node taken = std::exchange(nodes_[m], {});
+      const Node before = std::exchange(nodes_[n], {});
+      for (const std::size_t r : taken.records) add(r, n);
+      for (const std::size_t r : before.records) add(r, n);
+    }
+  }
+
+  bool can_take_in(std::size_t m, std::size_t n) const {
+    const auto& records = nodes_[m].records;
+    if (records.empty() || !can_join(graph_.records[records.front()])) return false;
+    if (nodes_[m].arrays + nodes_[n].arrays > most_arrays) return false;
+    if (nodes_[m].instructions + nodes_[n].instructions > most_instructions) return false;
+    const auto is_read_within = [&](const Use& made) {
+      const auto& readers = readers_[made.value];
+      return std::all_of(readers.begin(), readers.end(), [&](std::size_t k) { return k == m || k == n || nodes_[k].records.empty(); });
+    };
+    const auto is_seen_alike = [&](const Use& use) {
+      return made_by_[use.value] != m || use.shape == graph_.records[records.front()].outputs[0].shape;
+    };
+    return fits(graph_.records[records.front()], n) &&
+           std::all_of(records.begin(), records.end(),
+                       [&](std::size_t r) {
+                         const auto& outputs = graph_.records[r].outputs;
+                         return std::all_of(outputs.begin(), outputs.end(), is_read_within);
+                       }) &&
+           std::all_of(nodes_[n].records.begin(), nodes_[n].records.end(), [&](std::size_t r) {
+             const auto& inputs = graph_.records[r].inputs;
+             return std::all_of(inputs.begin(), inputs.end(), is_seen_alike);
+           });
   }
 
   std::size_t append_node() {
