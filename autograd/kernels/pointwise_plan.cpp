@@ -24,7 +24,7 @@ std::size_t choose_tile_bytes(std::size_t arrays) {
   return std::clamp(share, smallest_tile, largest_tile);
 }
 
-// What an element costs to take from memory and back, in multiply-adds.
+// What an element costs to take from memory, or to bring there, in multiply-adds: from a cache that is not near.
 constexpr double cost_of_memory = 8;
 
 struct PairDescription {
@@ -64,7 +64,7 @@ class Planner {
     place_uniform_values();
     place_registers();
     plan_.tile_bytes = choose_tile_bytes(plan_.array_count());
-    plan_.cost += cost_of_memory;
+    plan_.cost += cost_of_memory * static_cast<double>(program_.inputs + program_.outputs.size());
   }
 
  private:

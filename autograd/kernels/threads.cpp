@@ -21,7 +21,7 @@ constexpr int most_threads = 256;
 // than anybody would notice.
 constexpr int spins_before_sleep = 4000;
 // A piece takes some twenty microseconds: a tenth of that is what handing it over costs.
-constexpr double piece_work = 5e5;
+constexpr double piece_work = 3.5e5;
 constexpr std::int64_t pieces_per_thread = 4;
 
 int initial_threads() noexcept {
