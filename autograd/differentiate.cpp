@@ -15,6 +15,7 @@ using kernels::Primitive;
 using kernels::Program;
 
 constexpr double two_over_sqrt_pi = 2 * std::numbers::inv_sqrtpi;
+constexpr double inv_sqrt_2pi = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
 
 /// ∂ of a number whose value is `value` (1, 0 or −1, as its sign is).
 Scalar sign(Scalar value) { return select(value == 0.0, 0.0, copy_sign(1.0, value)); }
@@ -52,11 +53,13 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
     case Primitive::sinh: return {dy * cosh(a)};
     case Primitive::cosh: return {dy * sinh(a)};
     case Primitive::tanh: return {dy * ((1.0 - y) * (1.0 + y))};
+    case Primitive::logistic: return {dy * (y * logistic(-a))};  // 1 − y would cancel in the tail
     case Primitive::asinh: return {dy / hypot(a, 1.0)};
     case Primitive::acosh: return {dy / (sqrt(a - 1.0) * sqrt(a + 1.0))};
     case Primitive::atanh: return {dy / ((1.0 - a) * (1.0 + a))};
     case Primitive::erf: return {dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0))};
     case Primitive::erfc: return {-(dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0)))};
+    case Primitive::normal_cdf: return {dy * (inv_sqrt_2pi * detail::gaussian(a, 0.5))};
     // Where a = b = 0 the first is 0 · 0⁻¹ and where a = 0 ≤ b the second 0ᵇ ln 0: both are 0, not NaN. What is
     // replaced are the arguments, so that derivatives of the derivatives are finite too.
     case Primitive::pow: {

@@ -167,11 +167,13 @@ Scalar atan(Scalar a) { return emit(Primitive::atan, a); }
 Scalar sinh(Scalar a) { return emit(Primitive::sinh, a); }
 Scalar cosh(Scalar a) { return emit(Primitive::cosh, a); }
 Scalar tanh(Scalar a) { return emit(Primitive::tanh, a); }
+Scalar logistic(Scalar a) { return emit(Primitive::logistic, a); }
 Scalar asinh(Scalar a) { return emit(Primitive::asinh, a); }
 Scalar acosh(Scalar a) { return emit(Primitive::acosh, a); }
 Scalar atanh(Scalar a) { return emit(Primitive::atanh, a); }
 Scalar erf(Scalar a) { return emit(Primitive::erf, a); }
 Scalar erfc(Scalar a) { return emit(Primitive::erfc, a); }
+Scalar normal_cdf(Scalar a) { return emit(Primitive::normal_cdf, a); }
 Scalar pow(Scalar a, Scalar b) { return emit(Primitive::pow, a, b); }
 Scalar atan2(Scalar a, Scalar b) { return emit(Primitive::atan2, a, b); }
 Scalar hypot(Scalar a, Scalar b) { return emit(Primitive::hypot, a, b); }

@@ -63,11 +63,15 @@ Scalar atan(Scalar a);
 Scalar sinh(Scalar a);
 Scalar cosh(Scalar a);
 Scalar tanh(Scalar a);
+/// 1 / (1 + e⁻ᵃ), without overflow, relatively exact in both tails.
+Scalar logistic(Scalar a);
 Scalar asinh(Scalar a);
 Scalar acosh(Scalar a);
 Scalar atanh(Scalar a);
 Scalar erf(Scalar a);
 Scalar erfc(Scalar a);
+/// The distribution function of the standard normal distribution, ½ erfc(−a/√2), relatively exact in the lower tail.
+Scalar normal_cdf(Scalar a);
 Scalar pow(Scalar a, Scalar b);
 Scalar atan2(Scalar a, Scalar b);
 Scalar hypot(Scalar a, Scalar b);

@@ -143,6 +143,14 @@ HWY_INLINE V tanh(D d, V x) {
   return unless_tiny(d, hn::CopySign(hn::Div(q, hn::Add(q, hn::Set(d, 0.5))), x), x);
 }
 
+/// From e^−|x|, so that neither tail overflows or loses digits.
+template <typename T, class D, class V>
+HWY_INLINE V logistic(D d, V x) {
+  const V one = hn::Set(d, 1.0);
+  const V e = exp<T>(d, hn::Neg(hn::Abs(x)));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+}
+
 /// With E = eˣ − 1: (E + E / (E + 1)) / 2 at |x|.
 template <typename T, class D, class V>
 HWY_INLINE V sinh(D d, V x) {

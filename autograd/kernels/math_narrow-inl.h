@@ -155,6 +155,14 @@ HWY_INLINE V tanh(D d, V x) {
   return hn::CopySign(hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.625F)), inner, outer), x);
 }
 
+/// From e^−|x|, so that neither tail overflows or loses digits.
+template <class D, class V>
+HWY_INLINE V logistic(D d, V x) {
+  const V one = hn::Set(d, 1.0F);
+  const V e = exp(d, hn::Neg(hn::Abs(x)));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+}
+
 /// Where erf is computed by its own series, x + x P(x²).
 inline constexpr float erf_border = 0.92F;
 template <class D, class V>
@@ -172,16 +180,17 @@ HWY_INLINE V erf(D d, V x) {
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, erf_border)), inner_erf(d, x), hn::CopySign(outer, x));
 }
 
-/// As in f64, exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What the numerator, the denominator and
-/// the quotient lose by rounding is put back. Near 0, while erf is below ½, as 1 − erf.
+/// erfc a = m · 2ᵏ as in f64, exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What a, the numerator,
+/// the denominator and the quotient lost by rounding is put back.
+template <class V>
+struct Tail {
+  V m, k;
+};
 template <class D, class V>
-HWY_INLINE V erfc(D d, V x) {
+HWY_INLINE Tail<V> split_erfc(D d, V a, V a_lost, const Exponential<V>& exponential) {
+  const auto& [r, rest, k] = exponential;
   const V one = hn::Set(d, 1.0F);
   const V two = hn::Set(d, 2.0F);
-  const V a = at_most(d, hn::Abs(x), 10.1F);
-  const V square = hn::Mul(a, a);
-  const auto [r, rest, k] = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(a, a, square)));
-
   const V t = hn::Div(hn::Sub(a, two), hn::Add(a, two));
   const V first = hn::Set(d, math::narrow::erfc_scaled[0]);
   const V others = polynomial<1>(d, t, math::narrow::erfc_scaled);
@@ -189,7 +198,7 @@ HWY_INLINE V erfc(D d, V x) {
   const V p_lost = hn::MulAdd(t, others, hn::Sub(first, p));
   const V twice = hn::Add(a, a);
   const V denominator = hn::Add(twice, one);
-  const V denominator_lost = hn::Add(hn::Sub(twice, denominator), one);
+  const V denominator_lost = hn::MulAdd(two, a_lost, hn::Add(hn::Sub(twice, denominator), one));
 
   const V inverse = hn::Div(one, denominator);
   const V quotient = hn::Mul(p, inverse);
@@ -197,9 +206,37 @@ HWY_INLINE V erfc(D d, V x) {
       hn::NegMulAdd(quotient, denominator_lost, hn::Add(hn::NegMulAdd(quotient, denominator, p), p_lost));
   const V lost = hn::Mul(remainder, inverse);
   const V product = hn::MulAdd(quotient, r, hn::MulAdd(quotient, rest, hn::MulAdd(lost, r, lost)));
-  const V tail = scale(d, hn::Add(quotient, product), k);
-  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(two, tail), tail);
-  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), hn::Sub(one, inner_erf(d, x)), outer);
+  return {hn::Add(quotient, product), k};
+}
+
+/// Near 0, while erf is below ½, as 1 − erf.
+template <class D, class V>
+HWY_INLINE V erfc(D d, V x) {
+  const V a = at_most(d, hn::Abs(x), 10.1F);
+  const V square = hn::Mul(a, a);
+  const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(a, a, square)));
+  const auto [m, k] = split_erfc(d, a, hn::Zero(d), exponential);
+  const V tail = scale(d, m, k);
+  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2.0F), tail), tail);
+  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), hn::Sub(hn::Set(d, 1.0F), inner_erf(d, x)), outer);
+}
+
+/// ½ erfc(−x/√2), with x²/2 from x itself: its digits hold where those of x/√2 are rounded.
+template <class D, class V>
+HWY_INLINE V normal_cdf(D d, V x) {
+  const V half = hn::Set(d, 0.5F);
+  const V sqrt_half = hn::Set(d, 0x1.6a09e6p-1F);
+  const V b = at_most(d, hn::Abs(x), 14.25F);
+  const V a = hn::Mul(b, sqrt_half);
+  const V a_lost = hn::MulAdd(b, hn::Set(d, 0x1.9fcef4p-27F), hn::MulSub(b, sqrt_half, a));
+  const V half_b = hn::Mul(b, half);
+  const V square = hn::Mul(b, half_b);
+  const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(b, half_b, square)));
+  const auto [m, k] = split_erfc(d, a, a_lost, exponential);
+  const V tail = scale(d, hn::Mul(m, half), k);
+  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0F), tail));
+  const V inner = hn::MulAdd(half, inner_erf(d, hn::CopySign(a, x)), half);
+  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), inner, outer);
 }
 
 // π/2 in three parts. Up to `largest_reduced` the first difference is exact, and what the others leave is right to the

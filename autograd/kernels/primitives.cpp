@@ -189,11 +189,13 @@ PrimitiveFunction find(Primitive primitive) {
     case Primitive::sinh: return WIDE1(sinh);
     case Primitive::cosh: return WIDE1(cosh);
     case Primitive::tanh: return NARROW1(tanh);
+    case Primitive::logistic: return NARROW1(logistic);
     case Primitive::asinh: return WIDE1(asinh);
     case Primitive::acosh: return WIDE1(acosh);
     case Primitive::atanh: return WIDE1(atanh);
     case Primitive::erf: return NARROW1(erf);
     case Primitive::erfc: return NARROW1(erfc);
+    case Primitive::normal_cdf: return NARROW1(normal_cdf);
     case Primitive::pow: return WIDE2(pow);
     case Primitive::atan2: return WIDE2(atan2);
     case Primitive::hypot: return WIDE2(hypot);

@@ -12,15 +12,15 @@ struct Description {
 };
 
 // In the order of the enumeration.
-constexpr std::array<Description, 45> descriptions = {{
-    {"constant", 0},   {"add", 2},    {"sub", 2},         {"mul", 2},         {"div", 2},        {"fma", 3},
-    {"neg", 1},        {"abs", 1},    {"minimum", 2},     {"maximum", 2},     {"sqrt", 1},       {"exp", 1},
-    {"expm1", 1},      {"log", 1},    {"log1p", 1},       {"sin", 1},         {"cos", 1},        {"tan", 1},
-    {"asin", 1},       {"acos", 1},   {"atan", 1},        {"sinh", 1},        {"cosh", 1},       {"tanh", 1},
-    {"asinh", 1},      {"acosh", 1},  {"atanh", 1},       {"erf", 1},         {"erfc", 1},       {"pow", 2},
-    {"atan2", 2},      {"hypot", 2},  {"floor", 1},       {"ceil", 1},        {"round", 1},      {"less", 2},
-    {"less_equal", 2}, {"equal", 2},  {"logical_not", 1}, {"logical_and", 2}, {"logical_or", 2}, {"select", 3},
-    {"is_finite", 1},  {"is_nan", 1}, {"copy_sign", 2},
+constexpr std::array<Description, 47> descriptions = {{
+    {"constant", 0},   {"add", 2},    {"sub", 2},        {"mul", 2},     {"div", 2},         {"fma", 3},
+    {"neg", 1},        {"abs", 1},    {"minimum", 2},    {"maximum", 2}, {"sqrt", 1},        {"exp", 1},
+    {"expm1", 1},      {"log", 1},    {"log1p", 1},      {"sin", 1},     {"cos", 1},         {"tan", 1},
+    {"asin", 1},       {"acos", 1},   {"atan", 1},       {"sinh", 1},    {"cosh", 1},        {"tanh", 1},
+    {"logistic", 1},   {"asinh", 1},  {"acosh", 1},      {"atanh", 1},   {"erf", 1},         {"erfc", 1},
+    {"normal_cdf", 1}, {"pow", 2},    {"atan2", 2},      {"hypot", 2},   {"floor", 1},       {"ceil", 1},
+    {"round", 1},      {"less", 2},   {"less_equal", 2}, {"equal", 2},   {"logical_not", 1}, {"logical_and", 2},
+    {"logical_or", 2}, {"select", 3}, {"is_finite", 1},  {"is_nan", 1},  {"copy_sign", 2},
 }};
 static_assert(descriptions.size() == static_cast<std::size_t>(Primitive::copy_sign) + 1);
 

@@ -32,11 +32,13 @@ enum class Primitive : std::uint8_t {
   sinh,         //
   cosh,         //
   tanh,         //
+  logistic,     // 1 / (1 + e⁻ᵃ)
   asinh,        //
   acosh,        //
   atanh,        //
   erf,          //
   erfc,         // 1 − erf(a), without cancellation in the tail
+  normal_cdf,   // ½ erfc(−a/√2)
   pow,          // aᵇ, with the special cases of IEEE 754
   atan2,        // angle of the point (b, a)
   hypot,        // √(a² + b²) without overflow

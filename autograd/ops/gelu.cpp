@@ -32,10 +32,10 @@ Tensor gelu(const Tensor& x);
 WENGERT_OPERATION(gelu) {
   return pointwise(name, {
       .category = Category::activation,
-      .formula = [](Scalar x) { return maximum(x, -beyond) * detail::normal_cdf(x); },
+      .formula = [](Scalar x) { return maximum(x, -beyond) * normal_cdf(x); },
       .derivative = [](Scalar x, Scalar, Scalar dy) {
         const Scalar density = inv_sqrt_2pi * detail::gaussian(x, 0.5);
-        return dy * (detail::normal_cdf(x) + bounded(x) * density);
+        return dy * (normal_cdf(x) + bounded(x) * density);
       },
       .samples = detail::activation_samples,
   });
@@ -52,12 +52,12 @@ Tensor gelu_tanh(const Tensor& x);
 WENGERT_OPERATION(gelu_tanh) {
   return pointwise(name, {
       .category = Category::activation,
-      .formula = [](Scalar x) { return maximum(x, -beyond) * detail::logistic(tanh_argument(x)); },
+      .formula = [](Scalar x) { return maximum(x, -beyond) * logistic(tanh_argument(x)); },
       .derivative = [](Scalar x, Scalar, Scalar dy) {
         const Scalar u = tanh_argument(x);
         const Scalar t = bounded(x);
         const Scalar slope = sqrt_8_over_pi * (1.0 + 3.0 * cubic * t * t);
-        return dy * (detail::logistic(u) * (1.0 + t * slope * detail::logistic(-u)));
+        return dy * (logistic(u) * (1.0 + t * slope * logistic(-u)));
       },
       .samples = detail::activation_samples,
   });
@@ -73,10 +73,10 @@ Tensor gelu_sigmoid(const Tensor& x);
 WENGERT_OPERATION(gelu_sigmoid) {
   return pointwise(name, {
       .category = Category::activation,
-      .formula = [](Scalar x) { return maximum(x, -beyond) * detail::logistic(1.702 * x); },
+      .formula = [](Scalar x) { return maximum(x, -beyond) * logistic(1.702 * x); },
       .derivative = [](Scalar x, Scalar, Scalar dy) {
         const Scalar u = 1.702 * x;
-        return dy * (detail::logistic(u) * (1.0 + bounded(u) * detail::logistic(-u)));
+        return dy * (logistic(u) * (1.0 + bounded(u) * logistic(-u)));
       },
       .samples = detail::activation_samples,
   });

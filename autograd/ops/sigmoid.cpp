@@ -1,5 +1,4 @@
 #include <wengert/autograd/catalogue.h>
-#include <wengert/autograd/internal/formulas.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
@@ -33,11 +32,7 @@ Tensor sigmoid(const Tensor& x);
 WENGERT_OPERATION(sigmoid) {
   return pointwise(name, {
       .category = Category::activation,
-      .formula = [](Scalar x) {
-        // The logistic function by −|x|: that is one step less, and its derivative at 0 is asked of nobody here.
-        const Scalar e = exp(copy_sign(x, -1.0));
-        return select(x < 0.0, e, 1.0) / (1.0 + e);
-      },
+      .formula = [](Scalar x) { return logistic(x); },
       .derivative = [](Scalar, Scalar y, Scalar dy) { return dy * y * (1.0 - y); },
       .samples = detail::activation_samples,
   });
@@ -53,7 +48,7 @@ WENGERT_OPERATION(log_sigmoid) {
   return pointwise(name, {
       .category = Category::activation,
       .formula = [](Scalar x) { return minimum(x, 0.0) - log1p(exp(-abs(x))); },
-      .derivative = [](Scalar x, Scalar, Scalar dy) { return dy * detail::logistic(-x); },
+      .derivative = [](Scalar x, Scalar, Scalar dy) { return dy * logistic(-x); },
       .samples = detail::activation_samples,
   });
 }
@@ -68,7 +63,7 @@ WENGERT_OPERATION(softplus) {
   return pointwise(name, {
       .category = Category::activation,
       .formula = [](Scalar x) { return maximum(x, 0.0) + log1p(exp(-abs(x))); },
-      .derivative = [](Scalar x, Scalar, Scalar dy) { return dy * detail::logistic(x); },
+      .derivative = [](Scalar x, Scalar, Scalar dy) { return dy * logistic(x); },
       .samples = detail::activation_samples,
   });
 }
@@ -85,9 +80,9 @@ Tensor silu(const Tensor& x);
 WENGERT_OPERATION(silu) {
   return pointwise(name, {
       .category = Category::activation,
-      .formula = [](Scalar x) { return maximum(x, -beyond) * detail::logistic(x); },
+      .formula = [](Scalar x) { return maximum(x, -beyond) * logistic(x); },
       .derivative = [](Scalar x, Scalar, Scalar dy) {
-        return dy * (detail::logistic(x) * (1.0 + bounded(x) * detail::logistic(-x)));
+        return dy * (logistic(x) * (1.0 + bounded(x) * logistic(-x)));
       },
       .samples = detail::activation_samples,
   });
