@@ -246,4 +246,6 @@ Tensor eye(std::int64_t n, DType dtype) {
   return result;
 }
 
+template Tensor Tensor::from_rows<double>(std::initializer_list<std::initializer_list<double>>);
+
 }  // namespace wengert

@@ -217,6 +217,7 @@ Tensor Tensor::from_rows(std::initializer_list<Row> rows) {
     return Tensor(values.data(), dtype_of<T>, Shape{height, width});
   }
 }
+extern template Tensor Tensor::from_rows<double>(std::initializer_list<std::initializer_list<double>>);
 
 /// Tensors filled with one value, f32 unless told. Throw ShapeError for a bad shape, DTypeError where the dtype cannot
 /// hold the value.

@@ -3,7 +3,7 @@
 #include <wengert/autograd/kernels/threads.h>
 
 /// How many threads compute. Results are the same bits whatever their number: it decides who computes a part of a large
-/// operation, never how. Small ones, up to some tens of microseconds, stay on the thread that asks for them.
+/// operation, never how. Small ones, up to ten microseconds or so, stay on the thread that asks for them.
 
 namespace wengert {
 

@@ -3,8 +3,8 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <tuple>
 
+#include <wengert/autograd/internal/numbering.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/tracer.h>
@@ -92,11 +92,10 @@ class Joiner {
   /// Equal instructions are done once.
   std::uint16_t emit(const Instruction& instruction) {
     const auto& [primitive, a, b, c, value] = instruction;
-    const auto next = static_cast<std::uint16_t>(program_.inputs + program_.instructions.size());
-    const auto [found, added] =
-        emitted_.emplace(std::tuple(primitive, a, b, c, std::bit_cast<std::uint64_t>(value)), next);
-    if (added) program_.instructions.push_back(instruction);
-    return found->second;
+    const std::uint32_t number =
+        number_of_({static_cast<std::uint64_t>(primitive), a, b, c, std::bit_cast<std::uint64_t>(value)});
+    if (number == program_.instructions.size()) program_.instructions.push_back(instruction);
+    return static_cast<std::uint16_t>(program_.inputs + number);
   }
 
   bool is_one(std::uint16_t place) const {
@@ -143,7 +142,7 @@ class Joiner {
   Program program_;
   GraphRecord joined_;
   std::map<std::uint32_t, std::uint16_t> inside_;  // values of the group: where they stand
-  std::map<std::tuple<Primitive, std::uint16_t, std::uint16_t, std::uint16_t, std::uint64_t>, std::uint16_t> emitted_;
+  Numbering number_of_;                            // of its instructions
 };
 
 /// Puts records into nodes, one after the other, each into one that is there already where that is right.
@@ -261,7 +260,8 @@ class Grouping {
     if (nodes_[m].instructions + nodes_[n].instructions > most_instructions) return false;
     const auto is_read_within = [&](const Use& made) {
       const auto& readers = readers_[made.value];
-      return std::all_of(readers.begin(), readers.end(), [&](std::size_t k) { return k == m || k == n || nodes_[k].records.empty(); });
+      return std::all_of(readers.begin(), readers.end(),
+                         [&](std::size_t k) { return k == m || k == n || nodes_[k].records.empty(); });
     };
     const auto is_seen_alike = [&](const Use& use) {
       return made_by_[use.value] != m || use.shape == graph_.records[records.front()].outputs[0].shape;

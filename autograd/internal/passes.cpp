@@ -2,14 +2,14 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <optional>
-#include <tuple>
+#include <string>
 
 #include <fmt/format.h>
 
 #include <wengert/autograd/internal/explain.h>
+#include <wengert/autograd/internal/numbering.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/reduction.h>
@@ -18,31 +18,32 @@ namespace wengert::detail {
 namespace {
 
 /// What makes two records compute the same. The attributes are compared as text: digits are printed to the last bit.
-using Key = std::tuple<const Operation*, std::string, std::vector<std::uint32_t>, std::vector<std::int64_t>>;
-
-Key key_of(const GraphRecord& record) {
-  std::vector<std::uint32_t> values;
-  std::vector<std::int64_t> extents;
+Numbering::Words key_of(const GraphRecord& record) {
+  const std::string attributes = to_string(record.attributes);
+  Numbering::Words words{reinterpret_cast<std::uintptr_t>(record.operation), attributes.size()};
+  words.insert(words.end(), attributes.begin(), attributes.end());
   const auto add_shape = [&](const Shape& shape) {
-    extents.push_back(static_cast<std::int64_t>(shape.rank()));
-    extents.insert(extents.end(), shape.begin(), shape.end());
+    words.push_back(shape.rank());
+    words.insert(words.end(), shape.begin(), shape.end());
   };
   for (const Use& use : record.inputs) {
-    values.push_back(use.value);
+    words.push_back(use.value);
     add_shape(use.shape);
   }
   // Not told by the operands where broadcasts were skipped.
   for (const Use& use : record.outputs) add_shape(use.shape);
-  return {record.operation, to_string(record.attributes), std::move(values), std::move(extents)};
+  return words;
 }
 
 /// Equal constants: by their dtype and bytes. What is large is not looked at.
-std::string key_of(const GraphValue& constant) {
+Numbering::Words key_of(const GraphValue& constant) {
   const std::size_t bytes = constant.bytes();
   constexpr std::size_t most_bytes = 64;
   if (constant.source != Source::constant || bytes > most_bytes) return {};
-  std::string key(1, static_cast<char>(constant.dtype));
-  return key.append(static_cast<const char*>(Access::elements(constant.constant)), bytes);
+  Numbering::Words words{static_cast<std::uint64_t>(constant.dtype)};
+  const auto* const elements = static_cast<const std::uint8_t*>(Access::elements(constant.constant));
+  words.insert(words.end(), elements, elements + bytes);
+  return words;
 }
 
 bool same_elements(const GraphValue& a, const GraphValue& b) {
@@ -80,8 +81,8 @@ bool is_cut_alike(const GraphRecord& maker, const kernels::ReducedArray& array) 
   return maker.reductions.empty() || Pieces::piece_elements(maker.reductions[0].array) == Pieces::piece_elements(array);
 }
 
-std::vector<std::uint64_t> words_of(const kernels::Program& program) {
-  std::vector<std::uint64_t> words{program.inputs, program.uniforms};
+Numbering::Words words_of(const kernels::Program& program) {
+  Numbering::Words words{program.inputs, program.uniforms};
   for (const kernels::Instruction& instruction : program.instructions) {
     const auto& [primitive, a, b, c, value] = instruction;
     words.push_back(static_cast<std::uint64_t>(primitive) << 48 | std::uint64_t{a} << 32 | std::uint64_t{b} << 16 | c);
@@ -159,22 +160,25 @@ Graph skip_broadcasts(Graph graph) {
 Graph merge_equal_records(Graph graph) {
   std::vector<std::uint32_t> stands_for(graph.values.size());
   std::iota(stands_for.begin(), stands_for.end(), 0);
-  std::map<std::string, std::uint32_t> constants;
+  Numbering constant_number, record_number;
+  std::vector<std::uint32_t> constants;
   for (std::uint32_t value = 0; value < graph.values.size(); ++value) {
-    const std::string key = key_of(graph.values[value]);
-    if (!key.empty()) stands_for[value] = constants.emplace(key, value).first->second;
+    Numbering::Words key = key_of(graph.values[value]);
+    if (key.empty()) continue;
+    const std::uint32_t number = constant_number(std::move(key));
+    if (number == constants.size()) constants.push_back(value);
+    stands_for[value] = constants[number];
   }
   const auto rename = [&](Use& use) { use.value = stands_for[use.value]; };
-  std::map<Key, std::size_t> first;
   std::vector<GraphRecord> kept;
   for (GraphRecord& record : graph.records) {
     std::for_each(record.inputs.begin(), record.inputs.end(), rename);
-    const auto [found, added] = first.emplace(key_of(record), kept.size());
-    if (added) {
+    const std::uint32_t number = record_number(key_of(record));
+    if (number == kept.size()) {
       kept.push_back(std::move(record));
       continue;
     }
-    const GraphRecord& earlier = kept[found->second];
+    const GraphRecord& earlier = kept[number];
     for (std::size_t i = 0; i < record.outputs.size(); ++i) {
       stands_for[record.outputs[i].value] = earlier.outputs[i].value;
     }
@@ -210,9 +214,13 @@ Graph attach_reductions(Graph graph) {
 }
 
 Graph share_programs(Graph graph) {
-  std::map<std::vector<std::uint64_t>, std::shared_ptr<const kernels::Program>> known;
+  Numbering number_of;
+  std::vector<std::shared_ptr<const kernels::Program>> programs;
   for (GraphRecord& record : graph.records) {
-    if (record.fused != nullptr) record.fused = known.emplace(words_of(*record.fused), record.fused).first->second;
+    if (record.fused == nullptr) continue;
+    const std::uint32_t number = number_of(words_of(*record.fused));
+    if (number == programs.size()) programs.push_back(record.fused);
+    record.fused = programs[number];
   }
   return graph;
 }

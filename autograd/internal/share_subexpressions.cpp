@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
-#include <map>
-#include <optional>
+#include <numeric>
 #include <span>
 #include <utility>
+#include <vector>
 
+#include <wengert/autograd/internal/numbering.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/tracer.h>
@@ -25,99 +26,74 @@ constexpr std::int64_t fewest_elements = 256;
 // What must be saved of an element, in the units of kernels::cost_of: more than an array costs to write and to read.
 constexpr double least_saved = 50;
 
+using Number = std::uint32_t;
+using Flags = std::vector<std::uint8_t>;
+
 /// Expressions over a graph's values; of one number are those that give the same bits.
 class Expressions {
  public:
-  using Number = std::uint32_t;
-
   /// A value, stretched to a shape.
-  Number leaf(const Use& use, const Shape& shape) { return number_of(leaf_words(use, shape)); }
+  Number leaf(const Use& use, const Shape& shape) { return numbers_(leaf_words(use, shape)); }
   Number instruction(const Instruction& of, DType compute, std::span<const Number> operands) {
-    Words words{static_cast<Word>(of.primitive) << 8 | static_cast<Word>(compute), std::bit_cast<Word>(of.value)};
+    Numbering::Words words{static_cast<std::uint64_t>(of.primitive), static_cast<std::uint64_t>(compute),
+                           std::bit_cast<std::uint64_t>(of.value)};
     words.insert(words.end(), operands.begin(), operands.end());
-    return number_of(std::move(words));
+    return numbers_(std::move(words));
   }
   /// From now on the value is known to be that expression.
-  void name(const Use& use, Number expression) { numbers_[leaf_words(use, use.shape)] = expression; }
+  void name(const Use& use, Number expression) { numbers_.set(leaf_words(use, use.shape), expression); }
 
  private:
-  using Word = std::uint64_t;
-  using Words = std::vector<Word>;
-
-  static Words leaf_words(const Use& use, const Shape& shape) {
-    Words words{std::numeric_limits<Word>::max(), use.value, use.shape.rank()};
+  static Numbering::Words leaf_words(const Use& use, const Shape& shape) {
+    Numbering::Words words{std::numeric_limits<std::uint64_t>::max(), use.value, use.shape.rank()};
     words.insert(words.end(), use.shape.begin(), use.shape.end());
     words.insert(words.end(), shape.begin(), shape.end());
     return words;
   }
-  Number number_of(Words words) {
-    return numbers_.emplace(std::move(words), static_cast<Number>(numbers_.size())).first->second;
-  }
 
-  std::map<Words, Number> numbers_;
+  Numbering numbers_;
 };
 
-/// A program some of whose instructions are to be read instead.
-class Reading {
- public:
-  explicit Reading(Program program) : program_(std::move(program)), given_(program_.instructions.size()) {}
-
-  const Program& program() const { return program_; }
-  bool computes(std::size_t i) const { return find_alive()[program_.inputs + i] && !given_[i]; }
-  /// What is saved of an element where instruction `i` is read as well.
-  double saved_by(std::size_t i) {
-    const double before = cost();
-    given_[i] = true;
-    const double after = cost();
-    given_[i] = false;
-    return before - after;
+/// Which values of a program are needed, where the instructions that are flagged in `given` need not be computed.
+Flags needed_values(const Program& program, const Flags& given) {
+  Flags needed(program.inputs + given.size());
+  for (const std::uint16_t output : program.outputs) needed[output] = 1;
+  for (std::size_t i = given.size(); i-- > 0;) {
+    if (needed[program.inputs + i] == 0 || given[i] != 0) continue;
+    kernels::for_operands(program.instructions[i], [&](std::uint16_t operand) { needed[operand] = 1; });
   }
-  void give(std::size_t i) { given_[i] = true; }
+  return needed;
+}
 
-  /// The program that is left: what it reads comes behind the inputs, in order.
-  Program take() const {
-    Program rest;
-    rest.inputs = static_cast<std::uint16_t>(program_.inputs + std::count(given_.begin(), given_.end(), true));
-    std::vector<std::uint16_t> place;
-    for (std::uint16_t i = 0; i < program_.inputs; ++i) place.push_back(i);
-    std::uint16_t next = program_.inputs;
-    for (std::size_t i = 0; i < given_.size(); ++i) {
-      if (given_[i]) {
-        place.push_back(next++);
-        continue;
-      }
-      Instruction instruction = program_.instructions[i];
-      kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = place[operand]; });
-      place.push_back(static_cast<std::uint16_t>(rest.inputs + rest.instructions.size()));
-      rest.instructions.push_back(instruction);
+/// What the others cost.
+double cost_of(const Program& program, const Flags& given) {
+  const Flags needed = needed_values(program, given);
+  double cost = 0;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (needed[program.inputs + i] != 0 && given[i] == 0) cost += kernels::cost_of(program.instructions[i].primitive);
+  }
+  return cost;
+}
+
+/// The program that reads these instructions' results behind its inputs, in order.
+Program reading(const Program& program, const Flags& given) {
+  Program rest;
+  rest.inputs = static_cast<std::uint16_t>(program.inputs + std::count(given.begin(), given.end(), 1));
+  std::vector<std::uint16_t> place(program.inputs);
+  std::iota(place.begin(), place.end(), std::uint16_t{0});
+  std::uint16_t next = program.inputs;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i] != 0) {
+      place.push_back(next++);
+      continue;
     }
-    for (const std::uint16_t output : program_.outputs) rest.outputs.push_back(place[output]);
-    return without_dead_code(rest);
+    place.push_back(static_cast<std::uint16_t>(rest.inputs + rest.instructions.size()));
+    Instruction& instruction = rest.instructions.emplace_back(program.instructions[i]);
+    kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = place[operand]; });
   }
-
- private:
-  std::vector<bool> find_alive() const {
-    std::vector<bool> alive(program_.inputs + given_.size(), false);
-    for (const std::uint16_t output : program_.outputs) alive[output] = true;
-    for (std::size_t i = given_.size(); i-- > 0;) {
-      if (!alive[program_.inputs + i] || given_[i]) continue;
-      kernels::for_operands(program_.instructions[i], [&](std::uint16_t operand) { alive[operand] = true; });
-    }
-    return alive;
-  }
-
-  double cost() const {
-    const std::vector<bool> alive = find_alive();
-    double sum = 0;
-    for (std::size_t i = 0; i < given_.size(); ++i) {
-      if (alive[program_.inputs + i] && !given_[i]) sum += kernels::cost_of(program_.instructions[i].primitive);
-    }
-    return sum;
-  }
-
-  Program program_;
-  std::vector<bool> given_;
-};
+  for (const std::uint16_t output : program.outputs) rest.outputs.push_back(place[output]);
+  return without_dead_code(rest);
+}
 
 class Sharing {
  public:
@@ -131,11 +107,10 @@ class Sharing {
   Graph take() { return std::move(graph_); }
 
  private:
-  using Number = Expressions::Number;
-
   /// Where an expression is computed first.
   struct Place {
-    std::size_t record = 0;
+    static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+    std::size_t record = none;
     std::uint16_t value = 0;
   };
 
@@ -158,56 +133,65 @@ class Sharing {
   /// The expressions that a program's values are, and whether they cost enough to be kept.
   struct Numbered {
     std::vector<Number> numbers;
-    std::vector<bool> costly;
+    Flags costly;
   };
   Numbered numbered(const GraphRecord& record, const Program& program) {
     Numbered values;
     for (const Use& use : record.inputs) {
       values.numbers.push_back(expressions_.leaf(use, record.outputs[0].shape));
-      values.costly.push_back(false);
+      values.costly.push_back(0);
     }
     for (const Instruction& instruction : program.instructions) {
       std::vector<Number> operands;
       bool is_costly = is_elementary(instruction);
       kernels::for_operands(instruction, [&](std::uint16_t operand) {
         operands.push_back(values.numbers[operand]);
-        is_costly |= values.costly[operand];
+        is_costly |= values.costly[operand] != 0;
       });
       values.numbers.push_back(expressions_.instruction(instruction, record.compute, operands));
-      values.costly.push_back(is_costly);
+      values.costly.push_back(is_costly ? 1 : 0);
     }
     return values;
   }
 
   /// From the last instruction on: an expression may be all that others are for.
   void read_what_is_made(std::size_t r) {
-    Reading reading(program_of(graph_.records[r]));
-    const std::size_t inputs = reading.program().inputs;
-    const Numbered values = numbered(graph_.records[r], reading.program());
-    std::map<std::size_t, Use> read;
-    for (std::size_t i = reading.program().instructions.size(); i-- > 0;) {
-      if (!values.costly[inputs + i]) continue;
-      const auto made = made_.find(values.numbers[inputs + i]);
-      if (made == made_.end() || !reading.computes(i) || reading.saved_by(i) < least_saved) continue;
-      reading.give(i);
-      read.emplace(i, kept(made->second));
+    const Program program = program_of(graph_.records[r]);
+    const Numbered values = numbered(graph_.records[r], program);
+    Flags given(program.instructions.size());
+    std::vector<Use> read;
+    for (std::size_t i = given.size(); i-- > 0;) {
+      const Place made = place_of(values.numbers[program.inputs + i]);
+      if (made.record == Place::none || needed_values(program, given)[program.inputs + i] == 0) continue;
+      const double before = cost_of(program, given);
+      given[i] = 1;
+      if (before - cost_of(program, given) < least_saved) {
+        given[i] = 0;
+      } else {
+        read.push_back(kept(made));
+      }
     }
     if (read.empty()) return;
     GraphRecord& record = graph_.records[r];
-    for (const auto& [i, use] : read) record.inputs.push_back(use);
-    auto [program, used] = only_used_inputs(reading.take());
+    record.inputs.insert(record.inputs.end(), read.rbegin(), read.rend());
+    auto [rest, used] = only_used_inputs(reading(program, given));
     std::vector<Use> uses;
     for (const std::uint16_t input : used) uses.push_back(record.inputs[input]);
     record.inputs = std::move(uses);
-    set_program(record, std::move(program));
+    set_program(record, std::move(rest));
   }
+
+  Place place_of(Number expression) const { return expression < made_.size() ? made_[expression] : Place{}; }
 
   void note_what_is_made(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
     const Program program = program_of(record);
     const Numbered values = numbered(record, program);
     for (std::size_t value = 0; value < values.numbers.size(); ++value) {
-      if (values.costly[value]) made_.emplace(values.numbers[value], Place{r, static_cast<std::uint16_t>(value)});
+      const Number number = values.numbers[value];
+      if (values.costly[value] == 0 || place_of(number).record != Place::none) continue;
+      if (number >= made_.size()) made_.resize(number + std::size_t{1});
+      made_[number] = {r, static_cast<std::uint16_t>(value)};
     }
     for (std::size_t k = 0; k < record.outputs.size(); ++k) {
       if (holds_result(record, k)) expressions_.name(record.outputs[k], values.numbers[program.outputs[k]]);
@@ -245,7 +229,7 @@ class Sharing {
 
   Graph graph_;
   Expressions expressions_;
-  std::map<Number, Place> made_;
+  std::vector<Place> made_;  // by the number of the expression
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ constexpr int most_threads = 256;
 // How long a thread without work looks for some before it sleeps: longer than a step's small kernels take, and less
 // than anybody would notice.
 constexpr int spins_before_sleep = 4000;
-// A piece takes some twenty microseconds: a tenth of that is what handing it over costs.
+// A piece takes some seven microseconds or more: handing it over costs about one.
 constexpr double piece_work = 3.5e5;
 constexpr std::int64_t pieces_per_thread = 4;
 

@@ -128,6 +128,7 @@ TEST(Compile, GivesTheBitsOfEagerForRandomProgramsAndGradientsOfTheirGradients) 
                           CompileOptions{.merge_equal = false},
                           CompileOptions{.fuse = false},
                           CompileOptions{.skip_broadcasts = false},
+                          CompileOptions{.share_subexpressions = false},
                           CompileOptions{.attach_reductions = false},
                           CompileOptions{.verify = true}};
   for (std::uint64_t seed = 0; seed < 160; ++seed) {

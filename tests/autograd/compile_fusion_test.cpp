@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <support/tensors.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/tape.h>
+
+// Which pointwise records become one, and what one computes for another.
+
+namespace wengert {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
+  return random_tensor(shape, seed, dtype) - 0.5;
+}
+
+template <typename F>
+detail::Graph recorded(const F& function, const Tensors& inputs) {
+  detail::Capture capture(inputs);
+  const Tensors results = function(capture.inputs());
+  return capture.finish(results);
+}
+
+template <typename F>
+detail::Graph fused(const F& function, const Tensors& inputs) {
+  return detail::fuse_pointwise(detail::remove_dead_records(recorded(function, inputs)));
+}
+
+std::size_t pointwise_records(const detail::Graph& graph) {
+  return static_cast<std::size_t>(std::count_if(graph.records.begin(), graph.records.end(),
+                                                [](const auto& record) { return record.is_pointwise(); }));
+}
+
+/// How many instructions of all programs are this primitive.
+std::size_t occurrences(const detail::Graph& graph, kernels::Primitive primitive) {
+  std::size_t count = 0;
+  for (const detail::GraphRecord& record : graph.records) {
+    if (!record.is_pointwise()) continue;
+    for (const auto& instruction : detail::program_of(record).instructions) count += instruction.primitive == primitive;
+  }
+  return count;
+}
+
+/// The gates of an LSTM: products, and formulas of them that come together at last.
+Tensors gates(std::span<const Tensor> in) {
+  const auto gate = [&](std::size_t i) { return matmul(in[0], in[i]); };
+  const Tensor c = sigmoid(gate(1)) * in[0] + sigmoid(gate(2)) * tanh(gate(3));
+  return {c, sigmoid(gate(4)) * tanh(c)};
+}
+
+TEST(Fusion, JoinsGroupsWhoseResultsOneGroupAloneReads) {
+  Tensors inputs;
+  for (std::uint64_t i = 0; i < 5; ++i) inputs.push_back(numbers({4, 4}, i));
+  EXPECT_EQ(pointwise_records(fused(gates, inputs)), 1U);
+  const auto compiled = compile(gates);
+  for (int call = 0; call < 2; ++call) {
+    const Tensors given = compiled(std::span<const Tensor>(inputs)), expected = gates(inputs);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same_bits(given[i], expected[i]));
+  }
+}
+
+TEST(Fusion, LeavesAGroupWhereItIsThatAProductReads) {
+  const auto function = [](std::span<const Tensor> in) {
+    const Tensor t = tanh(in[0]) + 1.0;
+    return Tensors{t * matmul(t, in[0])};
+  };
+  const Tensors inputs{numbers({4, 4}, 1)};
+  EXPECT_EQ(pointwise_records(fused(function, inputs)), 2U);
+}
+
+TEST(Fusion, DoesNotJoinAGroupThatIsSeenInAnotherShape) {
+  const auto function = [](std::span<const Tensor> in) {
+    const Tensor rows = exp(in[0]) * 2.0;                       // [3, 3]
+    const Tensor columns = reshape(rows, {9});                  // the same elements
+    return Tensors{sum(sin(in[1]) * reshape(columns, {3, 3})),  // in order again
+                   reshape(columns, {1, 9}) + tanh(in[2])};
+  };
+  const Tensors inputs{numbers({3, 3}, 1), numbers({3, 3}, 2), numbers({9, 9}, 3)};
+  const auto compiled = compile(function);
+  for (int call = 0; call < 2; ++call) {
+    const Tensors given = compiled(std::span<const Tensor>(inputs)), expected = function(inputs);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same_bits(given[i], expected[i]));
+  }
+}
+
+/// gelu between products, and gradients: its own and, of their sum, once more.
+Tensors gelu_and_gradients(std::span<const Tensor> in) {
+  Tape outer;
+  const Tensor w = outer.watch(in[1]);
+  Tensors results;
+  {
+    Tape tape;
+    const Tensor x = tape.watch(in[0]);
+    const Tensor y = sum(tanh(matmul(gelu(matmul(x, w) + 0.25), w)));
+    results = {y, tape.gradient(y, {x})[0]};
+  }
+  results.push_back(outer.gradient(sum(square(results[1])), {w})[0]);
+  return results;
+}
+
+Tensors gelu_and_gradient(std::span<const Tensor> in) {
+  Tape tape;
+  const Tensor x = tape.watch(in[0]);
+  const Tensor y = sum(matmul(gelu(matmul(x, in[1])), in[1]));
+  return {y, tape.gradient(y, {x})[0]};
+}
+
+TEST(SharedSubexpressions, AreComputedOnceWhereThatPays) {
+  const auto distributions = [](std::int64_t extent, bool share) {
+    detail::Graph graph = fused(gelu_and_gradient, {numbers({extent, extent}, 1), numbers({extent, extent}, 2)});
+    if (share) graph = detail::share_subexpressions(std::move(graph));
+    return occurrences(graph, kernels::Primitive::normal_cdf);
+  };
+  EXPECT_EQ(distributions(16, false), 2U);
+  EXPECT_EQ(distributions(16, true), 1U);
+  EXPECT_EQ(distributions(8, true), 2U) << "few elements";
+  EXPECT_EQ(distributions(600, true), 2U) << "more than the cache holds";
+}
+
+TEST(SharedSubexpressions, AreNotKeptWhereTheyCostLittle) {
+  const auto function = [](std::span<const Tensor> in) {
+    Tape tape;
+    const Tensor x = tape.watch(in[0]);
+    const Tensor y = sum(matmul(relu(matmul(x, in[1]) * 2.0), in[1]));
+    return Tensors{y, tape.gradient(y, {x})[0]};
+  };
+  const Tensors inputs{numbers({16, 16}, 1), numbers({16, 16}, 2)};
+  const detail::Graph before = fused(function, inputs);
+  EXPECT_EQ(detail::share_subexpressions(before).values.size(), before.values.size());
+}
+
+TEST(SharedSubexpressions, GiveTheBitsOfEager) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const std::int64_t extent : {3, 16, 33}) {
+      const Tensors inputs{numbers({extent, extent}, 1, dtype), numbers({extent, extent}, 2, dtype)};
+      const Tensors expected = gelu_and_gradients(inputs);
+      for (const bool share : {true, false}) {
+        const auto compiled = compile(gelu_and_gradients, {.share_subexpressions = share});
+        for (int call = 0; call < 2; ++call) {
+          const Tensors given = compiled(std::span<const Tensor>(inputs));
+          for (std::size_t i = 0; i < expected.size(); ++i)
+            EXPECT_TRUE(same_bits(given[i], expected[i])) << extent << ", result " << i;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wengert
