@@ -179,11 +179,7 @@ class Grouping {
     if (!can_join(other) || other.compute != record.compute || other.outputs[0].shape != record.outputs[0].shape)
       return false;
     if (node.arrays + record.inputs.size() + record.outputs.size() > most_arrays) return false;
-    if (node.instructions + record.operation->pointwise->program().instructions.size() > most_instructions)
-      return false;
-    return std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
-      return made_by_[use.value] != n || use.shape == record.outputs[0].shape;
-    });
+    return node.instructions + record.operation->pointwise->program().instructions.size() <= most_instructions;
   }
 
   /// Values of the node are read by no later node: it may be moved to the end.
@@ -263,18 +259,9 @@ class Grouping {
       return std::all_of(readers.begin(), readers.end(),
                          [&](std::size_t k) { return k == m || k == n || nodes_[k].records.empty(); });
     };
-    const auto is_seen_alike = [&](const Use& use) {
-      return made_by_[use.value] != m || use.shape == graph_.records[records.front()].outputs[0].shape;
-    };
-    return fits(graph_.records[records.front()], n) &&
-           std::all_of(records.begin(), records.end(),
-                       [&](std::size_t r) {
-                         const auto& outputs = graph_.records[r].outputs;
-                         return std::all_of(outputs.begin(), outputs.end(), is_read_within);
-                       }) &&
-           std::all_of(nodes_[n].records.begin(), nodes_[n].records.end(), [&](std::size_t r) {
-             const auto& inputs = graph_.records[r].inputs;
-             return std::all_of(inputs.begin(), inputs.end(), is_seen_alike);
+    return fits(graph_.records[records.front()], n) && std::all_of(records.begin(), records.end(), [&](std::size_t r) {
+             const auto& outputs = graph_.records[r].outputs;
+             return std::all_of(outputs.begin(), outputs.end(), is_read_within);
            });
   }
 

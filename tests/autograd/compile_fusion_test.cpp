@@ -76,21 +76,6 @@ TEST(Fusion, LeavesAGroupWhereItIsThatAProductReads) {
   EXPECT_EQ(pointwise_records(fused(function, inputs)), 2U);
 }
 
-TEST(Fusion, DoesNotJoinAGroupThatIsSeenInAnotherShape) {
-  const auto function = [](std::span<const Tensor> in) {
-    const Tensor rows = exp(in[0]) * 2.0;                       // [3, 3]
-    const Tensor columns = reshape(rows, {9});                  // the same elements
-    return Tensors{sum(sin(in[1]) * reshape(columns, {3, 3})),  // in order again
-                   reshape(columns, {1, 9}) + tanh(in[2])};
-  };
-  const Tensors inputs{numbers({3, 3}, 1), numbers({3, 3}, 2), numbers({9, 9}, 3)};
-  const auto compiled = compile(function);
-  for (int call = 0; call < 2; ++call) {
-    const Tensors given = compiled(std::span<const Tensor>(inputs)), expected = function(inputs);
-    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same_bits(given[i], expected[i]));
-  }
-}
-
 /// gelu between products, and gradients: its own and, of their sum, once more.
 Tensors gelu_and_gradients(std::span<const Tensor> in) {
   Tape outer;
