@@ -16,7 +16,6 @@ namespace wengert::detail {
 namespace {
 
 using kernels::Instruction;
-using kernels::Primitive;
 using kernels::Program;
 
 // What is kept is to be in the second-level cache still when it is read; and a record of few elements costs the same
