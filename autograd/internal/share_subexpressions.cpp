@@ -94,6 +94,7 @@ Program reading(const Program& program, const Flags& given) {
   return without_dead_code(rest);
 }
 
+/// Goes through the records in order: each reads what those before it made, and notes what it makes itself.
 class Sharing {
  public:
   explicit Sharing(Graph graph) : graph_(std::move(graph)) {
