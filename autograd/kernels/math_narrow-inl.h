@@ -155,12 +155,19 @@ HWY_INLINE V tanh(D d, V x) {
   return hn::CopySign(hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.625F)), inner, outer), x);
 }
 
-/// From e^−|x|, so that neither tail overflows or loses digits.
+/// 1 / (1 + e⁻ˣ), the denominator rounded once; eˣ where e⁻ˣ nears its overflow, which is the same
+/// there.
 template <class D, class V>
 HWY_INLINE V logistic(D d, V x) {
+  constexpr float border = 87;
   const V one = hn::Set(d, 1.0F);
-  const V e = exp(d, hn::Neg(hn::Abs(x)));
-  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+  const auto [r, rest, k] = split_exp(d, hn::Neg(at_least(d, at_most(d, x, border), -border)), hn::Zero(d));
+  const V power = power_of_two(d, k);
+  const V sum = hn::Add(power, one);
+  const V lost = hn::Sub(one, hn::Sub(sum, power));
+  const V value = hn::Div(one, hn::Add(sum, hn::MulAdd(power, hn::Add(r, rest), lost)));
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(x, hn::Set(d, -border))))) return value;
+  return hn::IfThenElse(hn::Lt(x, hn::Set(d, -border)), exp(d, x), value);
 }
 
 /// Where erf is computed by its own series, x + x P(x²).
