@@ -187,15 +187,11 @@ HWY_INLINE V erf(D d, V x) {
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, erf_border)), inner_erf(d, x), hn::CopySign(outer, x));
 }
 
-/// erfc a = m · 2ᵏ as in f64, exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What a, the numerator,
-/// the denominator and the quotient lost by rounding is put back.
-template <class V>
-struct Tail {
-  V m, k;
-};
+/// m, where erfc a = m · 2ᵏ as in f64: exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What a, the
+/// numerator, the denominator and the quotient lost by rounding is put back.
 template <class D, class V>
-HWY_INLINE Tail<V> split_erfc(D d, V a, V a_lost, const Exponential<V>& exponential) {
-  const auto& [r, rest, k] = exponential;
+HWY_INLINE V scaled_erfc(D d, V a, V a_lost, const Exponential<V>& exponential) {
+  const V r = exponential.r, rest = exponential.rest;
   const V one = hn::Set(d, 1.0F);
   const V two = hn::Set(d, 2.0F);
   const V t = hn::Div(hn::Sub(a, two), hn::Add(a, two));
@@ -213,7 +209,7 @@ HWY_INLINE Tail<V> split_erfc(D d, V a, V a_lost, const Exponential<V>& exponent
       hn::NegMulAdd(quotient, denominator_lost, hn::Add(hn::NegMulAdd(quotient, denominator, p), p_lost));
   const V lost = hn::Mul(remainder, inverse);
   const V product = hn::MulAdd(quotient, r, hn::MulAdd(quotient, rest, hn::MulAdd(lost, r, lost)));
-  return {hn::Add(quotient, product), k};
+  return hn::Add(quotient, product);
 }
 
 /// Near 0, while erf is below ½, as 1 − erf.
@@ -222,8 +218,7 @@ HWY_INLINE V erfc(D d, V x) {
   const V a = at_most(d, hn::Abs(x), 10.1F);
   const V square = hn::Mul(a, a);
   const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(a, a, square)));
-  const auto [m, k] = split_erfc(d, a, hn::Zero(d), exponential);
-  const V tail = scale(d, m, k);
+  const V tail = scale(d, scaled_erfc(d, a, hn::Zero(d), exponential), exponential.k);
   const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2.0F), tail), tail);
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), hn::Sub(hn::Set(d, 1.0F), inner_erf(d, x)), outer);
 }
@@ -239,8 +234,7 @@ HWY_INLINE V normal_cdf(D d, V x) {
   const V half_b = hn::Mul(b, half);
   const V square = hn::Mul(b, half_b);
   const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(b, half_b, square)));
-  const auto [m, k] = split_erfc(d, a, a_lost, exponential);
-  const V tail = scale(d, hn::Mul(m, half), k);
+  const V tail = scale(d, hn::Mul(scaled_erfc(d, a, a_lost, exponential), half), exponential.k);
   const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0F), tail));
   const V inner = hn::MulAdd(half, inner_erf(d, hn::CopySign(a, x)), half);
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), inner, outer);
