@@ -15,7 +15,6 @@ using kernels::Primitive;
 using kernels::Program;
 
 constexpr double two_over_sqrt_pi = 2 * std::numbers::inv_sqrtpi;
-constexpr double inv_sqrt_2pi = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
 
 /// ∂ of a number whose value is `value` (1, 0 or −1, as its sign is).
 Scalar sign(Scalar value) { return select(value == 0.0, 0.0, copy_sign(1.0, value)); }
@@ -59,7 +58,7 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
     case Primitive::atanh: return {dy / ((1.0 - a) * (1.0 + a))};
     case Primitive::erf: return {dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0))};
     case Primitive::erfc: return {-(dy * (two_over_sqrt_pi * detail::gaussian(a, 1.0)))};
-    case Primitive::normal_cdf: return {dy * (inv_sqrt_2pi * detail::gaussian(a, 0.5))};
+    case Primitive::normal_cdf: return {dy * detail::normal_density(a)};
     // Where a = b = 0 the first is 0 · 0⁻¹ and where a = 0 ≤ b the second 0ᵇ ln 0: both are 0, not NaN. What is
     // replaced are the arguments, so that derivatives of the derivatives are finite too.
     case Primitive::pow: {
@@ -102,9 +101,7 @@ std::vector<std::uint16_t> repeat_values(const Program& program, Tracer& tracer,
   for (std::size_t i = 0; i < program.inputs; ++i) place.push_back(static_cast<std::uint16_t>(i));
   for (std::size_t i = 0; i < program.uniforms; ++i) place.push_back(static_cast<std::uint16_t>(inputs + i));
   for (Instruction instruction : program.instructions) {
-    instruction.a = place[instruction.a];
-    instruction.b = place[instruction.b];
-    instruction.c = place[instruction.c];
+    kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = place[operand]; });
     place.push_back(tracer.emit(instruction));
   }
   if (!reads_outputs) return place;

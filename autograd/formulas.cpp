@@ -1,3 +1,5 @@
+#include <numbers>
+
 #include <wengert/autograd/internal/formulas.h>
 
 namespace wengert::detail {
@@ -8,6 +10,11 @@ Scalar gaussian(Scalar x, double scale) {
   const Scalar square = t * t;
   const Scalar error = fma(t, t, -square);
   return exp(-scale * square) * (1.0 - scale * error);
+}
+
+Scalar normal_density(Scalar x) {
+  constexpr double inv_sqrt_2pi = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+  return inv_sqrt_2pi * gaussian(x, 0.5);
 }
 
 }  // namespace wengert::detail

@@ -10,4 +10,7 @@ namespace wengert::detail {
 /// does not grow with it.
 Scalar gaussian(Scalar x, double scale);
 
+/// The density of the standard normal distribution, exp(−x²/2) / √(2π).
+Scalar normal_density(Scalar x);
+
 }  // namespace wengert::detail

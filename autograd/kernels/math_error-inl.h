@@ -35,6 +35,7 @@ HWY_INLINE Tail<V> split_erfc(D d, V a, V b, V c) {
   const V quotient = hn::Div(p, hn::MulAdd(hn::Set(d, 2.0), a, hn::Set(d, 1.0)));
   return {hn::MulAdd(quotient, tail, quotient), k};
 }
+
 /// By its own series up to ½ in magnitude: x + x P(x²).
 template <typename T, class D, class V>
 HWY_INLINE V inner_erf(D d, V x) {

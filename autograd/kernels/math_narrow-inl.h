@@ -155,8 +155,7 @@ HWY_INLINE V tanh(D d, V x) {
   return hn::CopySign(hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.625F)), inner, outer), x);
 }
 
-/// 1 / (1 + e⁻ˣ), the denominator rounded once; eˣ where e⁻ˣ nears its overflow, which is the same
-/// there.
+/// 1 / (1 + e⁻ˣ), the denominator rounded once; eˣ where e⁻ˣ nears its overflow, which is the same there.
 template <class D, class V>
 HWY_INLINE V logistic(D d, V x) {
   constexpr float border = 87;

@@ -11,7 +11,6 @@ namespace {
 constexpr double beyond = 800;
 Scalar bounded(Scalar x) { return maximum(minimum(x, beyond), -beyond); }
 
-constexpr double inv_sqrt_2pi = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
 constexpr double sqrt_8_over_pi = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
 constexpr double cubic = 0.044715;
 
@@ -34,8 +33,7 @@ WENGERT_OPERATION(gelu) {
       .category = Category::activation,
       .formula = [](Scalar x) { return maximum(x, -beyond) * normal_cdf(x); },
       .derivative = [](Scalar x, Scalar, Scalar dy) {
-        const Scalar density = inv_sqrt_2pi * detail::gaussian(x, 0.5);
-        return dy * (normal_cdf(x) + bounded(x) * density);
+        return dy * (normal_cdf(x) + bounded(x) * detail::normal_density(x));
       },
       .samples = detail::activation_samples,
   });
