@@ -221,20 +221,26 @@ constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_se
   return {multiply_tile<D, i + 1, vectors, 1, false, T>...};
 }
 
+// What so many columns take: 0, a short vector, 1, a vector, or 2, more.
+template <typename T>
+std::size_t vectors_for(std::size_t columns) {
+  return columns > vector_length<T> ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
+}
+
 // The function for a tile of 1 … max_rows rows and so many columns, up to max_vectors vectors; those that large
 // products are made of do not look for a last vector.
 template <typename T>
 TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole) {
   constexpr auto sizes = std::make_index_sequence<max_rows>();
-  constexpr std::size_t step = max_rows / 3, n = vector_length<T>;
+  constexpr std::size_t step = max_rows / 3;
   static constexpr std::array<std::array<TileFunction<T>, max_rows>, max_vectors + 1> functions = {
       tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes),
       tile_functions<Lanes<T>, 2, T>(sizes)};
   static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<Lanes<T>, step, 2, 1, true, T>,
                                                                      multiply_tile<Lanes<T>, 2 * step, 2, 1, true, T>,
                                                                      multiply_tile<Lanes<T>, 3 * step, 2, 1, true, T>};
-  if (whole && columns > n && rows % step == 0) return whole_functions[rows / step - 1];
-  return functions[columns > n ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0][rows - 1];
+  if (whole && columns > vector_length<T> && rows % step == 0) return whole_functions[rows / step - 1];
+  return functions[vectors_for<T>(columns)][rows - 1];
 }
 
 template <std::size_t rows, typename T, std::size_t... i>

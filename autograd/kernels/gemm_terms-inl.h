@@ -111,8 +111,7 @@ void multiply_few_terms(const Problem<T>& problem) {
     }
     return;
   }
-  const std::size_t kind = problem.n > vector_length<T> ? 2 : problem.n > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
-  functions[kind][problem.k - 1](problem);
+  functions[vectors_for<T>(problem.n)][problem.k - 1](problem);
 }
 
 }  // namespace
