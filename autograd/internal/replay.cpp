@@ -83,85 +83,110 @@ std::size_t Replay::offset_of(std::uint32_t value) const {
 
 void Replay::make_steps() {
   make_room_for_steps();
-  for (const GraphRecord& record : graph_.records) {
-    if (record.is_pointwise()) {
-      steps_.emplace_back(pointwise_step(record));
-    } else if (record.operation->prepare) {
-      steps_.emplace_back(prepared_step(record));
-    } else {
-      steps_.emplace_back(tensor_step(record));
-    }
-  }
+  for (const GraphRecord& record : graph_.records)
+    steps_.push_back({&kernel_of(record), read_by_address(record.inputs), written_by_address(record.outputs)});
 }
 
-/// Kernels are shown what they read and write by address: it must not move when another one is added.
+/// Kernels are shown addresses by address: they must not move when another one is added.
 void Replay::make_room_for_steps() {
-  std::size_t reads = 0, writes = 0, reductions = 0, uniforms = 0, read = 0, written = 0;
+  std::size_t reads = 0, writes = 0;
   for (const GraphRecord& record : graph_.records) {
-    (record.is_pointwise() ? reads : read) += record.read().size();
-    read += record.inputs.size() - record.read().size();
-    (record.is_pointwise() ? writes : written) += record.computed().size();
-    reductions += record.reductions.size();
-    if (record.is_pointwise()) uniforms += record.attributes.size();
+    reads += record.inputs.size();
+    writes += record.outputs.size();
   }
-  reads_.reserve(reads);
-  strides_.reserve(reads);
-  writes_.reserve(writes);
-  reductions_.reserve(reductions);
-  uniforms_.reserve(uniforms);
-  read_.reserve(read);
-  written_.reserve(written);
+  read_.reserve(reads);
+  written_.reserve(writes);
   steps_.reserve(graph_.records.size());
 }
 
-/// Groups that do the same share a program, and so a kernel.
-const kernels::PointwiseKernel* Replay::kernel_of(const GraphRecord& record) {
-  if (record.fused == nullptr) return &record.operation->pointwise->kernel();
-  const auto found = kernels_.find(record.fused.get());
-  if (found != kernels_.end()) return &found->second;
-  return &kernels_.emplace(record.fused.get(), kernels::PointwiseKernel(*record.fused)).first->second;
+const Operation::Prepared& Replay::kernel_of(const GraphRecord& record) {
+  if (!record.is_pointwise() && !record.operation->prepare) return unshared_.emplace_back(call_with_tensors(record));
+  const auto [found, added] = kernels_.try_emplace(words_of(record));
+  if (added) {
+    found->second = record.is_pointwise()
+                        ? pointwise_call(record)
+                        : record.operation->prepare(types_of(graph_, record.inputs), record.attributes);
+  }
+  return found->second;
 }
 
-Replay::PointwiseStep Replay::pointwise_step(const GraphRecord& record) {
-  static constexpr std::int64_t next = 1, same = 0;
-  if (record.fused == nullptr) {
-    for (const Attributes::Entry& entry : record.attributes) uniforms_.push_back(std::get<double>(entry.value));
+/// What makes two records do the same, on other memory.
+Numbering::Words Replay::words_of(const GraphRecord& record) const {
+  Numbering::Words words{reinterpret_cast<std::uintptr_t>(record.operation),
+                         reinterpret_cast<std::uintptr_t>(record.fused.get()),
+                         static_cast<std::uint64_t>(record.compute)};
+  const auto add_text = [&](const Attributes& attributes) {
+    const std::string text = to_string(attributes);
+    words.push_back(text.size());
+    words.insert(words.end(), text.begin(), text.end());
+  };
+  const auto add_uses = [&](const std::vector<Use>& uses) {
+    for (const Use& use : uses) {
+      const GraphValue& value = graph_.values[use.value];
+      const bool is_in_rows = value.is_in_rows();
+      words.push_back(static_cast<std::uint64_t>(value.dtype) << 2 | std::uint64_t{is_padded(use.value)} << 1 |
+                      std::uint64_t{is_in_rows});
+      if (is_in_rows) {
+        words.push_back(static_cast<std::uint64_t>(value.part->run));
+        words.push_back(static_cast<std::uint64_t>(value.part->step));
+      }
+      words.push_back(use.shape.rank());
+      words.insert(words.end(), use.shape.begin(), use.shape.end());
+    }
+  };
+  add_text(record.attributes);
+  add_uses(record.inputs);
+  add_uses(record.outputs);
+  for (const Reduced& reduced : record.reductions) {
+    words.push_back(reinterpret_cast<std::uintptr_t>(reduced.operation));
+    words.push_back(reduced.output);
   }
+  if (record.streamed) {
+    words.push_back(reinterpret_cast<std::uintptr_t>(record.streamed->operation));
+    add_text(record.streamed->attributes);
+  }
+  return words;
+}
+
+Operation::Prepared Replay::pointwise_call(const GraphRecord& record) {
+  const kernels::PointwiseKernel* kernel =
+      record.fused == nullptr ? &record.operation->pointwise->kernel()
+                              : &programs_.try_emplace(record.fused.get(), *record.fused).first->second;
+  return [call = std::make_shared<const kernels::PointwiseCall>(*kernel, description_of(record))](
+             auto reads, auto writes) { call->run(reads, writes); };
+}
+
+kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) const {
+  kernels::PointwiseDescription description{.compute = record.compute};
   const Shape& shape = record.outputs[0].shape;
   const std::int64_t total = shape.elements();
-  // Every input has all elements of the result in order, or one.
+  // Every input has all elements of the result in order, or one: then the shape does not matter.
   const auto read = record.read();
   const bool is_flat = std::all_of(read.begin(), read.end(), [&](const Use& use) {
     return (use.shape.elements() == total && !graph_.values[use.value].is_in_rows()) || use.shape.elements() == 1;
   });
+  if (is_flat) {
+    description.shape = {total};
+  } else {
+    description.shape.assign(shape.begin(), shape.end());
+  }
   for (const Use& use : read) {
-    if (!is_flat) strides_.push_back(strides_of(use, shape));
-    const std::int64_t* const flat = use.shape.elements() == total ? &next : &same;
-    reads_.push_back({elements(use.value), graph_.values[use.value].dtype, is_flat ? flat : strides_.back().begin(),
-                      is_padded(use.value)});
-    if (moving_[use.value]) moving_[use.value]->reads.push_back(&reads_.back().data);
+    const Ints strides = is_flat ? Ints{use.shape.elements() == total ? 1 : 0} : strides_of(use, shape);
+    description.inputs.push_back(
+        {graph_.values[use.value].dtype, is_padded(use.value), {strides.begin(), strides.end()}});
+  }
+  if (record.fused == nullptr) {
+    for (const Attributes::Entry& entry : record.attributes)
+      description.uniforms.push_back(std::get<double>(entry.value));
   }
   for (const Use& use : record.computed()) {
     const GraphValue& value = graph_.values[use.value];
-    writes_.push_back({elements(use.value), value.dtype, is_padded(use.value)});
-    if (value.is_in_rows()) writes_.back().rows = {value.part->run, value.part->step};
-    if (moving_[use.value]) moving_[use.value]->writes.push_back(&writes_.back().data);
+    description.outputs.push_back({nullptr, value.dtype, is_padded(use.value)});
+    if (value.is_in_rows()) description.outputs.back().rows = {value.part->run, value.part->step};
   }
-  for (std::size_t i = 0; i < record.reductions.size(); ++i) {
-    const auto& [operation, output, array] = record.reductions[i];
-    const std::uint32_t value = record.outputs[record.computed().size() + i].value;
-    reductions_.push_back({output, array, elements(value)});
-    if (moving_[value]) moving_[value]->writes.push_back(&reductions_.back().data);
-  }
-  return {kernel_of(record),
-          record.compute,
-          std::span(reads_).last(read.size()),
-          std::span(uniforms_).last(record.fused == nullptr ? record.attributes.size() : 0),
-          std::span(writes_).last(record.computed().size()),
-          std::span(reductions_).last(record.reductions.size()),
-          source_of(record),
-          total,
-          is_flat ? nullptr : &shape};
+  for (const Reduced& reduced : record.reductions) description.reductions.push_back({reduced.output, reduced.array});
+  description.maker = maker_of(record);
+  return description;
 }
 
 Ints Replay::strides_of(const Use& use, const Shape& result) const {
@@ -174,17 +199,25 @@ Ints Replay::strides_of(const Use& use, const Shape& result) const {
   return strides;
 }
 
-/// Records that do the same share a kernel: by operation, attributes and types.
-const Operation::Prepared* Replay::prepared_kernel_of(const GraphRecord& record) {
-  std::string key = fmt::format("{} {}", static_cast<const void*>(record.operation), to_string(record.attributes));
-  const std::vector<Tensor> inputs = types_of(graph_, record.inputs);
-  for (const Tensor& input : inputs) {
-    key += name_of(input.dtype());
-    key += to_string(input.shape());
-  }
-  const auto [found, added] = prepared_.try_emplace(std::move(key));
-  if (added) found->second = record.operation->prepare(inputs, record.attributes);
-  return &found->second;
+std::optional<kernels::PointwiseMaker> Replay::maker_of(const GraphRecord& record) const {
+  if (!record.streamed) return std::nullopt;
+  const auto& [operation, attributes, input, operands, block] = *record.streamed;
+  const RowKernel kernel =
+      operation->prepare_rows(types_of(graph_, std::span(record.inputs).last(operands)), attributes);
+  const auto make = [kernel](auto from, std::int64_t first, std::int64_t count, void* to) {
+    kernel.run(from, first / kernel.columns, count / kernel.columns, to);
+  };
+  return kernels::PointwiseMaker{input, block, kernel.work, make};
+}
+
+/// Of an operation that is not prepared: it is given tensors again and again.
+Operation::Prepared Replay::call_with_tensors(const GraphRecord& record) {
+  std::vector<Tensor> inputs, outputs;
+  for (const Use& use : record.inputs) inputs.push_back(operand(use));
+  for (const Use& use : record.outputs) outputs.push_back(operand(use));
+  return [&record, inputs = std::move(inputs), outputs = std::move(outputs)](auto, auto) mutable {
+    record.operation->kernel(inputs, record.attributes, outputs);
+  };
 }
 
 std::span<const void* const> Replay::read_by_address(std::span<const Use> uses) {
@@ -195,32 +228,12 @@ std::span<const void* const> Replay::read_by_address(std::span<const Use> uses) 
   return std::span(read_).last(uses.size());
 }
 
-const kernels::PointwiseSource* Replay::source_of(const GraphRecord& record) {
-  if (!record.streamed) return nullptr;
-  const auto operands = std::span(record.inputs).last(record.streamed->operands);
-  const RowKernel kernel =
-      record.streamed->operation->prepare_rows(types_of(graph_, operands), record.streamed->attributes);
-  const auto make = [kernel, inputs = read_by_address(operands)](std::int64_t first, std::int64_t count, void* to) {
-    kernel.run(inputs, first / kernel.columns, count / kernel.columns, to);
-  };
-  return &sources_.emplace_back(
-      kernels::PointwiseSource{record.streamed->input, record.streamed->block, kernel.work, make});
-}
-
-Replay::PreparedStep Replay::prepared_step(const GraphRecord& record) {
-  const auto read = read_by_address(record.inputs);
-  for (const Use& use : record.outputs) {
+std::span<void* const> Replay::written_by_address(std::span<const Use> uses) {
+  for (const Use& use : uses) {
     written_.push_back(elements(use.value));
     if (moving_[use.value]) moving_[use.value]->writes.push_back(&written_.back());
   }
-  return {prepared_kernel_of(record), read, std::span(written_).last(record.outputs.size())};
-}
-
-Replay::TensorStep Replay::tensor_step(const GraphRecord& record) {
-  TensorStep step{&record, {}, {}};
-  for (const Use& use : record.inputs) step.inputs.push_back(operand(use));
-  for (const Use& use : record.outputs) step.outputs.push_back(operand(use));
-  return step;
+  return std::span(written_).last(uses.size());
 }
 
 Tensor Replay::operand(const Use& use) {
@@ -283,27 +296,12 @@ void Replay::bind(std::span<const Tensor> inputs) {
   }
 }
 
-void Replay::PointwiseStep::run() const {
-  const std::span extents = shape == nullptr ? std::span(&total, 1) : std::span(shape->begin(), shape->rank());
-  kernel->run(compute, reads, uniforms, writes, extents, reductions, source);
-}
-
-void Replay::run_step(Step& step) {
-  if (const auto* pointwise = std::get_if<PointwiseStep>(&step)) {
-    pointwise->run();
-  } else if (const auto* prepared = std::get_if<PreparedStep>(&step)) {
-    (*prepared->kernel)(prepared->reads, prepared->writes);
-  } else {
-    auto& [record, inputs, outputs] = std::get<TensorStep>(step);
-    record->operation->kernel(inputs, record->attributes, outputs);
-  }
-}
-
 void Replay::run_timed() {
   using Clock = std::chrono::steady_clock;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Clock::time_point began = Clock::now();
-    run_step(steps_[i]);
+    const auto& [kernel, reads, writes] = steps_[i];
+    (*kernel)(reads, writes);
     timing_.seconds[i] += std::chrono::duration<double>(Clock::now() - began).count();
   }
   ++timing_.runs;
@@ -340,7 +338,7 @@ void Replay::run(std::span<const Tensor> inputs, std::span<Tensor> results) {
   if (is_timed_) {
     run_timed();
   } else {
-    for (Step& step : steps_) run_step(step);
+    for (const auto& [kernel, reads, writes] : steps_) (*kernel)(reads, writes);
   }
   pass_on(inputs, results);
 }

@@ -3,13 +3,15 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
-#include <variant>
 #include <vector>
 
 #include <wengert/autograd/internal/graph.h>
 #include <wengert/autograd/internal/memory_plan.h>
+#include <wengert/autograd/internal/numbering.h>
 #include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/kernels/pointwise_call.h>
 
 namespace wengert::detail {
 
@@ -44,30 +46,12 @@ class Replay {
     std::vector<const void**> reads;
     std::vector<void**> writes;
   };
-  /// Records bound to memory.
-  struct PointwiseStep {
-    const kernels::PointwiseKernel* kernel;
-    DType compute;
-    std::span<const kernels::PointwiseInput> reads;
-    std::span<const double> uniforms;
-    std::span<const kernels::PointwiseOutput> writes;
-    std::span<const kernels::PointwiseReduction> reductions;
-    const kernels::PointwiseSource* source;  // or null
-    std::int64_t total;                      // elements
-    const Shape* shape;  // null where all operands have all elements in order, or one: then the shape does not matter
-
-    void run() const;
-  };
-  struct PreparedStep {
+  /// A record: what it does, which records that do the same share, and where its operands and results are.
+  struct Step {
     const Operation::Prepared* kernel;
     std::span<const void* const> reads;
     std::span<void* const> writes;
   };
-  struct TensorStep {
-    const GraphRecord* record;
-    std::vector<Tensor> inputs, outputs;
-  };
-  using Step = std::variant<PointwiseStep, PreparedStep, TensorStep>;
 
   void place_values();
   /// Of a value in the arena.
@@ -76,20 +60,20 @@ class Replay {
   Ints strides_of(const Use& use, const Shape& result) const;
   void make_steps();
   void make_room_for_steps();
-  PointwiseStep pointwise_step(const GraphRecord& record);
-  PreparedStep prepared_step(const GraphRecord& record);
-  const kernels::PointwiseSource* source_of(const GraphRecord& record);
-  TensorStep tensor_step(const GraphRecord& record);
-  const kernels::PointwiseKernel* kernel_of(const GraphRecord& record);
-  const Operation::Prepared* prepared_kernel_of(const GraphRecord& record);
+  const Operation::Prepared& kernel_of(const GraphRecord& record);
+  Numbering::Words words_of(const GraphRecord& record) const;
+  Operation::Prepared pointwise_call(const GraphRecord& record);
+  kernels::PointwiseDescription description_of(const GraphRecord& record) const;
+  std::optional<kernels::PointwiseMaker> maker_of(const GraphRecord& record) const;
+  Operation::Prepared call_with_tensors(const GraphRecord& record);
   std::span<const void* const> read_by_address(std::span<const Use> uses);
+  std::span<void* const> written_by_address(std::span<const Use> uses);
   Tensor operand(const Use& use);
 
   void* elements(std::uint32_t value) const { return elements_[value]; }
   bool is_padded(std::uint32_t value) const;
   void set_elements(std::uint32_t value, const void* elements);
   void bind(std::span<const Tensor> inputs);
-  void run_step(Step& step);
   void run_timed();
   void pass_on(std::span<const Tensor> inputs, std::span<Tensor> results);
   /// What a value is after a run; undefined where it was written over the slot it is for.
@@ -108,15 +92,10 @@ class Replay {
   std::vector<std::uint32_t> copied_, referred_;  // values of inputs and slots: small ones are copied to their place
   std::vector<Tensor> outgoing_;                  // by value: those that outlive the run, while it lasts
   std::vector<std::uint32_t> old_;  // values of slots that a result or an assignment passes on as they were
-  std::map<const kernels::Program*, kernels::PointwiseKernel> kernels_;
-  std::map<std::string, Operation::Prepared> prepared_;
+  std::map<const kernels::Program*, kernels::PointwiseKernel> programs_;
+  std::map<Numbering::Words, Operation::Prepared> kernels_;
+  std::deque<Operation::Prepared> unshared_;  // of records that take tensors
   // Of all steps, one behind the other.
-  std::vector<kernels::PointwiseInput> reads_;
-  std::vector<kernels::PointwiseOutput> writes_;
-  std::vector<kernels::PointwiseReduction> reductions_;
-  std::vector<double> uniforms_;
-  std::vector<Ints> strides_;
-  std::deque<kernels::PointwiseSource> sources_;
   std::vector<const void*> read_;
   std::vector<void*> written_;
   kernels::PoolVector<std::byte> arena_;

@@ -111,10 +111,8 @@ constexpr std::size_t block = block_bytes / sizeof(T);
 
 // Whether an output is written over the input before that was read for the last time.
 bool is_overwritten(const Plan& plan, std::size_t i, const void* data, std::span<const PointwiseOutput> outputs) {
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    if (outputs[k].data == data && plan.outputs[k].written < plan.last_reads[i]) return true;
-  }
-  return false;
+  return std::any_of(plan.clashes.begin(), plan.clashes.end(),
+                     [&](const Plan::Clash& clash) { return clash.input == i && outputs[clash.output].data == data; });
 }
 
 // One run in tiles, over any shape and dtypes.
@@ -243,11 +241,10 @@ bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::spa
   for (const PointwiseOutput& output : outputs) {
     if (output.rows.run != 0 || output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
   }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const auto& [data, dtype, strides, padded] = inputs[i];
+  for (const auto& [data, dtype, strides, padded] : inputs) {
     if (dtype != dtype_of<T>) return false;
     if (strides[0] == 0) continue;
-    if (strides[0] != 1 || !(is_whole || padded) || is_overwritten(plan, i, data, outputs)) return false;
+    if (strides[0] != 1 || !(is_whole || padded)) return false;
   }
   return true;
 }
@@ -265,6 +262,11 @@ void run_plain(const Plan& plan, std::span<const double> uniforms, std::int64_t 
     frame.input(i).data = frame.room(i);
   }
   for (std::size_t k = 0; k < plan.outputs.size(); ++k) frame.output(k) = {output(k)};
+  for (const auto& [i, k] : plan.clashes) {
+    if (frame.input(i).data != frame.output(k).data) continue;
+    std::copy_n(static_cast<const T*>(frame.input(i).data), total, frame.room(i));
+    frame.input(i).data = frame.room(i);
+  }
   const auto count = static_cast<std::size_t>(total);
   frame.run(count);
   for (std::size_t k = 0; k < plan.outputs.size(); ++k) {

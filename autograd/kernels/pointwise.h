@@ -100,7 +100,7 @@ class PointwiseKernel {
   /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked. With 1 … so many, …
   std::int64_t tile_elements(DType compute) const;
   /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input whose mask is 0
-  /// is one element; no output is the memory of an input.
+  /// is one element; an output may be the memory of an input.
   void run_tile(DType compute, std::span<const Operand> inputs, std::span<const double> uniforms,
                 std::span<void* const> outputs, std::int64_t elements) const;
 

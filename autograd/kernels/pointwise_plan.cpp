@@ -63,6 +63,7 @@ class Planner {
     place_inputs_and_outputs();
     place_uniform_values();
     place_registers();
+    find_clashes();
     plan_.tile_bytes = choose_tile_bytes(plan_.array_count());
     plan_.cost += cost_of_memory * static_cast<double>(program_.inputs + program_.outputs.size());
   }
@@ -158,10 +159,7 @@ class Planner {
   }
 
   void place_inputs_and_outputs() {
-    for (std::size_t i = 0; i < program_.inputs; ++i) {
-      values_[i].slot = next_slot_++;
-      plan_.last_reads.push_back(values_[i].last_read == never ? 0 : values_[i].last_read);
-    }
+    for (std::size_t i = 0; i < program_.inputs; ++i) values_[i].slot = next_slot_++;
     next_slot_ += static_cast<Slot>(program_.outputs.size());
   }
 
@@ -206,13 +204,18 @@ class Planner {
   void place_results_of_outputs() {
     for (std::size_t k = 0; k < program_.outputs.size(); ++k) {
       Value& value = values_[program_.outputs[k]];
-      PointwisePlan::Output output{.written = instruction_count()};
-      if (value.slot == nowhere) {
-        value.slot = static_cast<Slot>(program_.inputs + k);
-        output.is_direct = true;
-        output.written = program_.outputs[k] - leaves_;
+      const bool is_direct = value.slot == nowhere;
+      if (is_direct) value.slot = static_cast<Slot>(program_.inputs + k);
+      plan_.outputs.push_back({.is_direct = is_direct});
+    }
+  }
+
+  void find_clashes() {
+    for (std::size_t i = 0; i < program_.inputs; ++i) {
+      for (std::size_t k = 0; k < program_.outputs.size(); ++k) {
+        const std::size_t written = plan_.outputs[k].is_direct ? program_.outputs[k] - leaves_ : instruction_count();
+        if (values_[i].last_read != never && values_[i].last_read > written) plan_.clashes.push_back({i, k});
       }
-      plan_.outputs.push_back(output);
     }
   }
 

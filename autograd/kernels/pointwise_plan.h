@@ -56,9 +56,13 @@ struct PointwisePlan {
     double value = 0;
   };
   struct Output {
-    Slot slot = 0;            ///< where the value stands at the end of a tile
-    bool is_direct = false;   ///< it is the slot of this very output, written by a step: that may write to the result
-    std::size_t written = 0;  ///< by which instruction; the number of instructions where it is written after them
+    Slot slot = 0;           ///< where the value stands at the end of a tile
+    bool is_direct = false;  ///< it is the slot of this very output, written by a step: that may write to the result
+  };
+
+  /// An input that is read after an output was written, in each tile: it must not stand in the same memory.
+  struct Clash {
+    std::size_t input = 0, output = 0;
   };
 
   /// Slots for whole tiles; the others hold one block.
@@ -80,8 +84,8 @@ struct PointwisePlan {
   std::vector<Step> once;   ///< on values that are the same for every element
   std::vector<Step> steps;  ///< for every tile
   std::vector<Output> outputs;
-  std::vector<std::size_t> last_reads;  ///< of each input, by which instruction; that of an output comes after all
-  std::size_t blocks = 0;               ///< slots of one block
+  std::vector<Clash> clashes;
+  std::size_t blocks = 0;  ///< slots of one block
   /// The blocks for f32, f64, i32, i64 where no uniform has a say; empty elsewhere.
   std::array<PoolVector<std::byte>, 4> known_blocks = {};
   std::size_t registers = 0;

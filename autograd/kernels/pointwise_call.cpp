@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/kernels/pointwise_call.h>
+
+namespace wengert::kernels {
+namespace {
+
+std::int64_t elements_of(std::span<const std::int64_t> shape) {
+  std::int64_t elements = 1;
+  for (const std::int64_t size : shape) elements *= size;
+  return elements;
+}
+
+/// Room that is filled as far as it is read: on the stack, or where that is too small, from the pool.
+template <typename T>
+class Room {
+ public:
+  explicit Room(std::size_t count) : count_(count), more_(count > most ? count : 0) {}
+
+  void set(std::size_t i, const T& value) { new (memory() + i * sizeof(T)) T(value); }
+  std::span<const T> all() { return {std::launder(reinterpret_cast<const T*>(memory())), count_}; }
+
+ private:
+  static_assert(std::is_trivially_destructible_v<T>);
+  static constexpr std::size_t most = 16;
+
+  std::byte* memory() { return count_ > most ? reinterpret_cast<std::byte*>(more_.at(0)) : room_; }
+
+  std::size_t count_;
+  PoolArray<T> more_;
+  alignas(T) std::byte room_[most * sizeof(T)];  // NOLINT(*-avoid-c-arrays): not to be cleared
+};
+
+}  // namespace
+
+PointwiseCall::PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription description)
+    : kernel_(kernel),
+      description_(std::move(description)),
+      elements_(elements_of(description_.shape)),
+      is_plain_(is_plain()) {}
+
+/// Of floating numbers in one dtype, which fit a tile, in order and in whole blocks; or one element.
+bool PointwiseCall::is_plain() const {
+  const DType compute = description_.compute;
+  const bool is_small = elements_ > 0 && elements_ <= kernel_.tile_elements(compute);
+  const bool is_simple = description_.shape.size() == 1 && description_.reductions.empty() && !description_.maker;
+  if (!is_floating(compute) || !is_small || !is_simple) return false;
+  const bool is_whole = static_cast<std::size_t>(elements_) * size_of(compute) % block_bytes == 0;
+  return std::all_of(description_.inputs.begin(), description_.inputs.end(),
+                     [&](const PointwiseOperand& input) {
+                       const bool is_in_order = input.strides[0] == 1 && (is_whole || input.padded);
+                       return input.dtype == compute && (is_in_order || input.strides[0] == 0);
+                     }) &&
+         std::all_of(description_.outputs.begin(), description_.outputs.end(), [&](const PointwiseOutput& output) {
+           return output.dtype == compute && output.rows.run == 0 && (is_whole || output.padded);
+         });
+}
+
+void PointwiseCall::run(std::span<const void* const> reads, std::span<void* const> writes) const {
+  if (!is_plain_) return run_in_tiles(reads, writes);
+  Room<Operand> operands(description_.inputs.size());
+  for (std::size_t i = 0; i < description_.inputs.size(); ++i)
+    operands.set(i, {reads[i], description_.inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0});
+  kernel_.run_tile(description_.compute, operands.all(), description_.uniforms, writes, elements_);
+}
+
+void PointwiseCall::run_in_tiles(std::span<const void* const> reads, std::span<void* const> writes) const {
+  const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker] = description_;
+  Room<PointwiseInput> given(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    given.set(i, {reads[i], inputs[i].dtype, inputs[i].strides.data(), inputs[i].padded});
+  Room<PointwiseOutput> results(outputs.size());
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    PointwiseOutput result = outputs[k];
+    result.data = writes[k];
+    results.set(k, result);
+  }
+  Room<PointwiseReduction> reduced(reductions.size());
+  for (std::size_t i = 0; i < reductions.size(); ++i)
+    reduced.set(i, {reductions[i].output, reductions[i].array, writes[outputs.size() + i]});
+  if (!maker) return kernel_.run(compute, given.all(), uniforms, results.all(), shape, reduced.all());
+  const auto from = reads.subspan(inputs.size());
+  const PointwiseSource source = {
+      maker->input, maker->block, maker->work,
+      [&make = maker->make, &from](std::int64_t first, std::int64_t count, void* to) { make(from, first, count, to); }};
+  kernel_.run(compute, given.all(), uniforms, results.all(), shape, reduced.all(), &source);
+}
+
+}  // namespace wengert::kernels

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <wengert/autograd/kernels/pointwise.h>
+
+namespace wengert::kernels {
+
+/// Of an operand that a call reads: all but where it is.
+struct PointwiseOperand {
+  DType dtype = DType::f32;
+  bool padded = false;
+  std::vector<std::int64_t> strides = {};  ///< in elements, one per dimension of the result
+};
+
+/// What makes an operand as it is read (PointwiseSource), from others.
+struct PointwiseMaker {
+  using Make =
+      std::function<void(std::span<const void* const> from, std::int64_t first, std::int64_t count, void* elements)>;
+
+  std::size_t input = 0;
+  std::int64_t block = 0;
+  double work = 0;
+  Make make = {};
+};
+
+/// All that a run of a kernel is told but where its memory is: said once, run many times on other memory.
+struct PointwiseDescription {
+  DType compute = DType::f32;
+  std::vector<PointwiseOperand> inputs = {};
+  std::vector<double> uniforms = {};
+  std::vector<PointwiseOutput> outputs = {};
+  std::vector<std::int64_t> shape = {};
+  std::vector<PointwiseReduction> reductions = {};
+  std::optional<PointwiseMaker> maker = {};
+};
+
+/// A kernel with a description. Immutable; may be run by many threads at once. The kernel must live as long.
+class PointwiseCall {
+ public:
+  PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription description);
+
+  /// `reads`: the inputs, then what the maker reads. `writes`: the outputs (null for those that are not kept), then the
+  /// results of the reductions.
+  void run(std::span<const void* const> reads, std::span<void* const> writes) const;
+
+ private:
+  void run_in_tiles(std::span<const void* const> reads, std::span<void* const> writes) const;
+  bool is_plain() const;
+
+  const PointwiseKernel& kernel_;
+  PointwiseDescription description_;
+  std::int64_t elements_;
+  bool is_plain_;  // one tile of operands that stand as primitives read and write them
+};
+
+}  // namespace wengert::kernels
