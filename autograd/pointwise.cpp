@@ -85,6 +85,7 @@ class Unset {
  public:
   void set(std::size_t i, const T& value) { new (&room_[i * sizeof(T)]) T(value); }
   std::span<const T> first(std::size_t count) const { return {std::launder(reinterpret_cast<const T*>(room_)), count}; }
+  std::span<T> all() { return {std::launder(reinterpret_cast<T*>(room_)), most}; }
 
  private:
   static_assert(std::is_trivially_destructible_v<T>);
@@ -209,22 +210,20 @@ bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& at
   const Shape& shape = widest->shape;
   const std::int64_t elements = shape.elements();
   if (!is_floating(dtype) || elements == 0 || elements > most_elements_[dtype == DType::f32 ? 0 : 1]) return false;
-  Unset<kernels::Operand, most_inputs> inputs;
+  Unset<kernels::Operand, kernels::PointwiseKernel::most_tile_slots> slots;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const detail::TensorNode& argument = node(i);
     if (argument.dtype != dtype || !argument.buffer->is_own()) return false;
     const bool is_whole = argument.shape == shape;
     if (!is_whole && (argument.shape.elements() != 1 || argument.shape.rank() > shape.rank())) return false;
-    inputs.set(i, {argument.buffer->elements, is_whole ? ~std::size_t{0} : 0});
+    slots.set(i, {argument.buffer->elements, is_whole ? ~std::size_t{0} : 0});
   }
-  Unset<void*, most_inputs> outputs;
   for (std::size_t i = 0; i < results.size(); ++i) {
     results[i] = detail::Access::make(dtype, shape);
-    outputs.set(i, detail::Access::elements(results[i]));
+    slots.set(arguments.size() + i, {detail::Access::elements(results[i])});
   }
   Unset<double, most_inputs> uniforms;
-  kernel_.run_tile(dtype, inputs.first(arguments.size()), uniforms_of(attributes, uniforms),
-                   outputs.first(results.size()), elements);
+  kernel_.run_tile(dtype, slots.all(), uniforms_of(attributes, uniforms), elements);
   return true;
 }
 

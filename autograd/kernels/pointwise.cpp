@@ -236,7 +236,7 @@ class TiledRun {
 template <typename T>
 bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
               std::span<const std::int64_t> shape) {
-  if (shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T))) return false;
+  if (!plan.are_direct || shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T))) return false;
   const bool is_whole = shape[0] % static_cast<std::int64_t>(block<T>) == 0;
   for (const PointwiseOutput& output : outputs) {
     if (output.rows.run != 0 || output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
@@ -249,29 +249,23 @@ bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::spa
   return true;
 }
 
-// Next to a tiny call everything shows: this does nothing that it need not. `input(i)` is where an input stands, with
-// mask 0 where it is one element, `output(k)` where a result is to stand.
-template <typename T, typename GetInput, typename GetOutput>
-void run_plain(const Plan& plan, std::span<const double> uniforms, std::int64_t total, std::byte* scratch,
-               const GetInput& input, const GetOutput& output) {
-  const Frame<T> frame(plan, uniforms, scratch, whole_blocks(static_cast<std::size_t>(total) * sizeof(T)));
+// Next to a tiny call everything shows: this does nothing that it need not. The slots of inputs are set to where they
+// stand, with mask 0 where that is one element, those of outputs to where results are to stand.
+template <typename T>
+void run_plain(const Plan& plan, std::span<const double> uniforms, std::size_t count, std::byte* scratch,
+               Operand* slots) {
+  const Frame<T> frame(plan, uniforms, scratch, whole_blocks(count * sizeof(T)), slots);
   for (std::size_t i = 0; i < plan.program.inputs; ++i) {
-    frame.input(i) = input(i);
-    if (frame.input(i).mask != 0) continue;
-    std::fill_n(frame.room(i), block<T>, *static_cast<const T*>(frame.input(i).data));
-    frame.input(i).data = frame.room(i);
+    if (slots[i].mask != 0) continue;
+    std::fill_n(frame.room(i), block<T>, *static_cast<const T*>(slots[i].data));
+    slots[i].data = frame.room(i);
   }
-  for (std::size_t k = 0; k < plan.outputs.size(); ++k) frame.output(k) = {output(k)};
   for (const auto& [i, k] : plan.clashes) {
-    if (frame.input(i).data != frame.output(k).data) continue;
-    std::copy_n(static_cast<const T*>(frame.input(i).data), total, frame.room(i));
-    frame.input(i).data = frame.room(i);
+    if (slots[i].data != frame.output(k).data) continue;
+    std::copy_n(static_cast<const T*>(slots[i].data), count, frame.room(i));
+    slots[i].data = frame.room(i);
   }
-  const auto count = static_cast<std::size_t>(total);
   frame.run(count);
-  for (std::size_t k = 0; k < plan.outputs.size(); ++k) {
-    if (!plan.outputs[k].is_direct) write_elements<T>(frame.result(k), dtype_of<T>, output(k), 0, count);
-  }
 }
 
 // So much memory of this thread's own.
@@ -340,19 +334,17 @@ const Program& PointwiseKernel::program() const { return plan_->program; }
 bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
 std::int64_t PointwiseKernel::tile_elements(DType compute) const {
-  return plan_->missing[index_of(compute)] == nullptr ? static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute))
-                                                      : 0;
+  const bool can = plan_->missing[index_of(compute)] == nullptr && plan_->are_direct &&
+                   plan_->slot_count() <= most_tile_slots && plan_->scratch_bytes <= stack_bytes;
+  return can ? static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute)) : 0;
 }
 
-void PointwiseKernel::run_tile(DType compute, std::span<const Operand> inputs, std::span<const double> uniforms,
-                               std::span<void* const> outputs, std::int64_t elements) const {
-  Scratch scratch(plan_->scratch_bytes);
-  const auto run = [&]<typename T>(T) {
-    run_plain<T>(
-        *plan_, uniforms, elements, scratch.memory(), [&](std::size_t i) { return inputs[i]; },
-        [&](std::size_t k) { return outputs[k]; });
-  };
-  compute == DType::f32 ? run(float{}) : run(double{});
+void PointwiseKernel::run_tile(DType compute, std::span<Operand> slots, std::span<const double> uniforms,
+                               std::int64_t elements) const {
+  alignas(block_bytes) std::byte scratch[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
+  const auto count = static_cast<std::size_t>(elements);
+  compute == DType::f32 ? run_plain<float>(*plan_, uniforms, count, scratch, slots.data())
+                        : run_plain<double>(*plan_, uniforms, count, scratch, slots.data());
 }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
@@ -368,12 +360,12 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
       if (reductions.empty() && source == nullptr && is_plain<T>(*plan_, inputs, outputs, shape)) {
         Scratch scratch(plan_->scratch_bytes);
-        return run_plain<T>(
-            *plan_, uniforms, total, scratch.memory(),
-            [&](std::size_t i) {
-              return Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
-            },
-            [&](std::size_t k) { return outputs[k].data; });
+        Operand* const slots = Frame<T>::slots_behind(*plan_, scratch.memory(), array_bytes(*plan_));
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          new (&slots[i]) Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
+        }
+        for (std::size_t k = 0; k < outputs.size(); ++k) new (&slots[inputs.size() + k]) Operand{outputs[k].data};
+        return run_plain<T>(*plan_, uniforms, static_cast<std::size_t>(total), scratch.memory(), slots);
       }
       const Reductions all(reductions);
       const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));

@@ -97,12 +97,14 @@ class PointwiseKernel {
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
            std::span<const PointwiseReduction> reductions = {}, const PointwiseSource* source = nullptr) const;
 
-  /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked. With 1 … so many, …
+  /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked, or more is asked than
+  /// there is room for. With 1 … so many, …
   std::int64_t tile_elements(DType compute) const;
-  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input whose mask is 0
-  /// is one element; an output may be the memory of an input.
-  void run_tile(DType compute, std::span<const Operand> inputs, std::span<const double> uniforms,
-                std::span<void* const> outputs, std::int64_t elements) const;
+  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. The first slots show where
+  /// they are, the others are for the run to use. An input whose mask is 0 is one element; an output may be the memory
+  /// of an input.
+  void run_tile(DType compute, std::span<Operand> slots, std::span<const double> uniforms, std::int64_t elements) const;
+  static constexpr std::size_t most_tile_slots = 64;
 
  private:
   struct Plan;

@@ -9,25 +9,26 @@
 
 namespace wengert::kernels {
 
-// What the steps of a plan work on, in compute type T: its slots, placed in scratch memory. Those of the inputs are set
+// What the steps of a plan work on, in compute type T: its slots, and memory that they show. Those of the inputs are set
 // by whoever runs it.
 template <typename T>
 class Frame {
  public:
-  Frame(const PointwisePlan& plan, std::span<const double> uniforms, std::byte* scratch, std::size_t bytes_of_array)
-      : plan_(plan), scratch_(scratch), array_bytes_(bytes_of_array) {
-    std::byte* const own_blocks = array(plan.array_count());
-    slots_ = reinterpret_cast<Operand*>(own_blocks + plan.blocks * block_bytes);
-    const auto& known = plan.known_blocks[index_of(dtype_of<T>)];
-    const std::byte* block = known.empty() ? own_blocks : known.data();
-    std::byte* room = array(plan.program.inputs);
-    Operand* slot = slots_ + plan.program.inputs;
-    Operand* const first_block = slots_ + plan.first_block();
-    Operand* const first_register = first_block + plan.blocks;
-    for (; slot != first_block; ++slot, room += array_bytes_) new (slot) Operand{room};
-    for (; slot != first_register; ++slot, block += block_bytes) new (slot) Operand{block, 0};
-    for (std::size_t i = 0; i < plan.registers; ++i, ++slot, room += array_bytes_) new (slot) Operand{room};
-    if (known.empty()) plan.fill_blocks<T>(uniforms, slots_);
+  // All of it in scratch memory: an array for each slot of a tile, then blocks, then the slots.
+  Frame(const PointwisePlan& plan, std::span<const double> uniforms, std::byte* scratch, std::size_t array_bytes)
+      : plan_(plan), scratch_(scratch), array_bytes_(array_bytes), slots_(slots_behind(plan, scratch, array_bytes)) {
+    for (std::size_t k = 0; k < plan.outputs.size(); ++k) new (&output(k)) Operand{room(plan.program.inputs + k)};
+    fill(uniforms);
+  }
+  // With slots that the caller has, and has set for inputs and outputs.
+  Frame(const PointwisePlan& plan, std::span<const double> uniforms, std::byte* scratch, std::size_t array_bytes,
+        Operand* slots)
+      : plan_(plan), scratch_(scratch), array_bytes_(array_bytes), slots_(slots) {
+    fill(uniforms);
+  }
+
+  static Operand* slots_behind(const PointwisePlan& plan, std::byte* scratch, std::size_t array_bytes) {
+    return reinterpret_cast<Operand*>(scratch + plan.array_count() * array_bytes + plan.blocks * block_bytes);
   }
 
   Operand& input(std::size_t i) const { return slots_[i]; }
@@ -45,6 +46,19 @@ class Frame {
   }
 
  private:
+  // Sets the slots of blocks and registers.
+  void fill(std::span<const double> uniforms) {
+    std::byte* room = array(plan_.first_block());
+    Operand* slot = slots_ + plan_.first_block() + plan_.blocks;
+    for (std::size_t i = 0; i < plan_.registers; ++i, ++slot, room += array_bytes_) new (slot) Operand{room};
+    if (plan_.blocks == 0) return;
+    const auto& known = plan_.known_blocks[index_of(dtype_of<T>)];
+    const std::byte* block = known.empty() ? room : known.data();
+    slot = slots_ + plan_.first_block();
+    for (std::size_t i = 0; i < plan_.blocks; ++i, ++slot, block += block_bytes) new (slot) Operand{block, 0};
+    if (known.empty()) plan_.fill_blocks<T>(uniforms, slots_);
+  }
+
   std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes_; }
 
   void run_native(PointwiseCode native, std::size_t count) const {

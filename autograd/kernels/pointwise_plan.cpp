@@ -290,9 +290,8 @@ PointwisePlan::PointwisePlan(Program to_plan, NativePointwise code) : program(st
     find_known_blocks<std::int32_t>(*this);
     find_known_blocks<std::int64_t>(*this);
   }
-  if (!native.is_given()) return;
-  const bool all_direct = std::all_of(outputs.begin(), outputs.end(), [](const Output& o) { return o.is_direct; });
-  if (!all_direct || outputs.size() > most_native_outputs)
+  are_direct = std::all_of(outputs.begin(), outputs.end(), [](const Output& o) { return o.is_direct; });
+  if (native.is_given() && (!are_direct || outputs.size() > most_native_outputs))
     throw std::logic_error("pointwise program: native code needs up to 8 outputs, each of an instruction of its own");
 }
 

@@ -84,6 +84,7 @@ struct PointwisePlan {
   std::vector<Step> once;   ///< on values that are the same for every element
   std::vector<Step> steps;  ///< for every tile
   std::vector<Output> outputs;
+  bool are_direct = true;  ///< all of them
   std::vector<Clash> clashes;
   std::size_t blocks = 0;  ///< slots of one block
   /// The blocks for f32, f64, i32, i64 where no uniform has a say; empty elsewhere.
