@@ -136,11 +136,7 @@ void Vjp::refuse(const char* what, std::size_t i) const {
   throw ValueError(fmt::format("{}: its vjp reads {} {}, which `reads` does not declare", operation_.name, what, i));
 }
 
-const Tensor& Vjp::dy(std::size_t i) const {
-  Place& output = outputs_[i];
-  if (!output.adjoint.defined()) output.adjoint = zeros(output.type.shape, output.type.dtype);
-  return output.adjoint;
-}
+void Vjp::set_zeros(Place& output) { output.adjoint = zeros(output.value->shape, output.value->dtype); }
 
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
            std::span<Tensor> results) {

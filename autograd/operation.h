@@ -13,6 +13,7 @@
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/scalar.h>
+#include <wengert/autograd/tape.h>
 #include <wengert/autograd/tensor.h>
 
 /// What an operation is: everything that can be said about it, in one value. The library's own stand in autograd/ops/,
@@ -40,11 +41,11 @@ struct Sample {
 /// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results.
 class Vjp {
  public:
-  /// An input or output of the record; its value if that was declared, its adjoint as far as it is known.
+  /// An input or output of the record, and its adjoint as far as it is known.
   struct Place {
-    TensorType type = {};
-    detail::Borrowed value = {};
+    const RecordedValue* value = nullptr;
     Tensor adjoint = {};
+    bool is_declared = false;  // others may have had a value kept
     bool is_needed = false;
   };
   Vjp(const Operation& operation, const Attributes& attributes, std::span<Place> inputs, std::span<Place> outputs)
@@ -56,11 +57,14 @@ class Vjp {
   /// A value the operation declared to read.
   const Tensor& input(std::size_t i = 0) const { return declared(inputs_, i, "input"); }
   const Tensor& output(std::size_t i = 0) const { return declared(outputs_, i, "output"); }
-  const Shape& input_shape(std::size_t i = 0) const { return inputs_[i].type.shape; }
-  DType input_dtype(std::size_t i = 0) const { return inputs_[i].type.dtype; }
-  const Shape& output_shape(std::size_t i = 0) const { return outputs_[i].type.shape; }
+  const Shape& input_shape(std::size_t i = 0) const { return inputs_[i].value->shape; }
+  DType input_dtype(std::size_t i = 0) const { return inputs_[i].value->dtype; }
+  const Shape& output_shape(std::size_t i = 0) const { return outputs_[i].value->shape; }
   /// The adjoint of an output: ∂loss/∂output, of its shape; zeros where it took no part.
-  const Tensor& dy(std::size_t i = 0) const;
+  const Tensor& dy(std::size_t i = 0) const {
+    if (!outputs_[i].adjoint.defined()) set_zeros(outputs_[i]);
+    return outputs_[i].adjoint;
+  }
   /// Whether anybody asks for the adjoint of an input; what is not needed need not be computed.
   bool needs(std::size_t i) const { return inputs_[i].is_needed; }
   /// Gives the adjoint of an input: of the input's shape.
@@ -68,9 +72,10 @@ class Vjp {
 
  private:
   const Tensor& declared(std::span<const Place> places, std::size_t i, const char* what) const {
-    if (i >= places.size() || !places[i].value.tensor().defined()) refuse(what, i);
-    return places[i].value.tensor();
+    if (i >= places.size() || !places[i].is_declared) refuse(what, i);
+    return places[i].value->kept;
   }
+  static void set_zeros(Place& output);
   [[noreturn]] void refuse(const char* what, std::size_t i) const;
 
   const Operation& operation_;

@@ -195,7 +195,8 @@ Gradients Tape::gradient(const Tensor& y) {
 std::vector<Record> Tape::records() const {
   const List& list = list_of(serial_);
   std::vector<Record> result;
-  for (const StoredRecord& record : list.records().subspan(first_record_)) {
+  for (std::size_t i = first_record_; i < list.records().size(); ++i) {
+    const StoredRecord& record = list.records()[i];
     if ((record.seen_by >> level_ & 1) == 0) continue;
     result.push_back({record.operation, record.attributes, list.inputs(record), list.outputs(record)});
   }

@@ -60,7 +60,7 @@ void List::close(std::uint8_t level) noexcept {
 std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
   if (values_.size() == std::numeric_limits<std::uint32_t>::max()) throw GradientError("the tape is full: 2³² values");
   const TensorNode& node = Access::checked(tensor);
-  values_.push_back({node.dtype, node.shape, keep ? tensor : Tensor()});
+  values_.emplace_back(node.dtype, node.shape, keep ? tensor : Tensor());
   return static_cast<std::uint32_t>(values_.size() - 1);
 }
 
@@ -88,13 +88,8 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
     if (all || Reads::declares(operation.reads.outputs, i)) values_[number].kept = results[i];
     links_.push_back(number);
   }
-  StoredRecord& stored = records_.emplace_back();
-  stored.operation = &operation;
-  stored.attributes = attributes;
-  stored.seen_by = active_;
-  stored.first_link = first_link;
-  stored.inputs = static_cast<std::uint32_t>(inputs.size());
-  stored.outputs = static_cast<std::uint32_t>(results.size());
+  records_.emplace_back(&operation, attributes, active_, first_link, static_cast<std::uint32_t>(inputs.size()),
+                        static_cast<std::uint32_t>(results.size()));
 }
 
 Tensor List::variable(const Tensor& tensor) {

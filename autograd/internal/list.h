@@ -6,6 +6,7 @@
 
 #include <wengert/autograd/attributes.h>
 #include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/internal/stable_list.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/tape.h>
@@ -82,14 +83,14 @@ class List {
   void bypass(const Tensor& probabilities);
   bool bypassed(std::uint32_t number) const;
 
-  std::span<const StoredRecord> records() const { return records_; }
+  const StableList<StoredRecord>& records() const { return records_; }
   std::span<const std::uint32_t> inputs(const StoredRecord& record) const {
     return std::span(links_).subspan(record.first_link, record.inputs);
   }
   std::span<const std::uint32_t> outputs(const StoredRecord& record) const {
     return std::span(links_).subspan(record.first_link + record.inputs, record.outputs);
   }
-  std::span<const RecordedValue> values() const { return values_; }
+  const StableList<RecordedValue>& values() const { return values_; }
   std::span<const ParameterRead> reads() const { return reads_; }
 
   /// While it lives, these tapes (bit l: the one of level l) do not see what is recorded.
@@ -114,9 +115,9 @@ class List {
   std::uint64_t active_ = 0;    // tapes that record now
   std::uint64_t keep_all_ = 0;  // tapes that want every value
   kernels::PoolVector<OpenTape> tapes_;
-  kernels::PoolVector<StoredRecord> records_;
+  StableList<StoredRecord> records_;
   kernels::PoolVector<std::uint32_t> links_;
-  kernels::PoolVector<RecordedValue> values_;
+  StableList<RecordedValue> values_;
   kernels::PoolVector<ParameterRead> reads_;
   kernels::PoolVector<std::uint32_t> bypassed_;
   kernels::PoolVector<WalkedValue> walked_values_;

@@ -7,21 +7,7 @@
 namespace wengert::detail {
 namespace {
 
-using Places = kernels::PoolVector<Vjp::Place>;
-
-std::span<Vjp::Place> places(Places& room, std::size_t count) {
-  if (room.size() < count) room.resize(count);
-  return {room.data(), count};
-}
-
-/// Others may have had a value kept; a rule is shown what it declared.
-void show(const RecordedValue& value, bool is_declared, Vjp::Place& place) {
-  place.type.dtype = value.dtype;
-  place.type.shape = value.shape;
-  place.value = is_declared ? value.kept : Borrowed();
-}
-
-void check(const Tensor& adjoint, const TensorType& expected, const Operation& operation) {
+void check(const Tensor& adjoint, const RecordedValue& expected, const Operation& operation) {
   const TensorNode& node = Access::checked(adjoint);
   if (node.shape == expected.shape && node.dtype == expected.dtype) return;
   throw GradientError(fmt::format("{}: its vjp gave an adjoint {} {} for an input {} {}", operation.name,
@@ -37,7 +23,8 @@ Marks::Marks(const List& list, std::uint8_t level, std::span<const std::uint32_t
   for (const WalkedValue& value : list.walked_values()) {
     if (value.tape == list.tape(level).id) set_walked(value.number);
   }
-  for (const StoredRecord& record : list.records().subspan(list.tape(level).first_record)) {
+  for (std::size_t i = list.tape(level).first_record; i < list.records().size(); ++i) {
+    const StoredRecord& record = list.records()[i];
     if (!record.operation->differentiable) continue;
     if ((record.seen_by >> level & 1) != 0) {
       pass_on(list, record);
@@ -75,40 +62,41 @@ Walk::Walk(List& list, std::uint8_t level, std::span<const std::uint32_t> xs)
 void Walk::run(std::uint32_t from, Tensor first) {
   adjoint(from) = std::move(first);
   for (std::size_t i = list_.records().size(); i-- > range_.first_record;) {
-    if ((list_.records()[i].seen_by >> level_ & 1) != 0) visit(i);
+    const StoredRecord& record = list_.records()[i];
+    if ((record.seen_by >> level_ & 1) != 0 && record.operation->differentiable) visit(record);
   }
 }
 
-void Walk::visit(std::size_t index) {
-  const StoredRecord record = list_.records()[index];  // a copy: the list may move while the rule is at work
+void Walk::visit(const StoredRecord& record) {
   const Operation& operation = *record.operation;
-  if (!operation.differentiable) return;
-  const auto output_numbers = list_.outputs(record), input_numbers = list_.inputs(record);
-  bool any_found = false, any_needed = false;
-  for (const std::uint32_t output : output_numbers) any_found |= adjoint(output).defined();
-  for (const std::uint32_t input : input_numbers) any_needed |= marks_[input].depends;
-  if (!any_found || !any_needed) return;
-  const auto outputs = places(outputs_, output_numbers.size()), inputs = places(inputs_, input_numbers.size());
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::uint32_t number = output_numbers[i];
-    show(list_.values()[number], Reads::declares(operation.reads.outputs, i), outputs[i]);
-    if (marks_[number].asked) {
-      outputs[i].adjoint = adjoint(number);
+  if (places_.size() < record.inputs + record.outputs) places_.resize(record.inputs + record.outputs);
+  const std::span<Vjp::Place> inputs(places_.data(), record.inputs), outputs(inputs.end(), record.outputs);
+  const std::uint32_t* number = list_.inputs(record).data();
+  bool is_needed = false, is_found = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i, ++number) {
+    inputs[i].value = &list_.values()[*number];
+    inputs[i].is_declared = Reads::declares(operation.reads.inputs, i);
+    inputs[i].is_needed = marks_[*number].depends;
+    is_needed |= inputs[i].is_needed;
+  }
+  if (!is_needed) return;
+  for (std::size_t i = 0; i < outputs.size(); ++i, ++number) {
+    outputs[i].value = &list_.values()[*number];
+    outputs[i].is_declared = Reads::declares(operation.reads.outputs, i);
+    if (marks_[*number].asked) {
+      outputs[i].adjoint = adjoint(*number);
     } else {
-      outputs[i].adjoint = std::move(adjoint(number));  // its last use
+      outputs[i].adjoint = std::move(adjoint(*number));  // its last use
     }
+    is_found |= outputs[i].adjoint.defined();
   }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::uint32_t number = input_numbers[i];
-    show(list_.values()[number], Reads::declares(operation.reads.inputs, i), inputs[i]);
-    inputs[i].is_needed = marks_[number].depends;
-  }
+  if (!is_found) return;
   operation.vjp(Vjp(operation, record.attributes, inputs, outputs));
   for (Vjp::Place& output : outputs) output.adjoint = Tensor();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Tensor result = std::move(inputs[i].adjoint);
     if (!inputs[i].is_needed || !result.defined()) continue;
-    check(result, inputs[i].type, operation);
+    check(result, *inputs[i].value, operation);
     Tensor& sum = adjoint(list_.inputs(record)[i]);
     if (sum.defined()) {
       sum = add(sum, result);

@@ -43,14 +43,14 @@ class Walk {
   Tensor& adjoint(std::uint32_t value) { return adjoints_[value - range_.first_value]; }
 
  private:
-  void visit(std::size_t index);
+  void visit(const StoredRecord& record);
 
   List& list_;
   const OpenTape range_;
   const std::uint8_t level_;
   const Marks marks_;
   kernels::PoolVector<Tensor> adjoints_;
-  kernels::PoolVector<Vjp::Place> inputs_, outputs_;  // of the record at work; the list keeps what they borrow
+  kernels::PoolVector<Vjp::Place> places_;  // of the record at work
 };
 
 }  // namespace wengert::detail

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace wengert::kernels {
@@ -47,6 +48,7 @@ class PoolArray {
   ~PoolArray() {
     if (data_ != nullptr) deallocate(data_, bytes_);
   }
+  PoolArray(PoolArray&& other) noexcept : bytes_(other.bytes_), data_(std::exchange(other.data_, nullptr)) {}
   PoolArray(const PoolArray&) = delete;
   PoolArray& operator=(const PoolArray&) = delete;
   T* at(std::size_t i) const { return data_ + i; }
