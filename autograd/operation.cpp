@@ -43,7 +43,6 @@ bool are_complete(const Operation& operation, const Attributes& given) {
 
 /// The attributes in the order of the definition, those left out by their defaults.
 Attributes complete(const Operation& operation, const Attributes& given) {
-  if (are_complete(operation, given)) return given;
   kernels::PoolVector<Attributes::Entry> entries(operation.attributes.begin(), operation.attributes.end());
   for (const Attributes::Entry& entry : given) {
     const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& candidate) {
@@ -59,12 +58,17 @@ Attributes complete(const Operation& operation, const Attributes& given) {
 }
 
 bool any_variable(const List& list, std::span<const Tensor> inputs) {
-  return std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& input) { return list.holds(input); });
+  for (const Tensor& input : inputs) {
+    if (list.holds(input)) return true;
+  }
+  return false;
 }
 
 bool any_floating(std::span<const Tensor> tensors) {
-  return std::any_of(tensors.begin(), tensors.end(),
-                     [](const Tensor& tensor) { return is_floating(Access::checked(tensor).dtype); });
+  for (const Tensor& tensor : tensors) {
+    if (is_floating(Access::checked(tensor).dtype)) return true;
+  }
+  return false;
 }
 
 /// A result made of other operations.
@@ -81,9 +85,8 @@ Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, cons
   return result;
 }
 
-void compute(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
-             std::span<Tensor> results) {
-  if (operation.pointwise != nullptr && operation.pointwise->call(inputs, attributes, results)) return;
+[[gnu::noinline]] void compute(const Operation& operation, std::span<const Tensor> inputs,
+                               const Attributes& attributes, std::span<Tensor> results) {
   TensorType only;
   kernels::PoolVector<TensorType> many(results.size() > 1 ? results.size() : 0);
   const std::span<TensorType> types = many.empty() ? std::span(&only, 1) : std::span(many);
@@ -128,9 +131,23 @@ std::size_t count_results(const Operation& operation, const Attributes& attribut
   return operation.count_outputs ? operation.count_outputs(attributes) : operation.outputs;
 }
 
+[[noreturn]] void refuse_inputs(const Operation& operation, std::span<const Tensor> inputs) {
+  throw ValueError(operation.inputs == 0 ? fmt::format("{}: no tensors given; expected one or more", operation.name)
+                                         : fmt::format("{}: {} inputs given; expected {}", operation.name,
+                                                       inputs.size(), operation.inputs));
+}
+
+[[noreturn]] void refuse_results(const Operation& operation, const Attributes& attributes,
+                                 std::span<const Tensor> results) {
+  throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name,
+                               count_results(operation, attributes), results.size()));
+}
+
 }  // namespace
 
-std::size_t Operation::results(const Attributes& given) const { return count_results(*this, complete(*this, given)); }
+std::size_t Operation::results(const Attributes& given) const {
+  return count_results(*this, are_complete(*this, given) ? given : complete(*this, given));
+}
 
 void Vjp::refuse(const char* what, std::size_t i) const {
   throw ValueError(fmt::format("{}: its vjp reads {} {}, which `reads` does not declare", operation_.name, what, i));
@@ -138,25 +155,22 @@ void Vjp::refuse(const char* what, std::size_t i) const {
 
 void Vjp::set_zeros(Place& output) { output.adjoint = zeros(output.value->shape, output.value->dtype); }
 
-void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& given,
+void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
            std::span<Tensor> results) {
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
-  if (operation.inputs == 0 ? inputs.empty() : inputs.size() != operation.inputs) {
-    throw ValueError(operation.inputs == 0 ? fmt::format("{}: no tensors given; expected one or more", operation.name)
-                                           : fmt::format("{}: {} inputs given; expected {}", operation.name,
-                                                         inputs.size(), operation.inputs));
+  if (operation.inputs == 0 ? inputs.empty() : inputs.size() != operation.inputs) refuse_inputs(operation, inputs);
+  if (!are_complete(operation, attributes)) {
+    return apply(operation, inputs, complete(operation, attributes), results);
   }
-  const bool is_complete = are_complete(operation, given);
-  const Attributes completed = is_complete ? Attributes() : complete(operation, given);
-  const Attributes& attributes = is_complete ? given : completed;
-  const std::size_t outputs = count_results(operation, attributes);
-  if (results.size() != outputs)
-    throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name, outputs, results.size()));
+  if (results.size() != count_results(operation, attributes)) refuse_results(operation, attributes, results);
   if (operation.compose) {
     results[0] = operation.compose(inputs, attributes);
     return;
   }
-  compute(operation, inputs, attributes, results);
+  // Next to a tiny operation, what is seldom done would show if it were done here.
+  if (operation.pointwise == nullptr || !operation.pointwise->call(inputs, attributes, results)) {
+    compute(operation, inputs, attributes, results);
+  }
   List& list = detail::thread_list();
   if (list.recording()) {
     if (any_variable(list, inputs) && (list.keeps_all() || (operation.differentiable && any_floating(results)))) {
@@ -175,7 +189,9 @@ Tensor apply(const Operation& operation, std::span<const Tensor> inputs, const A
 }
 
 Tensor apply(const Operation& operation, std::initializer_list<detail::Borrowed> inputs, const Attributes& attributes) {
-  return apply(operation, detail::Borrowed::tensors({inputs.begin(), inputs.size()}), attributes);
+  Tensor result;
+  apply(operation, detail::Borrowed::tensors({inputs.begin(), inputs.size()}), attributes, {&result, 1});
+  return result;
 }
 
 Operation primitive(std::string name, Operation definition) {

@@ -214,7 +214,7 @@ bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& at
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const detail::TensorNode& argument = node(i);
     if (argument.dtype != dtype || !argument.buffer->is_own()) return false;
-    const bool is_whole = argument.shape == shape;
+    const bool is_whole = &argument == widest || argument.shape == shape;
     if (!is_whole && (argument.shape.elements() != 1 || argument.shape.rank() > shape.rank())) return false;
     slots.set(i, {argument.buffer->elements, is_whole ? ~std::size_t{0} : 0});
   }

@@ -63,7 +63,7 @@ struct Record {
 struct RecordedValue {
   DType dtype;
   Shape shape;
-  Tensor kept;
+  Tensor kept = {};
 };
 
 struct TapeOptions {

@@ -9,8 +9,6 @@
 namespace wengert::detail {
 namespace {
 
-thread_local Capture* current_capture = nullptr;
-
 // So many elements more are nothing worth to compute again.
 constexpr std::int64_t few_elements = 64;
 
@@ -26,20 +24,18 @@ std::string description_of(const ParameterState& state) {
 
 }  // namespace
 
-Capture* Capture::current() noexcept { return current_capture; }
-
-Capture::Capture(std::span<const Tensor> inputs) : outer_(current_capture) {
+Capture::Capture(std::span<const Tensor> inputs) : outer_(current_) {
   for (const Tensor& input : inputs) {
     const auto place = static_cast<std::uint32_t>(inputs_.size());
     inputs_.push_back(apart(input));
     add_value(inputs_.back(), Source::input, place);
   }
-  current_capture = this;
+  current_ = this;
 }
 
-Capture::~Capture() { current_capture = outer_; }
+Capture::~Capture() { current_ = outer_; }
 
-Capture* Capture::exchange(Capture* other) noexcept { return std::exchange(current_capture, other); }
+Capture* Capture::exchange(Capture* other) noexcept { return std::exchange(current_, other); }
 
 std::uint32_t Capture::add_value(const Tensor& tensor, Source source, std::uint32_t place) {
   const auto number = static_cast<std::uint32_t>(graph_.values.size());

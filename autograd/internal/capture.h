@@ -18,7 +18,7 @@ namespace wengert::detail {
 class Capture {
  public:
   /// The capture at work on this thread; null where there is none, or a kernel runs.
-  static Capture* current() noexcept;
+  static Capture* current() noexcept { return current_; }
   /// Puts another one to work, or none, and gives the one before.
   static Capture* exchange(Capture* other) noexcept;
 
@@ -64,6 +64,7 @@ class Capture {
   std::unordered_map<const Buffer*, std::uint32_t> numbers_;
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;
+  static inline constinit thread_local Capture* current_ = nullptr;
 };
 
 /// What a parameter or slot begins with. One that is made while a capture runs is, to it, assigned its value.

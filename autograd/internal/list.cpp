@@ -25,11 +25,6 @@ std::uint64_t new_serial() {
 
 }  // namespace
 
-List& thread_list() {
-  thread_local List list;
-  return list;
-}
-
 std::uint8_t List::open(const TapeOptions& options) {
   if (tapes_.size() >= deepest)
     throw GradientError(fmt::format("{} tapes are open on this thread; no more can nest", deepest));
@@ -60,8 +55,16 @@ void List::close(std::uint8_t level) noexcept {
 std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
   if (values_.size() == std::numeric_limits<std::uint32_t>::max()) throw GradientError("the tape is full: 2³² values");
   const TensorNode& node = Access::checked(tensor);
-  values_.emplace_back(node.dtype, node.shape, keep ? tensor : Tensor());
+  RecordedValue& value = values_.emplace_back(node.dtype, node.shape);
+  if (keep) value.kept = tensor;
   return static_cast<std::uint32_t>(values_.size() - 1);
+}
+
+std::uint32_t List::add_own_value(Tensor& tensor, bool keep) {
+  const std::uint32_t number = add_value(tensor, keep);
+  Access::node(tensor)->serial = serial_;
+  Access::node(tensor)->number = number;
+  return number;
 }
 
 void List::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
@@ -81,12 +84,7 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
     }
   }
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const std::uint32_t number = add_value(results[i], false);
-    TensorNode* node = Access::node(results[i]);
-    node->serial = serial_;
-    node->number = number;
-    if (all || Reads::declares(operation.reads.outputs, i)) values_[number].kept = results[i];
-    links_.push_back(number);
+    links_.push_back(add_own_value(results[i], all || Reads::declares(operation.reads.outputs, i)));
   }
   records_.emplace_back(&operation, attributes, active_, first_link, static_cast<std::uint32_t>(inputs.size()),
                         static_cast<std::uint32_t>(results.size()));
@@ -97,10 +95,7 @@ Tensor List::variable(const Tensor& tensor) {
   if (holds(tensor)) {
     record(operations::identity(), {}, {&tensor, 1}, {&result, 1});
   } else {
-    const std::uint32_t number = add_value(result, keeps_all());
-    Access::node(result)->serial = serial_;
-    Access::node(result)->number = number;
-    if (keeps_all()) values_[number].kept = result;
+    add_own_value(result, keeps_all());
   }
   return result;
 }

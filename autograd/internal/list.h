@@ -109,6 +109,8 @@ class List {
 
  private:
   std::uint32_t add_value(const Tensor& tensor, bool keep);
+  /// The tensor itself is the value.
+  std::uint32_t add_own_value(Tensor& tensor, bool keep);
 
   std::uint32_t opened_ = 0;
   std::uint64_t serial_ = 0;
@@ -123,6 +125,9 @@ class List {
   kernels::PoolVector<WalkedValue> walked_values_;
 };
 
-List& thread_list();
+inline List& thread_list() {
+  thread_local List list;
+  return list;
+}
 
 }  // namespace wengert::detail

@@ -23,8 +23,9 @@ class StableList {
 
   template <typename... Arguments>
   T& emplace_back(Arguments&&... arguments) {
-    if (size_ == pieces_.size() * piece_elements) pieces_.emplace_back(piece_elements);
-    T* const element = new (at(size_)) T{std::forward<Arguments>(arguments)...};
+    if (size_ % piece_elements == 0) begin_piece();
+    T* const element = new (next_) T{std::forward<Arguments>(arguments)...};
+    ++next_;
     ++size_;
     return *element;
   }
@@ -38,8 +39,13 @@ class StableList {
   static constexpr std::size_t piece_elements = 256;
 
   T* at(std::size_t i) const { return pieces_[i / piece_elements].at(i % piece_elements); }
+  void begin_piece() {
+    if (size_ == pieces_.size() * piece_elements) pieces_.emplace_back(piece_elements);
+    next_ = at(size_);
+  }
 
   kernels::PoolVector<kernels::PoolArray<T>> pieces_;
+  T* next_ = nullptr;  // behind the last; the end of a piece where that is full
   std::size_t size_ = 0;
 };
 

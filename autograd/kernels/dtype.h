@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -9,18 +10,10 @@ namespace wengert {
 /// Element type of a tensor. `boolean` is stored as one byte, 0 or 1.
 enum class DType : std::uint8_t { f32, f64, i32, i64, u8, boolean };
 
+/// Bytes of one element of each dtype, in their order.
+inline constexpr std::array<std::size_t, 6> element_bytes = {4, 8, 4, 8, 1, 1};
 /// Bytes of one element.
-constexpr std::size_t size_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-    case DType::i32: return 4;
-    case DType::f64:
-    case DType::i64: return 8;
-    case DType::u8:
-    case DType::boolean: return 1;
-  }
-  return 0;
-}
+constexpr std::size_t size_of(DType dtype) { return element_bytes[static_cast<std::size_t>(dtype)]; }
 
 /// `f32` and `f64`: the types that can be differentiated.
 constexpr bool is_floating(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
