@@ -45,7 +45,6 @@ class Vjp {
   struct Place {
     const RecordedValue* value = nullptr;
     Tensor adjoint = {};
-    bool is_declared = false;  // others may have had a value kept
     bool is_needed = false;
   };
   Vjp(const Operation& operation, const Attributes& attributes, std::span<Place> inputs, std::span<Place> outputs)
@@ -55,8 +54,8 @@ class Vjp {
   const Attributes& attributes() const { return attributes_; }
   std::size_t inputs() const { return inputs_.size(); }
   /// A value the operation declared to read.
-  const Tensor& input(std::size_t i = 0) const { return declared(inputs_, i, "input"); }
-  const Tensor& output(std::size_t i = 0) const { return declared(outputs_, i, "output"); }
+  const Tensor& input(std::size_t i = 0) const;
+  const Tensor& output(std::size_t i = 0) const;
   const Shape& input_shape(std::size_t i = 0) const { return inputs_[i].value->shape; }
   DType input_dtype(std::size_t i = 0) const { return inputs_[i].value->dtype; }
   const Shape& output_shape(std::size_t i = 0) const { return outputs_[i].value->shape; }
@@ -71,10 +70,6 @@ class Vjp {
   void set(std::size_t i, Tensor adjoint) const { inputs_[i].adjoint = std::move(adjoint); }
 
  private:
-  const Tensor& declared(std::span<const Place> places, std::size_t i, const char* what) const {
-    if (i >= places.size() || !places[i].is_declared) refuse(what, i);
-    return places[i].value->kept;
-  }
   static void set_zeros(Place& output);
   [[noreturn]] void refuse(const char* what, std::size_t i) const;
 
@@ -180,6 +175,16 @@ struct Operation {
   /// How many results a call with these attributes gives; they may be left out.
   std::size_t results(const Attributes& given) const;
 };
+
+// Others may have had a value kept; a rule is shown what it declared.
+inline const Tensor& Vjp::input(std::size_t i) const {
+  if (i >= inputs_.size() || !Reads::declares(operation_.reads.inputs, i)) refuse("input", i);
+  return inputs_[i].value->kept;
+}
+inline const Tensor& Vjp::output(std::size_t i) const {
+  if (i >= outputs_.size() || !Reads::declares(operation_.reads.outputs, i)) refuse("output", i);
+  return outputs_[i].value->kept;
+}
 
 /// How a pointwise operation is described. Parameters of the formula: the inputs, then the attributes (numbers) in
 /// order.

@@ -15,7 +15,6 @@ namespace {
 using kernels::Program;
 
 constexpr std::size_t most_inputs = 16;
-constexpr std::size_t few_inputs = 3;
 
 /// One output of a program alone.
 Program only_output(const Program& program, std::size_t output) {
@@ -85,11 +84,11 @@ class Unset {
  public:
   void set(std::size_t i, const T& value) { new (&room_[i * sizeof(T)]) T(value); }
   std::span<const T> first(std::size_t count) const { return {std::launder(reinterpret_cast<const T*>(room_)), count}; }
-  std::span<T> all() { return {std::launder(reinterpret_cast<T*>(room_)), most}; }
 
  private:
-  static_assert(std::is_trivially_destructible_v<T>);
-  alignas(T) std::byte room_[most * sizeof(T)];  // NOLINT(*-avoid-c-arrays)
+  static_assert(std::is_trivially_destructible_v<T> ||
+                std::is_same_v<T, detail::Borrowed>);  // which gives nothing back
+  alignas(T) std::byte room_[most * sizeof(T)];        // NOLINT(*-avoid-c-arrays)
 };
 
 std::span<const double> uniforms_of(const Attributes& attributes, Unset<double, most_inputs>& room) {
@@ -133,33 +132,23 @@ void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> argu
   run_over({shape.begin(), shape.rank()});
 }
 
-/// The argument that a derivative's number stands for: an input, an output, or the adjoint of an output.
-const Tensor& argument(const Vjp& vjp, std::size_t number, std::size_t outputs_read) {
-  if (number < vjp.inputs()) return vjp.input(number);
-  number -= vjp.inputs();
-  return number < outputs_read ? vjp.output(number) : vjp.dy(number - outputs_read);
+const Tensor& argument(const Vjp& vjp, PointwiseRule::Argument which) {
+  using Kind = PointwiseRule::Argument::Kind;
+  if (which.kind == Kind::input) return vjp.input(which.number);
+  return which.kind == Kind::output ? vjp.output(which.number) : vjp.dy(which.number);
 }
 
-/// The adjoint of an input, of the result's shape. With room for `most` arguments: clearing room for sixteen would
-/// show.
-template <std::size_t most>
-Tensor adjoint_within(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std::size_t outputs_read) {
-  std::array<detail::Borrowed, most> arguments;
-  for (std::size_t k = 0; k < derivative.arguments.size(); ++k) {
-    arguments[k] = argument(vjp, derivative.arguments[k], outputs_read);
-  }
-  return apply(derivative.operation, detail::Borrowed::tensors(arguments).first(derivative.arguments.size()),
-               vjp.attributes());
-}
-
-Tensor adjoint(const PointwiseRule::Derivative& derivative, const Vjp& vjp, std::size_t outputs_read) {
-  if (derivative.is_argument) return argument(vjp, derivative.arguments[0], outputs_read);
-  if (derivative.arguments.size() <= few_inputs) return adjoint_within<few_inputs>(derivative, vjp, outputs_read);
-  return adjoint_within<most_inputs>(derivative, vjp, outputs_read);
+/// The adjoint of an input, of the result's shape.
+Tensor adjoint(const PointwiseRule::Derivative& derivative, const Vjp& vjp) {
+  if (derivative.is_argument) return argument(vjp, derivative.arguments[0]);
+  Unset<detail::Borrowed, most_inputs> arguments;
+  std::size_t count = 0;
+  for (const PointwiseRule::Argument which : derivative.arguments) arguments.set(count++, argument(vjp, which));
+  return apply(derivative.operation, detail::Borrowed::tensors(arguments.first(count)), vjp.attributes());
 }
 
 Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
-               const std::shared_ptr<PointwiseRule>& rule, bool differentiable, bool reads_outputs) {
+               const std::shared_ptr<PointwiseRule>& rule, bool differentiable) {
   Operation operation;
   operation.name = typing.name;
   operation.attributes = std::move(attributes);
@@ -174,14 +163,13 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
   operation.pointwise = rule;
   if (!differentiable) return operation;
   operation.reads = rule->reads();
-  const std::size_t outputs_read = reads_outputs ? operation.outputs : 0;
-  operation.vjp = [rule = rule.get(), outputs_read, condition = typing.condition](const Vjp& vjp) {
+  operation.vjp = [rule = rule.get(), condition = typing.condition](const Vjp& vjp) {
     for (std::size_t i = condition ? 1 : 0; i < vjp.inputs(); ++i) {
       if (!vjp.needs(i)) continue;
       const PointwiseRule::Derivative& derivative = rule->derivative(vjp.operation(), i);
       if (derivative.is_zero) continue;
-      Tensor result = adjoint(derivative, vjp, outputs_read);
-      if (result.shape() != vjp.input_shape(i)) result = sum_to(result, vjp.input_shape(i));
+      Tensor result = adjoint(derivative, vjp);
+      if (detail::Access::node(result)->shape != vjp.input_shape(i)) result = sum_to(result, vjp.input_shape(i));
       vjp.set(i, std::move(result));
     }
   };
@@ -210,20 +198,20 @@ bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& at
   const Shape& shape = widest->shape;
   const std::int64_t elements = shape.elements();
   if (!is_floating(dtype) || elements == 0 || elements > most_elements_[dtype == DType::f32 ? 0 : 1]) return false;
-  Unset<kernels::Operand, kernels::PointwiseKernel::most_tile_slots> slots;
+  kernels::TileSlots slots;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const detail::TensorNode& argument = node(i);
     if (argument.dtype != dtype || !argument.buffer->is_own()) return false;
     const bool is_whole = &argument == widest || argument.shape == shape;
     if (!is_whole && (argument.shape.elements() != 1 || argument.shape.rank() > shape.rank())) return false;
-    slots.set(i, {argument.buffer->elements, is_whole ? ~std::size_t{0} : 0});
+    slots.set(i, argument.buffer->elements, is_whole);
   }
   for (std::size_t i = 0; i < results.size(); ++i) {
     results[i] = detail::Access::make(dtype, shape);
-    slots.set(arguments.size() + i, {detail::Access::elements(results[i])});
+    slots.set(arguments.size() + i, detail::Access::elements(results[i]));
   }
   Unset<double, most_inputs> uniforms;
-  kernel_.run_tile(dtype, slots.all(), uniforms_of(attributes, uniforms), elements);
+  kernel_.run_tile(dtype, slots, uniforms_of(attributes, uniforms), elements);
   return true;
 }
 
@@ -247,6 +235,14 @@ Reads PointwiseRule::reads() const {
   return result;
 }
 
+PointwiseRule::Argument PointwiseRule::argument(std::size_t number) const {
+  if (number < program().inputs) return {Argument::Kind::input, number};
+  number -= program().inputs;
+  const std::size_t outputs_read = reads_outputs_ ? program().outputs.size() : 0;
+  return number < outputs_read ? Argument{Argument::Kind::output, number}
+                               : Argument{Argument::Kind::adjoint, number - outputs_read};
+}
+
 const PointwiseRule::Derivative& PointwiseRule::make_derivative(const Operation& owner, std::size_t input) const {
   Slot& slot = slots_[input];
   std::call_once(slot.once, [&] {
@@ -261,11 +257,11 @@ const PointwiseRule::Derivative& PointwiseRule::make_derivative(const Operation&
                           false};
       auto rule = std::make_shared<PointwiseRule>(std::move(program), kernels::NativePointwise{},
                                                   std::vector<Program>{}, false, !condition);
-      derivative->operation = make(typing, owner.attributes, rule, true, false);
+      derivative->operation = make(typing, owner.attributes, rule, true);
       derivative->operation.condition = condition;
       derivative->operation.kinks = owner.kinks;
     }
-    derivative->arguments = std::move(arguments);
+    for (const std::uint16_t number : arguments) derivative->arguments.push_back(argument(number));
     slot.derivative = std::move(derivative);
     slot.made.store(slot.derivative.get(), std::memory_order_release);
   });
@@ -303,7 +299,7 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
                                               !definition.condition && !definition.boolean);
   const Typing typing{std::move(name), inputs, definition.domain, definition.condition, definition.boolean};
   Operation operation =
-      make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean, true);
+      make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean);
   operation.documentation = std::move(definition.documentation);
   operation.category = definition.category;
   operation.condition = definition.condition;

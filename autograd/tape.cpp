@@ -137,9 +137,9 @@ kernels::PoolVector<Tensor> Tape::walk(const Tensor& y, const Asked& asked, cons
   const List::Pause pause(list, std::uint64_t{1} << level_);
   detail::Walk walk(list, level_, asked.numbers);
   if (list.holds(y)) {
-    const detail::Mark mark = walk.marks()[node.number];
-    if (mark.walked) throw of_own_walk();
-    if (mark.depends) walk.run(node.number, std::move(adjoint));
+    const std::uint8_t mark = walk.marks()[node.number];
+    if ((mark & detail::Mark::walked) != 0) throw of_own_walk();
+    if ((mark & detail::Mark::depends) != 0) walk.run(node.number, std::move(adjoint));
   }
   kernels::PoolVector<Tensor> results(asked.results);
   for (std::size_t i = 0; i < asked.numbers.size(); ++i) {

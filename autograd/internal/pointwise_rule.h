@@ -17,10 +17,16 @@ namespace wengert {
 /// gradients of every order come about.
 class PointwiseRule {
  public:
-  /// The derivative with respect to one input: an operation on some of (inputs …, outputs …, adjoints …).
+  /// What a derivative takes: an input or output, or the adjoint of an output.
+  struct Argument {
+    enum class Kind : std::uint8_t { input, output, adjoint };
+    Kind kind;
+    std::size_t number;
+  };
+  /// The derivative with respect to one input.
   struct Derivative {
     Operation operation;
-    std::vector<std::uint16_t> arguments;
+    std::vector<Argument> arguments;
     /// The whole adjoint is one of the arguments as it stands (that of `add`).
     bool is_argument = false;
     /// No gradient passes (that of `floor`).
@@ -56,6 +62,8 @@ class PointwiseRule {
   };
   const Derivative& make_derivative(const Operation& owner, std::size_t input) const;
   kernels::Program derivative_program(std::size_t input) const;
+  /// The one of that number among (inputs …, outputs that are read …, adjoints …).
+  Argument argument(std::size_t number) const;
 
   kernels::PointwiseKernel kernel_;
   std::vector<kernels::Program> derivatives_;  // one per input; empty: to be derived

@@ -8,7 +8,8 @@
 
 namespace wengert::detail {
 
-/// A list whose elements stay where they are while it grows: in pieces from the pool, which it keeps when it is cleared.
+/// A list whose elements stay where they are while it grows: in pieces from the pool, which it keeps when it is
+/// cleared.
 template <typename T>
 class StableList {
  public:

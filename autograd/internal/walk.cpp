@@ -19,9 +19,9 @@ void check(const Tensor& adjoint, const RecordedValue& expected, const Operation
 
 Marks::Marks(const List& list, std::uint8_t level, std::span<const std::uint32_t> xs)
     : first_value_(list.tape(level).first_value), marks_(list.values().size() - first_value_) {
-  for (const std::uint32_t x : xs) marks_[x - first_value_] = {true, true, false};
+  for (const std::uint32_t x : xs) marks_[x - first_value_] = Mark::depends | Mark::asked;
   for (const WalkedValue& value : list.walked_values()) {
-    if (value.tape == list.tape(level).id) set_walked(value.number);
+    if (value.tape == list.tape(level).id) add(value.number, Mark::walked);
   }
   for (std::size_t i = list.tape(level).first_record; i < list.records().size(); ++i) {
     const StoredRecord& record = list.records()[i];
@@ -30,29 +30,23 @@ Marks::Marks(const List& list, std::uint8_t level, std::span<const std::uint32_t
       pass_on(list, record);
     } else {
       // This tape was open and did not see it: the record is of its own walk.
-      for (const std::uint32_t output : list.outputs(record)) set_walked(output);
+      for (const std::uint32_t output : list.outputs(record)) add(output, Mark::walked);
     }
   }
 }
 
-void Marks::set_walked(std::uint32_t value) {
-  Mark& mark = marks_[value - first_value_];
-  if (!mark.asked) mark.walked = true;
+void Marks::add(std::uint32_t value, std::uint8_t bits) {
+  std::uint8_t& mark = marks_[value - first_value_];
+  mark |= (mark & Mark::asked) != 0 ? bits & Mark::depends : bits;
 }
 
 void Marks::pass_on(const List& list, const StoredRecord& record) {
-  bool depends = false;
-  bool walked = false;
-  for (const std::uint32_t input : list.inputs(record)) {
-    const Mark mark = (*this)[input];
-    depends |= mark.depends;
-    walked |= mark.walked;
-  }
-  if (!depends && !walked) return;
+  std::uint8_t bits = 0;
+  for (const std::uint32_t input : list.inputs(record)) bits |= (*this)[input];
+  bits &= Mark::depends | Mark::walked;
+  if (bits == 0) return;
   for (const std::uint32_t output : list.outputs(record)) {
-    if (!is_floating(list.values()[output].dtype)) continue;
-    marks_[output - first_value_].depends |= depends;
-    if (walked) set_walked(output);
+    if (is_floating(list.values()[output].dtype)) add(output, bits);
   }
 }
 
@@ -75,15 +69,13 @@ void Walk::visit(const StoredRecord& record) {
   bool is_needed = false, is_found = false;
   for (std::size_t i = 0; i < inputs.size(); ++i, ++number) {
     inputs[i].value = &list_.values()[*number];
-    inputs[i].is_declared = Reads::declares(operation.reads.inputs, i);
-    inputs[i].is_needed = marks_[*number].depends;
+    inputs[i].is_needed = (marks_[*number] & Mark::depends) != 0;
     is_needed |= inputs[i].is_needed;
   }
   if (!is_needed) return;
   for (std::size_t i = 0; i < outputs.size(); ++i, ++number) {
     outputs[i].value = &list_.values()[*number];
-    outputs[i].is_declared = Reads::declares(operation.reads.outputs, i);
-    if (marks_[*number].asked) {
+    if ((marks_[*number] & Mark::asked) != 0) {
       outputs[i].adjoint = adjoint(*number);
     } else {
       outputs[i].adjoint = std::move(adjoint(*number));  // its last use

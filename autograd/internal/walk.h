@@ -9,26 +9,28 @@
 
 namespace wengert::detail {
 
-/// What a walk needs to know of a value.
+/// What a walk needs to know of a value, as bits.
 struct Mark {
-  bool depends = false;  // on a variable asked for: nothing else is differentiated
-  bool asked = false;
-  bool walked = false;  // on a result of this tape's own walk, which it did not record
+  static constexpr std::uint8_t depends = 1;  // on a variable asked for: nothing else is differentiated
+  static constexpr std::uint8_t asked = 2;
+  static constexpr std::uint8_t walked = 4;  // on a result of this tape's own walk, which it did not record
 };
 
 class Marks {
  public:
   Marks(const List& list, std::uint8_t level, std::span<const std::uint32_t> xs);
 
-  Mark operator[](std::uint32_t value) const { return value >= first_value_ ? marks_[value - first_value_] : Mark{}; }
+  std::uint8_t operator[](std::uint32_t value) const {
+    return value >= first_value_ ? marks_[value - first_value_] : std::uint8_t{0};
+  }
   std::size_t size() const { return marks_.size(); }
 
  private:
-  void set_walked(std::uint32_t value);
+  void add(std::uint32_t value, std::uint8_t bits);
   void pass_on(const List& list, const StoredRecord& record);
 
   std::uint32_t first_value_;
-  kernels::PoolVector<Mark> marks_;
+  kernels::PoolVector<std::uint8_t> marks_;
 };
 
 /// The state of one walk: the adjoints found so far. Operations that rules apply may lengthen the list meanwhile.

@@ -236,7 +236,8 @@ class TiledRun {
 template <typename T>
 bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
               std::span<const std::int64_t> shape) {
-  if (!plan.are_direct || shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T))) return false;
+  if (!plan.are_direct || shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T)))
+    return false;
   const bool is_whole = shape[0] % static_cast<std::int64_t>(block<T>) == 0;
   for (const PointwiseOutput& output : outputs) {
     if (output.rows.run != 0 || output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
@@ -335,16 +336,16 @@ bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
 
 std::int64_t PointwiseKernel::tile_elements(DType compute) const {
   const bool can = plan_->missing[index_of(compute)] == nullptr && plan_->are_direct &&
-                   plan_->slot_count() <= most_tile_slots && plan_->scratch_bytes <= stack_bytes;
+                   plan_->slot_count() <= TileSlots::most && plan_->scratch_bytes <= stack_bytes;
   return can ? static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute)) : 0;
 }
 
-void PointwiseKernel::run_tile(DType compute, std::span<Operand> slots, std::span<const double> uniforms,
+void PointwiseKernel::run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms,
                                std::int64_t elements) const {
   alignas(block_bytes) std::byte scratch[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
   const auto count = static_cast<std::size_t>(elements);
-  compute == DType::f32 ? run_plain<float>(*plan_, uniforms, count, scratch, slots.data())
-                        : run_plain<double>(*plan_, uniforms, count, scratch, slots.data());
+  compute == DType::f32 ? run_plain<float>(*plan_, uniforms, count, scratch, slots.first())
+                        : run_plain<double>(*plan_, uniforms, count, scratch, slots.first());
 }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,

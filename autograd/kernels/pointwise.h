@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <span>
 
 #include <wengert/autograd/kernels/dtype.h>
@@ -73,6 +74,21 @@ struct NativePointwise {
   bool is_given() const { return f32 != nullptr || f64 != nullptr; }
 };
 
+/// Where the operands of one tile are, inputs before outputs, and room for what a run needs besides. Next to a tiny run,
+/// clearing it would show.
+class TileSlots {
+ public:
+  static constexpr std::size_t most = 64;
+
+  void set(std::size_t i, const void* data, bool is_whole = true) {
+    new (first() + i) Operand{data, is_whole ? ~std::size_t{0} : 0};
+  }
+  Operand* first() { return reinterpret_cast<Operand*>(room_); }
+
+ private:
+  alignas(Operand) std::byte room_[most * sizeof(Operand)];  // NOLINT(*-avoid-c-arrays)
+};
+
 /// A program made ready to run: registers assigned, primitives chosen for this machine's instruction set.
 /// Immutable after construction; may be run by many threads at once. Runs without any allocation.
 ///
@@ -100,11 +116,9 @@ class PointwiseKernel {
   /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked, or more is asked than
   /// there is room for. With 1 … so many, …
   std::int64_t tile_elements(DType compute) const;
-  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. The first slots show where
-  /// they are, the others are for the run to use. An input whose mask is 0 is one element; an output may be the memory
-  /// of an input.
-  void run_tile(DType compute, std::span<Operand> slots, std::span<const double> uniforms, std::int64_t elements) const;
-  static constexpr std::size_t most_tile_slots = 64;
+  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input that is not whole is
+  /// one element; an output may be the memory of an input.
+  void run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms, std::int64_t elements) const;
 
  private:
   struct Plan;

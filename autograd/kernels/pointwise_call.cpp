@@ -63,11 +63,10 @@ bool PointwiseCall::is_plain() const {
 void PointwiseCall::run(std::span<const void* const> reads, std::span<void* const> writes) const {
   if (!is_plain_) return run_in_tiles(reads, writes);
   const std::size_t inputs = description_.inputs.size();
-  Room<Operand> slots(PointwiseKernel::most_tile_slots);
-  for (std::size_t i = 0; i < inputs; ++i)
-    slots.set(i, {reads[i], description_.inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0});
-  for (std::size_t k = 0; k < description_.outputs.size(); ++k) slots.set(inputs + k, {writes[k]});
-  kernel_.run_tile(description_.compute, slots.all(), description_.uniforms, elements_);
+  TileSlots slots;
+  for (std::size_t i = 0; i < inputs; ++i) slots.set(i, reads[i], description_.inputs[i].strides[0] != 0);
+  for (std::size_t k = 0; k < description_.outputs.size(); ++k) slots.set(inputs + k, writes[k]);
+  kernel_.run_tile(description_.compute, slots, description_.uniforms, elements_);
 }
 
 void PointwiseCall::run_in_tiles(std::span<const void* const> reads, std::span<void* const> writes) const {

@@ -9,8 +9,8 @@
 
 namespace wengert::kernels {
 
-// What the steps of a plan work on, in compute type T: its slots, and memory that they show. Those of the inputs are set
-// by whoever runs it.
+// What the steps of a plan work on, in compute type T: its slots, and memory that they show. Those of the inputs are
+// set by whoever runs it.
 template <typename T>
 class Frame {
  public:
