@@ -85,8 +85,8 @@ Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, cons
   return result;
 }
 
-[[gnu::noinline]] void compute(const Operation& operation, std::span<const Tensor> inputs,
-                               const Attributes& attributes, std::span<Tensor> results) {
+[[gnu::noinline]] void compute(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
+                               std::span<Tensor> results) {
   TensorType only;
   kernels::PoolVector<TensorType> many(results.size() > 1 ? results.size() : 0);
   const std::span<TensorType> types = many.empty() ? std::span(&only, 1) : std::span(many);
@@ -139,8 +139,8 @@ std::size_t count_results(const Operation& operation, const Attributes& attribut
 
 [[noreturn]] void refuse_results(const Operation& operation, const Attributes& attributes,
                                  std::span<const Tensor> results) {
-  throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name,
-                               count_results(operation, attributes), results.size()));
+  throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name, count_results(operation, attributes),
+                               results.size()));
 }
 
 }  // namespace

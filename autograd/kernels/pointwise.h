@@ -74,8 +74,8 @@ struct NativePointwise {
   bool is_given() const { return f32 != nullptr || f64 != nullptr; }
 };
 
-/// Where the operands of one tile are, inputs before outputs, and room for what a run needs besides. Next to a tiny run,
-/// clearing it would show.
+/// Where the operands of one tile are, inputs before outputs, and room for what a run needs besides. Next to a tiny
+/// run, clearing it would show.
 class TileSlots {
  public:
   static constexpr std::size_t most = 64;
@@ -116,8 +116,8 @@ class PointwiseKernel {
   /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked, or more is asked than
   /// there is room for. With 1 … so many, …
   std::int64_t tile_elements(DType compute) const;
-  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input that is not whole is
-  /// one element; an output may be the memory of an input.
+  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input that is not
+  /// whole is one element; an output may be the memory of an input.
   void run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms, std::int64_t elements) const;
 
  private:
