@@ -25,6 +25,8 @@ std::uint64_t new_serial() {
 
 }  // namespace
 
+List::~List() = default;
+
 std::uint8_t List::open(const TapeOptions& options) {
   if (tapes_.size() >= deepest)
     throw GradientError(fmt::format("{} tapes are open on this thread; no more can nest", deepest));

@@ -48,6 +48,11 @@ struct OpenTape {
 /// The records of one thread, from the opening of its outermost tape to its closing. A tape is a range on it.
 class List {
  public:
+  List() = default;
+  ~List();
+  List(const List&) = delete;
+  List& operator=(const List&) = delete;
+
   bool recording() const { return active_ != 0; }
   bool keeps_all() const { return keep_all_ != 0; }
   std::uint64_t serial() const { return serial_; }
