@@ -25,6 +25,7 @@ struct CompileOptions {
   /// Passes over the recorded program, each to be left out alone.
   bool skip_broadcasts = true;
   bool merge_equal = true;
+  bool gather_products = true;
   bool fuse = true;
   bool share_subexpressions = true;
   bool attach_reductions = true;

@@ -159,6 +159,10 @@ struct Operation {
   std::function<Prepared(Arguments types, const Attributes&)> prepare = {};
   /// The same for some rows of the result: they may then be computed where they are read.
   std::function<RowKernel(Arguments types, const Attributes&)> prepare_rows = {};
+  /// What gives the sum of this operation's results instead, called with the same attributes: of the operands of the
+  /// first, of the second and so on first + second + …, in order and with the bits of additions one by one. One operand
+  /// more, at last, is what they are added to. Null for calls of which there is none.
+  std::function<const Operation*(Arguments types, const Attributes&)> summed_by = {};
   /// The vector–Jacobian product, written with operations.
   std::function<void(const Vjp&)> vjp = {};
   /// For a composed operation: the function itself, whose parts are recorded.

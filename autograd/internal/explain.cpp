@@ -91,11 +91,13 @@ std::string name_of(const GraphRecord& record) {
 }
 
 std::string describe(const Graph& graph, std::span<const Use> uses) {
+  constexpr std::size_t most = 48, first = 4;
+  const std::size_t shown = uses.size() > most ? first : uses.size();
   std::string text;
-  for (const Use& use : uses) {
+  for (const Use& use : uses.first(shown)) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(graph, use.value), to_string(use.shape));
   }
-  return text;
+  return shown < uses.size() ? fmt::format("{} and {} more", text, uses.size() - shown) : text;
 }
 
 Cost cost_of(const Graph& graph, const GraphRecord& record) {

@@ -113,6 +113,14 @@ std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses) {
   return types;
 }
 
+void leave_out(Graph& graph, const std::vector<bool>& is_left_out) {
+  std::vector<GraphRecord> kept;
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    if (!is_left_out[r]) kept.push_back(std::move(graph.records[r]));
+  }
+  graph.records = std::move(kept);
+}
+
 std::vector<std::uint32_t> count_reads(const Graph& graph) {
   std::vector<std::uint32_t> reads(graph.values.size(), 0);
   for (const GraphRecord& record : graph.records) {

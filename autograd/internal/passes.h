@@ -15,6 +15,10 @@ Graph skip_broadcasts(Graph graph);
 /// Without records that compute again what an earlier one did: same operation, attributes and operands.
 Graph merge_equal_records(Graph graph);
 
+/// With products that are added up one by one computed and added by one record, some of them at a time: what is read of
+/// each stays, and the products are no more written to memory.
+Graph gather_products(Graph graph);
+
 /// With pointwise records joined where they share operands or follow each other, have one shape and compute in one
 /// type: what stands between them stays in the first-level cache.
 Graph fuse_pointwise(Graph graph);
@@ -48,6 +52,9 @@ kernels::Program program_of(const GraphRecord& record);
 /// Tensors that have the types of values as they are used, and no elements to look at: for rules that ask for types
 /// alone.
 std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses);
+
+/// Without the records that are marked.
+void leave_out(Graph& graph, const std::vector<bool>& is_left_out);
 
 /// How often each value is read by records, results and assignments.
 std::vector<std::uint32_t> count_reads(const Graph& graph);

@@ -27,13 +27,9 @@ class Sharing {
   }
 
   Graph run() {
-    std::vector<GraphRecord> kept;
     std::vector<bool> is_shared;
     for (const GraphRecord& record : graph_.records) is_shared.push_back(share(record, is_shared.size() + 1));
-    for (std::size_t r = 0; r < graph_.records.size(); ++r) {
-      if (!is_shared[r]) kept.push_back(std::move(graph_.records[r]));
-    }
-    graph_.records = std::move(kept);
+    leave_out(graph_, is_shared);
     return std::move(graph_);
   }
 

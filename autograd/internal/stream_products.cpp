@@ -55,11 +55,7 @@ Graph stream_products(Graph graph) {
       is_streamed[maker] = true;
     }
   }
-  std::vector<GraphRecord> records;
-  for (std::size_t r = 0; r < graph.records.size(); ++r) {
-    if (!is_streamed[r]) records.push_back(std::move(graph.records[r]));
-  }
-  graph.records = std::move(records);
+  leave_out(graph, is_streamed);
   return graph;
 }
 

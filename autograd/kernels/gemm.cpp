@@ -20,6 +20,7 @@
 #include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_rows-inl.h>
+#include <wengert/autograd/kernels/gemm_sum-inl.h>
 #include <wengert/autograd/kernels/gemm_terms-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -151,7 +152,7 @@ void multiply(const Problem<T>& problem) {
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
   } else {
-    for_each_part(problem, [](const Problem<T>& part) { BlockedProduct<T>(part).run(); });
+    for_each_part(problem, [](const Problem<T>& part) { multiply_in_blocks(part); });
   }
 }
 
@@ -159,6 +160,8 @@ void multiply(const Problem<T>& problem) {
 
 void multiply_f32(const Problem<float>& problem) { multiply(problem); }
 void multiply_f64(const Problem<double>& problem) { multiply(problem); }
+void add_up_f32(const ProductSum<float>& sum) { add_up(sum); }
+void add_up_f64(const ProductSum<double>& sum) { add_up(sum); }
 
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -176,9 +179,13 @@ MatrixOperand<T> operand(const MatrixView& view) {
 
 HWY_EXPORT(multiply_f32);
 HWY_EXPORT(multiply_f64);
+HWY_EXPORT(add_up_f32);
+HWY_EXPORT(add_up_f64);
 
 void multiply(const Problem<float>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f32)(problem); }
 void multiply(const Problem<double>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f64)(problem); }
+void add_up(const ProductSum<float>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f32)(sum); }
+void add_up(const ProductSum<double>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f64)(sum); }
 
 // Whether threads take parts of the terms, and thereby rows of B: where those of A are few, B is most of what is read.
 // An optimiser's update of B, and the gradient before it, are divided by rows too. So each thread finds what it wrote
@@ -256,6 +263,36 @@ void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const Mat
       multiply(problem);
     }
   });
+}
+
+bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b) {
+  const auto terms = static_cast<std::size_t>(k);
+  if (!is_floating(dtype) || terms == 0 || terms > most_terms) return false;
+  const bool has_few_terms = terms <= few_terms && operand<float>(b).column == 1;
+  return std::min(m, n) >= alike_from || (has_few_terms && static_cast<std::size_t>(m) > thin_rows && n > 1);
+}
+
+void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
+              std::span<const void* const> factors, const void* before, void* c) {
+  // Each part goes through all products, and so stays in a cache of its thread.
+  constexpr std::int64_t step = 4 * alike_from;
+  const bool by_rows = m > n;
+  const auto add_up_part = [&]<typename T>(T, std::int64_t begin, std::int64_t end) {
+    const auto size = [](std::int64_t x) { return static_cast<std::size_t>(x); };
+    const std::size_t first = size(begin), first_c = by_rows ? first * size(n) : first;
+    ProductSum<T> sum = {
+        factors, 0, 0, {size(m), size(n), size(k), operand<T>(a), operand<T>(b), nullptr, size(n)}, nullptr};
+    (by_rows ? sum.part.m : sum.part.n) = size(end - begin);
+    (by_rows ? sum.a_first : sum.b_first) = first * (by_rows ? sum.part.a.row : sum.part.b.column);
+    sum.part.c = static_cast<T*>(c) + first_c;
+    if (before != nullptr) sum.before = static_cast<const T*>(before) + first_c;
+    add_up(sum);
+  };
+  const auto count = static_cast<std::int64_t>(factors.size() / 2);
+  parallel_ranges(by_rows ? m : n, step, work_of<double>(static_cast<double>(k), count * m * n),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    dtype == DType::f32 ? add_up_part(float{}, begin, end) : add_up_part(double{}, begin, end);
+                  });
 }
 
 }  // namespace wengert::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include <wengert/autograd/kernels/dtype.h>
 
@@ -24,5 +25,13 @@ inline constexpr std::int64_t alike_from = 16;
 /// vector has lanes, terms that are some steps or lanes apart may be added first.
 void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
           void* c, std::int64_t ldc);
+
+/// Whether gemm_sum adds up such products: they are floating, and no sum in them depends on more than their terms.
+bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b);
+
+/// C = before + A₁·B₁ + A₂·B₂ + …, added in this order, each product whole and as gemm gives it. `factors` are A₁, B₁,
+/// A₂ and so on, which all lie as A and B, the first two; `before`, where it is not null, lies as C does, without gaps.
+void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
+              std::span<const void* const> factors, const void* before, void* c);
 
 }  // namespace wengert::kernels

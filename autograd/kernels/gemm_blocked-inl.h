@@ -59,8 +59,9 @@ Range next_panel(Range columns, std::size_t begin) {
 template <typename T>
 class BlockedProduct {
  public:
-  explicit BlockedProduct(const Problem<T>& problem)
+  explicit BlockedProduct(const Problem<T>& problem, bool accumulate)
       : problem_(problem),
+        accumulate_(accumulate),
         terms_(problem.terms()),
         packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
         packs_b_(problem.b.column != 1 || problem.m > 2 * block_m),
@@ -144,7 +145,7 @@ class BlockedProduct {
                       .c = nullptr,
                       .c_row = problem_.ldc,
                       .c_last = panel.size + vector_length<T> - width,
-                      .accumulate = terms.begin > 0,
+                      .accumulate = accumulate_ || terms.begin > 0,
                       .b_ahead = has_far_rows && panel.end() < columns.end() ? panel_width : 0};
       if (!is_direct(panel)) {
         tile.b = packed_b_.at((j - columns.begin) * terms.size);
@@ -166,12 +167,18 @@ class BlockedProduct {
   }
 
   const Problem<T>& problem_;
+  bool accumulate_;  // to what C holds
   std::size_t terms_;
   bool packs_a_;
   bool packs_b_;
   PoolArray<T> packed_a_;
   PoolArray<T> packed_b_;
 };
+
+template <typename T>
+HWY_NOINLINE void multiply_in_blocks(const Problem<T>& problem, bool accumulate = false) {
+  BlockedProduct<T>(problem, accumulate).run();
+}
 
 }  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE

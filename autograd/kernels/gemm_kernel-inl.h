@@ -47,8 +47,7 @@ constexpr std::size_t max_rows = 6;
 #endif
 constexpr std::size_t max_vectors = 2;
 
-// Up to so many rows of A make a product thin: B is read once, by tiles of up to so many vectors.
-constexpr std::size_t thin_rows = 3;
+// A thin product: B is read once, by tiles of up to so many vectors.
 constexpr std::size_t thin_vectors = 4;
 
 // Reading and writing the first `count` lanes. x86 has instructions that touch nothing else.

@@ -2,10 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
+
+// Up to so many rows of A make a product thin, and up to so many terms are few.
+constexpr std::size_t thin_rows = 3;
+constexpr std::size_t few_terms = 8;
+// So many at most are added in one go: a panel of B, two vectors wide, then stays in the first-level cache.
+constexpr std::size_t most_terms = 256;
 
 constexpr std::size_t quotient_up(std::size_t x, std::size_t step) { return (x + step - 1) / step; }
 constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotient_up(x, step) * step; }
@@ -31,17 +38,26 @@ struct Problem {
   T* c;
   std::size_t ldc;
 
-  // Terms that are added in one go, a function of k alone, as bits depend on it: a panel of B, two vectors wide, then
-  // stays in the first-level cache.
-  std::size_t terms() const {
-    constexpr std::size_t most = 256;
-    return k <= most ? k : round_up(quotient_up(k, quotient_up(k, most)), 8);
-  }
+  // Terms that are added in one go, a function of k alone, as bits depend on it.
+  std::size_t terms() const { return k <= most_terms ? k : round_up(quotient_up(k, quotient_up(k, most_terms)), 8); }
   // How often.
   std::size_t blocks() const { return quotient_up(k, terms()); }
 
   // In the units of kernels/threads.h.
   double work() const { return work_of<T>(static_cast<double>(k), static_cast<std::int64_t>(m * n)); }
+};
+
+// A part of C = before + A₁·B₁ + A₂·B₂ + …, each product rounded before it is added.
+template <typename T>
+struct ProductSum {
+  std::span<const void* const> factors;  // A₁, B₁, A₂, B₂, …: where their matrices begin
+  std::size_t a_first, b_first;          // from there to the part's
+  Problem<T> part;                       // but for the operands' data
+  const T* before;                       // laid out as C is; null: nothing
+
+  std::size_t products() const { return factors.size() / 2; }
+  const T* a(std::size_t product) const { return static_cast<const T*>(factors[2 * product]) + a_first; }
+  const T* b(std::size_t product) const { return static_cast<const T*>(factors[2 * product + 1]) + b_first; }
 };
 
 }  // namespace wengert::kernels

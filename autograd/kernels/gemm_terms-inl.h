@@ -22,9 +22,6 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-// Up to so many terms are few.
-constexpr std::size_t few_terms = 8;
-
 // Where the columns fit a vector: B stays in registers.
 template <class D, std::size_t k, typename T>
 void multiply_few_terms_narrow(const Problem<T>& problem) {

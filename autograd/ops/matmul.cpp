@@ -92,6 +92,15 @@ class Multiplication {
             }};
   }
 
+  bool can_sum() const { return count_ == 1 && kernels::can_sum(dtype_, m_, n_, k_, right_.at(nullptr, 0)); }
+
+  /// Of pairs of matrices the sum of the products; with one matrix more, added to that.
+  void sum(std::span<const void* const> inputs, void* result) const {
+    const auto factors = inputs.first(inputs.size() / 2 * 2);
+    const void* const before = inputs.size() > factors.size() ? inputs.back() : nullptr;
+    kernels::gemm_sum(dtype_, m_, n_, k_, left_.at(inputs[0], 0), right_.at(inputs[1], 0), factors, before, result);
+  }
+
   void operator()(const void* a, const void* b, void* result) const {
     const auto multiply_one = [&](std::int64_t i) {
       kernels::gemm(dtype_, m_, n_, k_, left_.at(a, i), right_.at(b, i), static_cast<std::byte*>(result) + i * bytes_, n_);
@@ -118,6 +127,27 @@ class Multiplication {
   double work_;
   Matrices left_, right_;
 };
+
+std::int64_t flop_of(std::span<const Shape> inputs, const Attributes& attributes) {
+  const Shape& a = inputs[0];
+  return 2 * a[a.rank() - (attributes.flag("transpose_a") ? 2 : 1)];
+}
+
+/// A sum of products, which graphs alone are made of.
+const Operation& sum_of_products() {
+  static const Operation operation = {
+      .name = "sum_of_products",
+      .category = Category::linear_algebra,
+      .inputs = 0,
+      .flop = [](std::span<const Shape> inputs, const Attributes& attributes) {
+        return static_cast<std::int64_t>(inputs.size() / 2) * (flop_of(inputs, attributes) + 1) - (inputs.size() % 2 == 0 ? 1 : 0);
+      },
+      .prepare = [](auto types, const Attributes& attributes) -> Operation::Prepared {
+        return [multiply = Multiplication(types, attributes)](auto inputs, auto results) { multiply.sum(inputs, results[0]); };
+      },
+  };
+  return operation;
+}
 
 /// All axes but the last as one.
 Tensor as_matrix(const Tensor& x) { return reshape(x, {detail::extent_product(x.shape(), 0, x.rank() - 1), x.shape().back()}); }
@@ -157,10 +187,7 @@ WENGERT_OPERATION(matmul) {
       .attributes = {{"transpose_a", false}, {"transpose_b", false}},
       .reads = {.inputs = Reads::all},
       .inputs = 2,
-      .flop = [](std::span<const Shape> inputs, const Attributes& attributes) {
-        const Shape& a = inputs[0];
-        return 2 * a[a.rank() - (attributes.flag("transpose_a") ? 2 : 1)];
-      },
+      .flop = flop_of,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const DType dtype = detail::number_dtype("matmul", inputs[0].dtype());
         if (inputs[1].dtype() != dtype) {
@@ -177,6 +204,7 @@ WENGERT_OPERATION(matmul) {
         return [multiply = Multiplication(types, attributes)](auto inputs, auto results) { multiply(inputs[0], inputs[1], results[0]); };
       },
       .prepare_rows = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).row_kernel(); },
+      .summed_by = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).can_sum() ? &sum_of_products() : nullptr; },
       .vjp = product_vjp,
       .samples = [] {
         const Tensor a({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});

@@ -245,5 +245,43 @@ TYPED_TEST(FloatingGemm, SixteenRowsAndColumnsGiveTheBitsOfThoseInALargerProduct
   }
 }
 
+// What is gathered of a graph (gemm_sum) relies on it.
+TYPED_TEST(FloatingGemm, ASumOfProductsHasTheBitsOfProductsAddedOneByOne) {
+  struct Shape {
+    std::size_t m, n, k;
+  };
+  const std::vector<Shape> shapes = {{4, 2, 1},   {10, 10, 1},  {13, 17, 8},    {25, 3, 5},   {16, 16, 9},
+                                     {31, 50, 8}, {20, 33, 40}, {150, 70, 256}, {300, 40, 3}, {40, 300, 30}};
+  constexpr std::size_t products = 11;
+  for_each_instruction_set([&] {
+    std::mt19937_64 random(4);
+    for (const auto& [m, n, k] : shapes) {
+      for (const bool transposed_a : {false, true}) {
+        for (const bool transposed_b : {false, true}) {
+          SCOPED_TRACE(std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k));
+          std::vector<Matrix<TypeParam>> operands;
+          std::vector<const void*> factors;
+          const auto before = random_matrix<TypeParam>(m, n, false, 0, random);
+          for (std::size_t i = 0; i < products; ++i) {
+            operands.push_back(random_matrix<TypeParam>(m, k, transposed_a, 3, random));
+            operands.push_back(random_matrix<TypeParam>(k, n, transposed_b, 2, random));
+          }
+          for (const auto& operand : operands) factors.push_back(operand.elements.data());
+          const MatrixView a = operands[0].view(), b = operands[1].view();
+          if (!can_sum(dtype_of<TypeParam>, size(m), size(n), size(k), b)) continue;
+          Matrix<TypeParam> product(m, n, false, 0, 0), expected = before, given(m, n, false, 0, 7);
+          for (std::size_t i = 0; i < products; ++i) {
+            multiply(m, n, k, operands[2 * i], operands[2 * i + 1], product);
+            for (std::size_t e = 0; e < m * n; ++e) expected.elements[e] += product.elements[e];
+          }
+          gemm_sum(dtype_of<TypeParam>, size(m), size(n), size(k), a, b, factors, before.elements.data(),
+                   given.elements.data());
+          ASSERT_EQ(given.elements, expected.elements);
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace wengert::kernels
