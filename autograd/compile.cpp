@@ -45,7 +45,8 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   if (options.attach_reductions) graph = attach_reductions(std::move(graph));
   if (options.stream_products) graph = stream_products(std::move(graph));
   if (options.share_parts) graph = share_parts(std::move(graph));
-  return share_programs(std::move(graph));
+  graph = share_programs(std::move(graph));
+  return options.divide_rows ? divide_rows(std::move(graph)) : graph;
 }
 
 Graph capture_call(CompiledFunction::Body body, void* function, std::span<const Tensor> inputs,

@@ -31,6 +31,7 @@ struct CompileOptions {
   bool attach_reductions = true;
   bool stream_products = true;
   bool share_parts = true;
+  bool divide_rows = true;
 };
 
 /// How `explain` shows a program.

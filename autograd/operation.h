@@ -113,6 +113,8 @@ class PointwiseRule;
 struct RowKernel {
   std::int64_t rows = 0, columns = 0;  ///< of one matrix
   double work = 0;                     ///< of all, in multiply-adds
+  /// Whether a row needs but the same row of the first input, and all of the others.
+  bool is_by_rows = false;
   /// `count` rows from `first` on, all of one matrix. Not fewer than `fewest`, nor columns: then their bits do not
   /// depend on how many they are.
   std::function<void(std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* rows)> run = {};

@@ -78,6 +78,14 @@ std::string aligned(const std::vector<Row>& rows, const std::vector<bool>& to_th
   return text;
 }
 
+/// Whether a record is one of a run.
+std::vector<bool> divided_by_rows(const Graph& graph) {
+  std::vector<bool> is_divided(graph.records.size(), false);
+  for (const RowRun& run : graph.row_runs)
+    std::fill_n(is_divided.begin() + static_cast<std::ptrdiff_t>(run.first), run.count, true);
+  return is_divided;
+}
+
 }  // namespace
 
 std::string name_of(const GraphRecord& record) {
@@ -105,6 +113,7 @@ Cost cost_of(const Graph& graph, const GraphRecord& record) {
 }
 
 std::string to_table(const Graph& graph, const Timing& timing) {
+  const std::vector<bool> is_divided = divided_by_rows(graph);
   const bool timed = timing.runs > 0;
   const double seconds = std::accumulate(timing.seconds.begin(), timing.seconds.end(), 0.0);
   std::vector<Row> rows{{"record", "operation", "result", "FLOP", "bytes"}};
@@ -123,8 +132,8 @@ std::string to_table(const Graph& graph, const Timing& timing) {
     total.flop += cost.flop;
     total.bytes += cost.bytes;
     results += bytes_of(graph, record.outputs);
-    Row row{fmt::to_string(i), name_of(record), describe(graph, record.outputs), fmt::to_string(cost.flop),
-            fmt::to_string(cost.bytes)};
+    Row row{fmt::format("{}{}", is_divided[i] ? "| " : "", i), name_of(record), describe(graph, record.outputs),
+            fmt::to_string(cost.flop), fmt::to_string(cost.bytes)};
     if (timed) {
       row.push_back(fmt::format("{:.2f}", 1e6 * timing.seconds[i] / static_cast<double>(timing.runs)));
       row.push_back(fmt::format("{:.1f} %", seconds > 0 ? 100 * timing.seconds[i] / seconds : 0));
@@ -135,6 +144,7 @@ std::string to_table(const Graph& graph, const Timing& timing) {
   std::string text = aligned(rows, to_the_right);
   text += fmt::format("{} records, {} bytes of results, {} slots read or assigned; {} FLOP, {} bytes moved\n",
                       graph.records.size(), results, graph.slots.size(), total.flop, total.bytes);
+  if (!graph.row_runs.empty()) text += "| rows of these are divided among the threads, of all of them at once\n";
   if (timed) {
     text += fmt::format("{} runs of {:.2f} us in the records\n", timing.runs,
                         1e6 * seconds / static_cast<double>(timing.runs));

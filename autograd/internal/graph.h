@@ -96,6 +96,13 @@ struct FlagUse {
   std::optional<bool> read = {}, set = {};
 };
 
+/// Records one after the other that all make so many rows, each row of what their predecessors have made of that row:
+/// a thread may do some of the rows in all of them, and none waits for another in between.
+struct RowRun {
+  std::size_t first = 0, count = 0;
+  std::int64_t rows = 0;
+};
+
 /// A function: inputs and slots in, records, then results out and slots assigned.
 struct Graph {
   std::vector<GraphValue> values;
@@ -104,6 +111,7 @@ struct Graph {
   std::vector<Assignment> assignments;
   std::vector<Use> results;
   std::vector<FlagUse> flags;
+  std::vector<RowRun> row_runs;  // in order
 };
 
 /// The value with memory of its own that a part of parts is in at last, and the element that the part begins with

@@ -69,6 +69,7 @@ class Planner {
   MemoryPlan run() {
     find_escapes();
     for (std::size_t r = 0; r < graph_.records.size(); ++r) {
+      enter(r);
       const GraphRecord& record = graph_.records[r];
       for (const Use& output : record.computed()) place(output, r);
       for (const Use& output : std::span(record.outputs).last(record.reductions.size())) place_apart(output);
@@ -150,7 +151,8 @@ class Planner {
     const auto read = record.read();
     const auto heir = std::find_if(read.begin(), read.end(), [&](const Use& input) {
       const Fate& before = fates_[input.value];
-      return before.lives && before.last_read == r && !before.is_shared && may_share(record, output, input);
+      return before.lives && before.last_read == r && !before.is_shared && may_share(record, output, input) &&
+             (run_ == nullptr || is_made_in_run(before));
     });
     if (heir == read.end() || fate.is_shared) return place_apart(output);
     fates_[heir->value].lives = false;
@@ -162,7 +164,13 @@ class Planner {
     const std::uint32_t root = root_of(output.value);
     Fate& fate = fates_[root];
     if (fate.escapes || fate.lives) return;
-    plan_.offsets[root] = arena_.take(bytes_of(graph_.values[root]));
+    const auto same = run_ != nullptr && root == output.value ? rows_.find(graph_.values[root].bytes()) : rows_.end();
+    if (same != rows_.end()) {
+      plan_.offsets[root] = same->second;
+      rows_.erase(same);
+    } else {
+      plan_.offsets[root] = arena_.take(bytes_of(graph_.values[root]));
+    }
     fate.lives = true;
   }
 
@@ -171,13 +179,38 @@ class Planner {
     Fate& fate = fates_[value];
     if (!fate.lives || (fate.last_read != r && fate.last_read != never)) return;
     fate.lives = false;
-    arena_.give_back(plan_.offsets[value], bytes_of(graph_.values[value]));
+    if (run_ == nullptr) return arena_.give_back(plan_.offsets[value], bytes_of(graph_.values[value]));
+    if (is_made_in_run(fate)) {
+      rows_.emplace(graph_.values[value].bytes(), plan_.offsets[value]);
+    } else {
+      held_.push_back(value);
+    }
   }
+
+  /// Finds out whether a record is one of a run that threads divide by rows. One of them may be in the first record of
+  /// the run yet, while another one is in the last: what is read within it stays where it is to its end. But rows that
+  /// were made in the run may take the place of others just so long: they belong to the same thread.
+  void enter(std::size_t r) {
+    if (run_ != nullptr && r == run_->first + run_->count) {
+      for (const auto& [bytes, offset] : rows_) arena_.give_back(offset, kernels::whole_blocks(bytes));
+      for (const std::uint32_t value : held_) arena_.give_back(plan_.offsets[value], bytes_of(graph_.values[value]));
+      rows_.clear();
+      held_.clear();
+      run_ = nullptr;
+    }
+    if (next_run_ != graph_.row_runs.end() && r == next_run_->first) run_ = &*next_run_++;
+  }
+
+  bool is_made_in_run(const Fate& fate) const { return fate.made_by != never && fate.made_by >= run_->first; }
 
   const Graph& graph_;
   std::vector<Fate> fates_;
   Arena arena_;
   MemoryPlan plan_;
+  std::vector<RowRun>::const_iterator next_run_ = graph_.row_runs.begin();
+  const RowRun* run_ = nullptr;                   // that the present record is one of
+  std::multimap<std::size_t, std::size_t> rows_;  // free places in it that were made in it: bytes, and where
+  std::vector<std::uint32_t> held_;               // values that end within it
 };
 
 }  // namespace

@@ -43,6 +43,10 @@ Graph share_parts(Graph graph);
 /// With one program for all records that do the same: a kernel is made once for them.
 Graph share_programs(Graph graph);
 
+/// With runs of records found that threads divide among them by rows, instead of each record alone. Comes last: no
+/// record may move any more.
+Graph divide_rows(Graph graph);
+
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/replay.h>
 #include <wengert/autograd/kernels/primitives.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::detail {
 namespace {
@@ -18,6 +20,11 @@ std::byte placeholder;
 
 // Copying so little is cheaper than telling everybody who reads it.
 constexpr std::size_t most_copied_bytes = 4096;
+
+std::int64_t rows_of(const GraphRecord& record) {
+  const Shape& shape = record.outputs[0].shape;
+  return shape.rank() == 0 || shape[0] == 0 ? 1 : shape[0];
+}
 
 bool is_asked_for_times() {
   const char* const asked = std::getenv("WENGERT_PROFILE");
@@ -99,14 +106,10 @@ void Replay::make_room_for_steps() {
   steps_.reserve(graph_.records.size());
 }
 
-const Operation::Prepared& Replay::kernel_of(const GraphRecord& record) {
+const Replay::Kernel& Replay::kernel_of(const GraphRecord& record) {
   if (!record.is_pointwise() && !record.operation->prepare) return unshared_.emplace_back(call_with_tensors(record));
   const auto [found, added] = kernels_.try_emplace(words_of(record));
-  if (added) {
-    found->second = record.is_pointwise()
-                        ? pointwise_call(record)
-                        : record.operation->prepare(types_of(graph_, record.inputs), record.attributes);
-  }
+  if (added) found->second = record.is_pointwise() ? pointwise_kernel(record) : prepared_kernel(record);
   return found->second;
 }
 
@@ -148,12 +151,29 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
   return words;
 }
 
-Operation::Prepared Replay::pointwise_call(const GraphRecord& record) {
+Replay::Kernel Replay::pointwise_kernel(const GraphRecord& record) {
   const kernels::PointwiseKernel* kernel =
       record.fused == nullptr ? &record.operation->pointwise->kernel()
                               : &programs_.try_emplace(record.fused.get(), *record.fused).first->second;
-  return [call = std::make_shared<const kernels::PointwiseCall>(*kernel, description_of(record))](
-             auto reads, auto writes) { call->run(reads, writes); };
+  const auto call = std::make_shared<const kernels::PointwiseCall>(*kernel, description_of(record));
+  return {[call](auto reads, auto writes) { call->run(reads, writes); },
+          [call, rows = rows_of(record)](auto reads, auto writes, std::int64_t first, std::int64_t count) {
+            call->run_rows(reads, writes, rows, first, count);
+          }};
+}
+
+Replay::Kernel Replay::prepared_kernel(const GraphRecord& record) const {
+  const std::vector<Tensor> types = types_of(graph_, record.inputs);
+  Kernel kernel{record.operation->prepare(types, record.attributes)};
+  if (record.operation->prepare_rows) {
+    const std::size_t row_bytes =
+        graph_.values[record.outputs[0].value].bytes() / static_cast<std::size_t>(rows_of(record));
+    kernel.run_rows = [rows = record.operation->prepare_rows(types, record.attributes), row_bytes](
+                          auto reads, auto writes, std::int64_t first, std::int64_t count) {
+      rows.run(reads, first, count, static_cast<std::byte*>(writes[0]) + static_cast<std::size_t>(first) * row_bytes);
+    };
+  }
+  return kernel;
 }
 
 kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) const {
@@ -211,13 +231,13 @@ std::optional<kernels::PointwiseMaker> Replay::maker_of(const GraphRecord& recor
 }
 
 /// Of an operation that is not prepared: it is given tensors again and again.
-Operation::Prepared Replay::call_with_tensors(const GraphRecord& record) {
+Replay::Kernel Replay::call_with_tensors(const GraphRecord& record) {
   std::vector<Tensor> inputs, outputs;
   for (const Use& use : record.inputs) inputs.push_back(operand(use));
   for (const Use& use : record.outputs) outputs.push_back(operand(use));
-  return [&record, inputs = std::move(inputs), outputs = std::move(outputs)](auto, auto) mutable {
+  return {[&record, inputs = std::move(inputs), outputs = std::move(outputs)](auto, auto) mutable {
     record.operation->kernel(inputs, record.attributes, outputs);
-  };
+  }};
 }
 
 std::span<const void* const> Replay::read_by_address(std::span<const Use> uses) {
@@ -296,15 +316,34 @@ void Replay::bind(std::span<const Tensor> inputs) {
   }
 }
 
-void Replay::run_timed() {
+/// One of so many pieces of a step, which takes its part of the time that is measured.
+template <typename F>
+void Replay::run_step(std::size_t number, std::int64_t pieces, const F& f) {
+  if (!is_timed_) return f(steps_[number]);
   using Clock = std::chrono::steady_clock;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const Clock::time_point began = Clock::now();
-    const auto& [kernel, reads, writes] = steps_[i];
-    (*kernel)(reads, writes);
-    timing_.seconds[i] += std::chrono::duration<double>(Clock::now() - began).count();
-  }
-  ++timing_.runs;
+  const Clock::time_point began = Clock::now();
+  f(steps_[number]);
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  std::atomic_ref(timing_.seconds[number]) += seconds / static_cast<double>(pieces);
+}
+
+void Replay::run_steps(std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i)
+    run_step(i, 1, [](const Step& step) { step.kernel->run(step.reads, step.writes); });
+}
+
+/// Each thread does its rows of all records: as many as bits ask for, or all together do the records one by one.
+void Replay::run_by_rows(const RowRun& run) {
+  const std::int64_t pieces = kernels::threads(), blocks = run.rows / RowKernel::fewest;
+  if (pieces == 1 || pieces > blocks) return run_steps(run.first, run.first + run.count);
+  kernels::parallel_for(pieces, [&](std::int64_t piece) {
+    const std::int64_t begin = blocks * piece / pieces * RowKernel::fewest;
+    const std::int64_t end = piece + 1 < pieces ? blocks * (piece + 1) / pieces * RowKernel::fewest : run.rows;
+    for (std::size_t i = run.first; i < run.first + run.count; ++i) {
+      run_step(i, pieces,
+               [&](const Step& step) { step.kernel->run_rows(step.reads, step.writes, begin, end - begin); });
+    }
+  });
 }
 
 Tensor Replay::outcome(std::uint32_t number, std::span<const Tensor> inputs) const {
@@ -335,11 +374,14 @@ void Replay::pass_on(std::span<const Tensor> inputs, std::span<Tensor> results) 
 
 void Replay::run(std::span<const Tensor> inputs, std::span<Tensor> results) {
   bind(inputs);
-  if (is_timed_) {
-    run_timed();
-  } else {
-    for (const auto& [kernel, reads, writes] : steps_) (*kernel)(reads, writes);
+  std::size_t next = 0;
+  for (const RowRun& by_rows : graph_.row_runs) {
+    run_steps(next, by_rows.first);
+    run_by_rows(by_rows);
+    next = by_rows.first + by_rows.count;
   }
+  run_steps(next, steps_.size());
+  if (is_timed_) ++timing_.runs;
   pass_on(inputs, results);
 }
 

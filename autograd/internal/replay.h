@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,9 +47,16 @@ class Replay {
     std::vector<const void**> reads;
     std::vector<void**> writes;
   };
-  /// A record: what it does, which records that do the same share, and where its operands and results are.
+  using Rows = std::function<void(std::span<const void* const> reads, std::span<void* const> writes, std::int64_t first,
+                                  std::int64_t count)>;
+  /// What a record does, and some rows of it; shared by all that do the same.
+  struct Kernel {
+    Operation::Prepared run = {};
+    Rows run_rows = {};
+  };
+  /// A record, and where its operands and results are.
   struct Step {
-    const Operation::Prepared* kernel;
+    const Kernel* kernel;
     std::span<const void* const> reads;
     std::span<void* const> writes;
   };
@@ -60,12 +68,13 @@ class Replay {
   Ints strides_of(const Use& use, const Shape& result) const;
   void make_steps();
   void make_room_for_steps();
-  const Operation::Prepared& kernel_of(const GraphRecord& record);
+  const Kernel& kernel_of(const GraphRecord& record);
   Numbering::Words words_of(const GraphRecord& record) const;
-  Operation::Prepared pointwise_call(const GraphRecord& record);
+  Kernel pointwise_kernel(const GraphRecord& record);
+  Kernel prepared_kernel(const GraphRecord& record) const;
   kernels::PointwiseDescription description_of(const GraphRecord& record) const;
   std::optional<kernels::PointwiseMaker> maker_of(const GraphRecord& record) const;
-  Operation::Prepared call_with_tensors(const GraphRecord& record);
+  Kernel call_with_tensors(const GraphRecord& record);
   std::span<const void* const> read_by_address(std::span<const Use> uses);
   std::span<void* const> written_by_address(std::span<const Use> uses);
   Tensor operand(const Use& use);
@@ -74,7 +83,10 @@ class Replay {
   bool is_padded(std::uint32_t value) const;
   void set_elements(std::uint32_t value, const void* elements);
   void bind(std::span<const Tensor> inputs);
-  void run_timed();
+  void run_steps(std::size_t begin, std::size_t end);
+  void run_by_rows(const RowRun& run);
+  template <typename F>
+  void run_step(std::size_t number, std::int64_t pieces, const F& f);
   void pass_on(std::span<const Tensor> inputs, std::span<Tensor> results);
   /// What a value is after a run; undefined where it was written over the slot it is for.
   Tensor outcome(std::uint32_t value, std::span<const Tensor> inputs) const;
@@ -93,8 +105,8 @@ class Replay {
   std::vector<Tensor> outgoing_;                  // by value: those that outlive the run, while it lasts
   std::vector<std::uint32_t> old_;  // values of slots that a result or an assignment passes on as they were
   std::map<const kernels::Program*, kernels::PointwiseKernel> programs_;
-  std::map<Numbering::Words, Operation::Prepared> kernels_;
-  std::deque<Operation::Prepared> unshared_;  // of records that take tensors
+  std::map<Numbering::Words, Kernel> kernels_;
+  std::deque<Kernel> unshared_;  // of records that take tensors
   // Of all steps, one behind the other.
   std::vector<const void*> read_;
   std::vector<void*> written_;

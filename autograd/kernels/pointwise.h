@@ -113,6 +113,12 @@ class PointwiseKernel {
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
            std::span<const PointwiseReduction> reductions = {}, const PointwiseSource* source = nullptr) const;
 
+  /// Some elements of such a run, from `first` on, on this thread; in f32 or f64, and of whole blocks unless they are
+  /// the last. Nothing is reduced.
+  void run_part(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
+                std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t first,
+                std::int64_t count) const;
+
   /// How many elements fit one tile; 0 where `compute`, f32 or f64, cannot do all that is asked, or more is asked than
   /// there is room for. With 1 … so many, …
   std::int64_t tile_elements(DType compute) const;

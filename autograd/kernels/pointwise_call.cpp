@@ -69,26 +69,50 @@ void PointwiseCall::run(std::span<const void* const> reads, std::span<void* cons
   kernel_.run_tile(description_.compute, slots, description_.uniforms, elements_);
 }
 
-void PointwiseCall::run_in_tiles(std::span<const void* const> reads, std::span<void* const> writes) const {
-  const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker] = description_;
+/// Shows a run its operands.
+template <typename Run>
+void PointwiseCall::in_tiles(std::span<const void* const> reads, std::span<void* const> writes, const Run& run) const {
+  const auto& inputs = description_.inputs;
   Room<PointwiseInput> given(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i)
     given.set(i, {reads[i], inputs[i].dtype, inputs[i].strides.data(), inputs[i].padded});
-  Room<PointwiseOutput> results(outputs.size());
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    PointwiseOutput result = outputs[k];
+  Room<PointwiseOutput> results(description_.outputs.size());
+  for (std::size_t k = 0; k < description_.outputs.size(); ++k) {
+    PointwiseOutput result = description_.outputs[k];
     result.data = writes[k];
     results.set(k, result);
   }
+  run(given.all(), results.all());
+}
+
+void PointwiseCall::run_in_tiles(std::span<const void* const> reads, std::span<void* const> writes) const {
+  const auto& reductions = description_.reductions;
   Room<PointwiseReduction> reduced(reductions.size());
   for (std::size_t i = 0; i < reductions.size(); ++i)
-    reduced.set(i, {reductions[i].output, reductions[i].array, writes[outputs.size() + i]});
-  if (!maker) return kernel_.run(compute, given.all(), uniforms, results.all(), shape, reduced.all());
-  const auto from = reads.subspan(inputs.size());
-  const PointwiseSource source = {
-      maker->input, maker->block, maker->work,
-      [&make = maker->make, &from](std::int64_t first, std::int64_t count, void* to) { make(from, first, count, to); }};
-  kernel_.run(compute, given.all(), uniforms, results.all(), shape, reduced.all(), &source);
+    reduced.set(i, {reductions[i].output, reductions[i].array, writes[description_.outputs.size() + i]});
+  const auto run = [&](const PointwiseSource* source) {
+    in_tiles(reads, writes, [&](auto inputs, auto outputs) {
+      kernel_.run(description_.compute, inputs, description_.uniforms, outputs, description_.shape, reduced.all(),
+                  source);
+    });
+  };
+  if (!description_.maker) return run(nullptr);
+  const PointwiseMaker& maker = *description_.maker;
+  const auto from = reads.subspan(description_.inputs.size());
+  const auto make = [&maker, &from](std::int64_t first, std::int64_t count, void* to) {
+    maker.make(from, first, count, to);
+  };
+  const PointwiseSource source{maker.input, maker.block, maker.work, make};
+  run(&source);
+}
+
+void PointwiseCall::run_rows(std::span<const void* const> reads, std::span<void* const> writes, std::int64_t rows,
+                             std::int64_t first, std::int64_t count) const {
+  const std::int64_t columns = elements_ / rows;
+  in_tiles(reads, writes, [&](auto inputs, auto outputs) {
+    kernel_.run_part(description_.compute, inputs, description_.uniforms, outputs, description_.shape, first * columns,
+                     count * columns);
+  });
 }
 
 }  // namespace wengert::kernels

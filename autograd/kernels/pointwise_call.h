@@ -47,8 +47,13 @@ class PointwiseCall {
   /// `reads`: the inputs, then what the maker reads. `writes`: the outputs (null for those that are not kept), then the
   /// results of the reductions.
   void run(std::span<const void* const> reads, std::span<void* const> writes) const;
+  /// Some rows, of all along the first axis, on this thread; where nothing is reduced or made, in f32 or f64.
+  void run_rows(std::span<const void* const> reads, std::span<void* const> writes, std::int64_t rows,
+                std::int64_t first, std::int64_t count) const;
 
  private:
+  template <typename Run>
+  void in_tiles(std::span<const void* const> reads, std::span<void* const> writes, const Run& run) const;
   void run_in_tiles(std::span<const void* const> reads, std::span<void* const> writes) const;
   bool is_plain() const;
 

@@ -189,8 +189,10 @@ ThreadLimit::ThreadLimit(int most) noexcept : before_(thread_limit) {
 }
 ThreadLimit::~ThreadLimit() { thread_limit = before_; }
 
+bool is_worth_dividing(double work) noexcept { return work >= 2 * piece_work; }
+
 std::int64_t pieces_of(double work) noexcept {
-  if (work < 2 * piece_work) return 1;
+  if (!is_worth_dividing(work)) return 1;
   const int count = threads();
   if (count == 1) return 1;
   const auto most = static_cast<double>(count * pieces_per_thread);

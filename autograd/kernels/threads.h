@@ -45,6 +45,8 @@ void parallel_for(std::int64_t pieces, const F& f) {
 /// So many pieces that each is worth handing over, and no more than keep all threads evenly busy. `work` is in
 /// multiply-adds of f32 in vectors, some fifty to the nanosecond, or what takes as long.
 std::int64_t pieces_of(double work) noexcept;
+/// Whether that are two pieces at least, where there are threads for them.
+bool is_worth_dividing(double work) noexcept;
 
 /// The work of `count` elements of T that cost so much each, if T is f32: more where they take more memory.
 template <typename T>
