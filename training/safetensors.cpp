@@ -149,8 +149,10 @@ class HeaderReader {
 };
 
 std::vector<Description> read_header(FileReader& file) {
-  std::vector<std::uint8_t> text(read_length(file));
-  file.read(text);
+  std::vector<std::uint8_t> bytes(read_length(file));
+  file.read(bytes);
+  // As `accept` below reads it: for another kind of bytes the library would hold the parser once more.
+  const std::string text(bytes.begin(), bytes.end());
   HeaderReader reader(file);
   if (json::sax_parse(text, &reader)) {
     if (auto descriptions = reader.take()) return std::move(*descriptions);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include <wengert/autograd/internal/passes.h>
@@ -18,22 +17,24 @@ constexpr std::size_t least_reads = 4;
 /// Follows the records in order, and what the present run of them has written.
 class RowDivision {
  public:
-  explicit RowDivision(const Graph& graph) : graph_(graph), is_assigned_(graph.values.size(), false) {
+  explicit RowDivision(const Graph& graph)
+      : graph_(graph),
+        is_assigned_(graph.values.size(), false),
+        root_written_(graph.values.size()),
+        block_written_(graph.values.size()),
+        matrix_read_(graph.values.size()) {
     for (const Assignment& assignment : graph.assignments) is_assigned_[assignment.value] = true;
   }
 
   std::vector<RowRun> find() {
     for (std::size_t r = 0; r < graph_.records.size(); ++r) {
       const std::optional<ByRows> by_rows = by_rows_of(graph_.records[r]);
-      if (by_rows && (by_rows->rows != run_.rows || !reads_written_rows(graph_.records[r]))) close();
-      if (!by_rows) {
-        close();
-        continue;
-      }
+      if (!by_rows || by_rows->rows != run_.rows || !reads_written_rows(graph_.records[r])) close();
+      if (!by_rows) continue;
       if (run_.count == 0) run_ = {r, 0, by_rows->rows};
       for (const Use& use : graph_.records[r].outputs) {
-        written_roots_.insert(root_of(graph_, use.value).value);
-        written_blocks_.insert(block_of(use.value));
+        root_written_[root_of(graph_, use.value).value] = number_;
+        block_written_[block_of(use.value)] = number_;
       }
       ++run_.count;
       work_ += by_rows->work;
@@ -50,18 +51,18 @@ class RowDivision {
   };
 
   void close() {
-    if (products_ >= least_reads * matrices_.size() && kernels::is_worth_dividing(work_)) runs_.push_back(run_);
+    if (products_ >= least_reads * matrices_ && kernels::is_worth_dividing(work_)) runs_.push_back(run_);
     run_ = {};
     work_ = 0;
-    products_ = 0;
-    matrices_.clear();
-    written_roots_.clear();
-    written_blocks_.clear();
+    products_ = matrices_ = 0;
+    ++number_;
   }
 
   void add_product(const GraphRecord& record) {
     ++products_;
-    for (const Use& use : std::span(record.inputs).subspan(1)) matrices_.insert(use.value);
+    for (const Use& use : std::span(record.inputs).subspan(1)) {
+      if (std::exchange(matrix_read_[use.value], number_) != number_) ++matrices_;
+    }
   }
 
   /// How many rows a record's results have, where each may be made alone.
@@ -105,9 +106,9 @@ class RowDivision {
     const Shape& shape = record.outputs[0].shape;
     for (std::size_t i = 0; i < record.inputs.size(); ++i) {
       const Use& use = record.inputs[i];
-      if (!written_roots_.contains(root_of(graph_, use.value).value)) continue;
+      if (root_written_[root_of(graph_, use.value).value] != number_) continue;
       const bool is_read_by_rows = record.is_pointwise() ? use.shape.rank() == shape.rank() : i == 0;
-      if (!is_read_by_rows || !written_blocks_.contains(block_of(use.value)) || !is_in_rows_of(use, shape[0]))
+      if (!is_read_by_rows || block_written_[block_of(use.value)] != number_ || !is_in_rows_of(use, shape[0]))
         return false;
     }
     return true;
@@ -118,9 +119,10 @@ class RowDivision {
   std::vector<RowRun> runs_;
   RowRun run_;
   double work_ = 0;
-  std::size_t products_ = 0;
-  std::set<std::uint32_t> matrices_;
-  std::set<std::uint32_t> written_roots_, written_blocks_;
+  std::size_t products_ = 0, matrices_ = 0;
+  std::uint32_t number_ = 1;  // of the run
+  // By value: the last run that wrote any of its elements, wrote it as a block, read it as a matrix.
+  std::vector<std::uint32_t> root_written_, block_written_, matrix_read_;
 };
 
 }  // namespace

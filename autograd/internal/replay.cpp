@@ -108,9 +108,10 @@ void Replay::make_room_for_steps() {
 
 const Replay::Kernel& Replay::kernel_of(const GraphRecord& record) {
   if (!record.is_pointwise() && !record.operation->prepare) return unshared_.emplace_back(call_with_tensors(record));
-  const auto [found, added] = kernels_.try_emplace(words_of(record));
-  if (added) found->second = record.is_pointwise() ? pointwise_kernel(record) : prepared_kernel(record);
-  return found->second;
+  const std::uint32_t number = kernel_number_(words_of(record));
+  if (number == kernels_.size())
+    kernels_.push_back(record.is_pointwise() ? pointwise_kernel(record) : prepared_kernel(record));
+  return kernels_[number];
 }
 
 /// What makes two records do the same, on other memory.

@@ -105,7 +105,8 @@ class Replay {
   std::vector<Tensor> outgoing_;                  // by value: those that outlive the run, while it lasts
   std::vector<std::uint32_t> old_;  // values of slots that a result or an assignment passes on as they were
   std::map<const kernels::Program*, kernels::PointwiseKernel> programs_;
-  std::map<Numbering::Words, Kernel> kernels_;
+  Numbering kernel_number_;
+  std::deque<Kernel> kernels_;
   std::deque<Kernel> unshared_;  // of records that take tensors
   // Of all steps, one behind the other.
   std::vector<const void*> read_;
