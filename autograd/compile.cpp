@@ -40,6 +40,7 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
   if (options.gather_products) graph = gather_products(std::move(graph));
+  if (options.lay_out_once) graph = lay_out_once(std::move(graph));
   if (options.fuse) graph = fuse_pointwise(std::move(graph));
   if (options.share_subexpressions) graph = share_subexpressions(std::move(graph));
   if (options.attach_reductions) graph = attach_reductions(std::move(graph));

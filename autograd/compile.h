@@ -26,6 +26,7 @@ struct CompileOptions {
   bool skip_broadcasts = true;
   bool merge_equal = true;
   bool gather_products = true;
+  bool lay_out_once = true;
   bool fuse = true;
   bool share_subexpressions = true;
   bool attach_reductions = true;

@@ -121,6 +121,15 @@ struct RowKernel {
   static constexpr std::int64_t fewest = 16;
 };
 
+/// An operand that a call lays out for itself, and the call with the operand that `operation` makes of it: the same
+/// bits.
+struct OtherLayout {
+  std::size_t input = 0;
+  const Operation* operation = nullptr;
+  Attributes attributes = {};
+  Attributes instead = {};  ///< of the call
+};
+
 /// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
 /// defaults, which are the values where a call leaves them out.
 struct Operation {
@@ -164,7 +173,9 @@ struct Operation {
   /// What gives the sum of this operation's results instead, called with the same attributes: of the operands of the
   /// first, of the second and so on first + second + …, in order and with the bits of additions one by one. One operand
   /// more, at last, is what they are added to. Null for calls of which there is none.
-  std::function<const Operation*(Arguments types, const Attributes&)> summed_by = {};
+  const Operation* (*summed_by)(Arguments types, const Attributes&) = nullptr;
+  /// Left out, or nothing: the call reads its operands as they are. Where many lay out the same, a replay does so once.
+  std::optional<OtherLayout> (*other_layout)(Arguments types, const Attributes&) = nullptr;
   /// The vector–Jacobian product, written with operations.
   std::function<void(const Vjp&)> vjp = {};
   /// For a composed operation: the function itself, whose parts are recorded.

@@ -49,7 +49,7 @@ class Gathering {
     const GraphRecord& record = graph_.records[r];
     if (record.is_pointwise()) {
       if (is_addition(record)) add(r);
-    } else if (record.operation->summed_by && reads_[record.outputs[0].value] == 1) {
+    } else if (record.operation->summed_by != nullptr && reads_[record.outputs[0].value] == 1) {
       summed_by_[r] = record.operation->summed_by(types_of(graph_, record.inputs), record.attributes);
       if (summed_by_[r] != nullptr) made_by_[record.outputs[0].value] = r;
     }

@@ -35,6 +35,28 @@ Numbering::Words key_of(const GraphRecord& record) {
   return words;
 }
 
+/// An operand laid out otherwise: by what record, whose result has no value yet; and the call that reads it.
+struct LaidOut {
+  GraphRecord maker;
+  std::size_t input;
+  Attributes attributes;
+};
+
+std::optional<LaidOut> other_layout(const Graph& graph, const GraphRecord& record) {
+  if (record.is_pointwise() || record.operation->other_layout == nullptr) return std::nullopt;
+  const auto layout = record.operation->other_layout(types_of(graph, record.inputs), record.attributes);
+  if (!layout) return std::nullopt;
+  const Use& use = record.inputs[layout->input];
+  LaidOut laid_out{{}, layout->input, layout->instead};
+  laid_out.maker.operation = layout->operation;
+  laid_out.maker.attributes = layout->attributes;
+  laid_out.maker.inputs.push_back(use);
+  TensorType type;
+  layout->operation->infer(types_of(graph, laid_out.maker.inputs), layout->attributes, std::span(&type, 1));
+  laid_out.maker.outputs.push_back({0, type.shape});
+  return laid_out;
+}
+
 /// Equal constants: by their dtype and bytes. What is large is not looked at.
 Numbering::Words key_of(const GraphValue& constant) {
   const std::size_t bytes = constant.bytes();
@@ -194,6 +216,40 @@ Graph merge_equal_records(Graph graph) {
   graph.records = std::move(kept);
   std::for_each(graph.results.begin(), graph.results.end(), rename);
   for (Assignment& assignment : graph.assignments) assignment.value = stands_for[assignment.value];
+  return graph;
+}
+
+Graph lay_out_once(Graph graph) {
+  constexpr std::size_t fewest_readers = 8;  // a record takes what some five of them take to do it
+  constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+  Numbering number_of;
+  std::vector<std::uint32_t> number(graph.records.size(), none);  // of the operand laid out, by record
+  std::vector<std::size_t> readers(graph.records.size(), 0);      // by that number
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    const auto layout = other_layout(graph, graph.records[r]);
+    if (layout) ++readers[number[r] = number_of(key_of(layout->maker))];
+  }
+  std::vector<std::uint32_t> made(graph.records.size(), none);
+  std::vector<GraphRecord> records;
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    GraphRecord& record = graph.records[r];
+    if (number[r] != none && readers[number[r]] >= fewest_readers) {
+      auto [maker, input, attributes] = *other_layout(graph, record);
+      record.attributes = std::move(attributes);
+      std::uint32_t& value = made[number[r]];
+      const bool is_first = value == none;
+      if (is_first) {
+        const GraphValue& from = graph.values[maker.inputs[0].value];
+        value = static_cast<std::uint32_t>(graph.values.size());
+        graph.values.push_back({Source::computed, from.dtype, from.elements});
+      }
+      maker.outputs[0].value = value;
+      record.inputs[input] = maker.outputs[0];
+      if (is_first) records.push_back(std::move(maker));
+    }
+    records.push_back(std::move(record));
+  }
+  graph.records = std::move(records);
   return graph;
 }
 

@@ -19,6 +19,9 @@ Graph merge_equal_records(Graph graph);
 /// each stays, and the products are no more written to memory.
 Graph gather_products(Graph graph);
 
+/// With operands that many records would each lay out for themselves laid out once.
+Graph lay_out_once(Graph graph);
+
 /// With pointwise records joined where they share operands or follow each other, have one shape and compute in one
 /// type: what stands between them stays in the first-level cache.
 Graph fuse_pointwise(Graph graph);

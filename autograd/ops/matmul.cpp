@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -90,6 +92,11 @@ class Multiplication {
             [*this](std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* result) {
               rows(inputs[0], inputs[1], first, count, result);
             }};
+  }
+
+  /// Whether the matrix on the right is laid out for each product, and one laid out before gives the same bits.
+  bool lays_out_right() const {
+    return right_.transposed && k_ > 1 && is_floating(dtype_) && std::min(m_, n_) >= RowKernel::fewest;
   }
 
   bool can_sum() const { return count_ == 1 && kernels::can_sum(dtype_, m_, n_, k_, right_.at(nullptr, 0)); }
@@ -204,7 +211,12 @@ WENGERT_OPERATION(matmul) {
         return [multiply = Multiplication(types, attributes)](auto inputs, auto results) { multiply(inputs[0], inputs[1], results[0]); };
       },
       .prepare_rows = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).row_kernel(); },
-      .summed_by = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).can_sum() ? &sum_of_products() : nullptr; },
+      .summed_by = [](Operation::Arguments types, const Attributes& attributes) { return Multiplication(types, attributes).can_sum() ? &sum_of_products() : nullptr; },
+      .other_layout = [](Operation::Arguments types, const Attributes& attributes) -> std::optional<OtherLayout> {
+        if (types[1].rank() != 2 || !Multiplication(types, attributes).lays_out_right()) return std::nullopt;
+        return OtherLayout{1, find_operation("transpose"), {{"axes", Ints{}}},
+                           {{"transpose_a", attributes.flag("transpose_a")}, {"transpose_b", false}}};
+      },
       .vjp = product_vjp,
       .samples = [] {
         const Tensor a({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});
