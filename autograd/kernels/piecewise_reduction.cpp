@@ -2,6 +2,7 @@
 
 #include <wengert/autograd/kernels/piecewise_reduction.h>
 #include <wengert/autograd/kernels/reduce_rows.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -9,11 +10,22 @@ namespace {
 // A piece stays in the first-level cache beside what computes it, or at least in the second.
 constexpr std::int64_t wanted_bytes = 4 * 1024;  // as the largest tile of the pointwise programs
 constexpr std::int64_t most_bytes = 256 * 1024;
+// What adding an element of a chunk's sums costs, in multiply-adds (threads.h).
+constexpr double cost_of_chunk = 8;
 
 }  // namespace
 
 PiecewiseReduction::Cut PiecewiseReduction::cut_of(const ReducedArray& array, std::int64_t size) {
   const std::int64_t run = array.n * array.inner, wanted = wanted_bytes / size;
+  const auto rows_of_chunk = [wanted](std::int64_t columns) {
+    std::int64_t rows = block_rows;
+    while (rows * columns < wanted) rows *= 2;
+    return rows;
+  };
+  // Long columns of several matrices, each in whole chunks.
+  const bool has_long_columns = array.outer > 1 && array.inner > 1 && run * size > most_bytes;
+  if (has_long_columns && array.n % rows_of_chunk(array.inner) == 0)
+    return {rows_of_chunk(array.inner) * array.inner, array.inner};
   if (array.outer > 1 || run <= wanted) {
     // So many results that a piece ends with a block of the pointwise programs, where they are small.
     constexpr std::int64_t step = 16;
@@ -23,9 +35,7 @@ PiecewiseReduction::Cut PiecewiseReduction::cut_of(const ReducedArray& array, st
   // A single row is dealt out to columns.
   const auto lanes = static_cast<std::int64_t>(row_lanes(static_cast<std::size_t>(size)));
   const std::int64_t columns = array.inner > 1 ? array.inner : lanes;
-  std::int64_t rows = block_rows;
-  while (rows * columns < wanted) rows *= 2;
-  return {rows * columns, columns};
+  return {rows_of_chunk(columns) * columns, columns};
 }
 
 std::int64_t PiecewiseReduction::piece_elements(const ReducedArray& array) {
@@ -54,6 +64,7 @@ void PiecewiseReduction::add(const std::byte* elements, std::int64_t first, std:
 
 void PiecewiseReduction::finish() const {
   if (cut_.columns == 0) return;
+  if (array_.outer > 1) return finish_matrices();
   std::byte* const result = sum(chunks_);
   if (chunks_ * cut_.piece == array_.elements()) add(result, array_.elements(), 0);
   combine_chunks(array_.reduction, array_.dtype, sum(0), result, chunks_, cut_.columns);
@@ -61,6 +72,18 @@ void PiecewiseReduction::finish() const {
     std::copy_n(result, array_.inner * size_, out_);
   else
     finish_row(array_.reduction, array_.dtype, result, sum(chunks_ + 1), out_);
+}
+
+void PiecewiseReduction::finish_matrices() const {
+  const std::int64_t chunks = chunks_ / array_.outer;
+  const double work = static_cast<double>(chunks_ * array_.inner) * cost_of_chunk;
+  parallel_ranges(array_.outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; ++o) {
+      std::byte* const result = out_ + o * array_.inner * size_;
+      reduce_to(result, nullptr, 1, 0, array_.inner);  // no rows are left
+      combine_chunks(array_.reduction, array_.dtype, sum(o * chunks), result, chunks, array_.inner);
+    }
+  });
 }
 
 }  // namespace wengert::kernels

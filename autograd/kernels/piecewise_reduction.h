@@ -38,6 +38,7 @@ class PiecewiseReduction {
     std::int64_t piece;    // elements
     std::int64_t columns;  // of a chunk, which a piece is; 0: a piece has results of its own
   };
+  void finish_matrices() const;
   static Cut cut_of(const ReducedArray& array, std::int64_t size_of_element);
   std::byte* sum(std::int64_t chunk) const { return sums_.at(static_cast<std::size_t>(chunk * cut_.columns * size_)); }
   void reduce_to(std::byte* to, const std::byte* from, std::int64_t outer, std::int64_t n, std::int64_t inner) const {

@@ -86,6 +86,23 @@ TEST(CompiledReduction, OverSomeAxesGivesTheBitsOfEager) {
   }
 }
 
+TEST(CompiledReduction, OverLongColumnsOfSeveralMatricesGivesTheBitsOfEager) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    // Whole chunks of 16 rows or more, and not; chunks of one, of many, of a number with many digits.
+    for (const Shape& shape : {Shape{3, 4800, 33}, Shape{2, 10000, 32}, Shape{2, 10001, 32}, Shape{5, 16, 9000}}) {
+      const Tensor x = numbers(shape, dtype);
+      expect_eager_bits(
+          [](const Tensor& a) {
+            return std::vector{sum(tanh(a), {1}), max(-a, {1}), prod(a * 0.001 + 1.0, {1}), a * 2.0};
+          },
+          x);
+    }
+  }
+  auto compiled = compile([](const Tensor& a) { return sum(tanh(a), {1}); });
+  compiled(numbers({2, 10000, 32}, DType::f64));
+  EXPECT_NE(compiled.explain().find("{tanh sum}"), std::string::npos) << compiled.explain();
+}
+
 TEST(CompiledReduction, OfAxesThatAreNoNeighboursGivesTheBitsOfEager) {
   expect_eager_bits(
       [](const Tensor& a) {
