@@ -22,6 +22,9 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
+// So many of A's elements are kept. Those that AVX-512 has no register left for are read by the multiplication itself.
+constexpr std::size_t most_factors = HWY_TARGET <= HWY_AVX3 ? 4 * few_terms : 2 * max_rows;
+
 // Where the columns fit a vector: B stays in registers.
 template <class D, std::size_t k, typename T>
 void multiply_few_terms_narrow(const Problem<T>& problem) {
@@ -45,12 +48,11 @@ void multiply_few_terms_narrow(const Problem<T>& problem) {
 // Where there are more: A's elements for some rows stay in registers, and C is written along its rows. The last of
 // these rows and of their vectors are moved back to end with C, if it is large enough: what is computed twice is the
 // same.
-template <std::size_t k, typename T>
+template <std::size_t rows, std::size_t k, typename T>
 void multiply_few_terms_wide(const Problem<T>& problem) {
   using D = Lanes<T>;
   const D d;
   constexpr std::size_t n = hn::MaxLanes(D());
-  constexpr std::size_t rows = std::min<std::size_t>(4, 2 * max_rows / k);
   const std::size_t columns = problem.n, last_row = problem.m - 1, ldc = problem.ldc;
   const std::size_t a_row = problem.a.row, a_column = problem.a.column, b_row = problem.b.row;
   const std::size_t last_rows = problem.m < rows ? 0 : problem.m - rows;
@@ -85,12 +87,19 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
 template <typename T>
 using ProductFunction = void (*)(const Problem<T>&);
 
-// By the number of terms: for columns that fit a short vector, a vector, and for more.
+// The rows of a pass over C, at most; and where three cost as much for each, those for a C that four divide no better.
+template <std::size_t k>
+constexpr std::size_t rows_of_pass = std::min<std::size_t>(4, most_factors / k);
+template <std::size_t k>
+constexpr std::size_t fewer_rows_of_pass = std::min<std::size_t>(k > 6 ? 3 : 4, most_factors / k);
+
+// By the number of terms: for columns that fit a short vector, a vector, and for more, by passes of either kind.
 template <typename T, std::size_t... p>
-constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 3> few_terms_functions(std::index_sequence<p...>) {
+constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 4> few_terms_functions(std::index_sequence<p...>) {
   return {{{multiply_few_terms_narrow<ShortLanes<T>, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, p + 1, T>...},
-           {multiply_few_terms_wide<p + 1, T>...}}};
+           {multiply_few_terms_wide<rows_of_pass<p + 1>, p + 1, T>...},
+           {multiply_few_terms_wide<fewer_rows_of_pass<p + 1>, p + 1, T>...}}};
 }
 
 // C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache.
@@ -108,7 +117,8 @@ void multiply_few_terms(const Problem<T>& problem) {
     }
     return;
   }
-  functions[vectors_for<T>(problem.n)][problem.k - 1](problem);
+  const bool fewer_rows = problem.n > vector_length<T> && round_up(problem.m, 3) <= round_up(problem.m, 4);
+  functions[vectors_for<T>(problem.n) + (fewer_rows ? 1 : 0)][problem.k - 1](problem);
 }
 
 }  // namespace
