@@ -139,10 +139,19 @@ bool has_few_columns(const Problem<T>& problem) {
   return 3 * n * (2 * rows * (k + 2 * v) + (b.row == 1 ? 0 : v) * k) < 2 * step * v * rows * k;
 }
 
+// Without vectors such products are left to tiles: the functions for them would be too much for machines that are so
+// old.
+template <typename T>
+bool has_few_terms(const Problem<T>& problem) {
+  return HWY_TARGET != HWY_SCALAR && problem.k <= few_terms && problem.b.column == 1 &&
+         (problem.m > thin_rows || problem.n <= vector_length<T>);
+}
+
 template <typename T>
 void multiply(const Problem<T>& problem) {
-  if (problem.k <= few_terms && problem.b.column == 1 && (problem.m > thin_rows || problem.n <= vector_length<T>)) {
-    for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
+  if (has_few_terms(problem)) {
+    if constexpr (HWY_TARGET != HWY_SCALAR)
+      for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
   } else if (has_few_columns(problem)) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
   } else if (problem.m <= thin_rows && problem.b.column == 1) {
