@@ -111,9 +111,12 @@ inline constexpr auto erfc_scaled<float> =
 // For arithmetic in f32, math_narrow-inl.h.
 namespace narrow {
 
-// (eʳ − 1 − r) / r² on |r| ≤ ½ ln 2: 2⁻³².
+// (eʳ − 1 − r) / r² on |r| ≤ ½ ln 2: so that eʳ is met to 2⁻³¹ and 2⁻²⁶; and on |r| ≤ ln 2: eʳ − 1 to 2⁻²⁸.
 inline constexpr std::array exp_tail = {0x1p-1F,        0x1.555556p-3F,  0x1.555502p-5F,
                                         0x1.110ff4p-7F, 0x1.6d2e2ap-10F, 0x1.a262a4p-13F};
+inline constexpr std::array exp_short_tail = {0x1p-1F, 0x1.5554dep-3F, 0x1.55556cp-5F, 0x1.120accp-7F, 0x1.6ca9a4p-10F};
+inline constexpr std::array exp_wide_tail = {0x1p-1F,         0x1.55555ap-3F,  0x1.555552p-5F, 0x1.110c5p-7F,
+                                             0x1.6c1756p-10F, 0x1.a50138p-13F, 0x1.a261d6p-16F};
 
 // (ln(1 + f) − f + f²/2) / f³ on −¼ ≤ f ≤ ½: 2⁻²⁷.
 inline constexpr std::array log_tail = {0x1.555554p-2F,  -0x1.000022p-2F, 0x1.999bd4p-3F,
@@ -123,10 +126,6 @@ inline constexpr std::array log_tail = {0x1.555554p-2F,  -0x1.000022p-2F, 0x1.99
 // (sin r − r) / r³ and (cos r − 1 + r²/2) / r⁴ in r², on |r| ≤ π/4: 2⁻³¹ and 2⁻³⁰.
 inline constexpr std::array sin_tail = {-0x1.555556p-3F, 0x1.11119ap-7F, -0x1.a08582p-13F, 0x1.88262p-19F};
 inline constexpr std::array cos_tail = {0x1.555554p-5F, -0x1.6c129ep-10F, 0x1.9bc76ep-16F};
-
-// (tanh x − x) / x³ in x², on |x| ≤ 0.625: 2⁻³⁰.
-inline constexpr std::array tanh_tail = {-0x1.555556p-2F, 0x1.11113ap-3F,  -0x1.ba1b1ep-5F,
-                                         0x1.65821ap-6F,  -0x1.15c6bep-7F, 0x1.3cd7b2p-9F};
 
 // erf(x) / x − 1 in x², on |x| ≤ 0.92: 2⁻³⁰; and ln erfc on 0.91 ≤ x ≤ 3.95: so that erf is met to 2⁻²⁹.
 inline constexpr std::array erf_tail = {0x1.06eba8p-3F, -0x1.812742p-2F,  0x1.ce2df2p-4F, -0x1.b80db8p-6F,

@@ -58,6 +58,40 @@ HWY_INLINE V scale(D d, V x, V k) {
   return hn::Mul(hn::Mul(x, power_of_two(d, half)), power_of_two(d, hn::Sub(k, half)));
 }
 
+/// x = k ln 2 + r, where k is an integer and |r| ≤ ½ ln 2; k + bias stands in the last bits of `biased`.
+template <class V, class VU>
+struct Reduced {
+  V r, k;
+  VU biased;
+};
+template <class D, class V>
+HWY_INLINE auto reduce(D d, V x, float bias) {
+  const hn::RebindToUnsigned<D> du;
+  const V shift = hn::Set(d, rounding_shift + bias);
+  const V shifted = hn::MulAdd(x, hn::Set(d, 0x1.715476p0F), shift);  // x / ln 2
+  const V k = hn::Sub(shifted, shift);
+  const V r = hn::NegMulAdd(k, hn::Set(d, ln2_low), hn::NegMulAdd(k, hn::Set(d, ln2_high), x));
+  const auto biased = hn::BitCast(du, shifted);
+  return Reduced<V, decltype(biased)>{r, k, biased};
+}
+
+/// eʳ − 1.
+template <class D, class V, class Coefficients>
+HWY_INLINE V exp_less_one(D d, V r, const Coefficients& tail) {
+  return hn::MulAdd(hn::Mul(r, r), polynomial(d, r, tail), r);
+}
+
+template <class D, class V>
+HWY_INLINE V exp(D d, V x) {
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), hn::Set(d, 87.0F))))) {  // the same, where no result is extreme
+    const auto [r, k, biased] = reduce(d, x, 127);
+    const V power = hn::BitCast(d, hn::ShiftLeft<23>(biased));
+    return hn::MulAdd(power, exp_less_one(d, r, math::narrow::exp_short_tail), power);
+  }
+  const auto [r, k, biased] = reduce(d, at_least(d, at_most(d, x, 89.0F), -104.0F), 0);
+  return scale(d, hn::Add(exp_less_one(d, r, math::narrow::exp_short_tail), hn::Set(d, 1.0F)), k);
+}
+
 /// e^(x + low) = (1 + r + rest) · 2ᵏ, where |r| ≤ ½ ln 2 and `rest` holds what r lost when it was rounded.
 template <class V>
 struct Exponential {
@@ -72,17 +106,6 @@ HWY_INLINE Exponential<V> split_exp(D d, V x, V low) {
   const V r = hn::Add(exact, correction);
   const V lost = hn::Add(hn::Sub(exact, r), correction);
   return {r, hn::MulAdd(hn::Mul(r, r), polynomial(d, r, math::narrow::exp_tail), lost), k};
-}
-
-template <class D, class V>
-HWY_INLINE V exp(D d, V x) {
-  const V one = hn::Set(d, 1.0F);
-  if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), hn::Set(d, 87.0F))))) {  // the same, where no result is extreme
-    const auto [r, rest, k] = split_exp(d, x, hn::Zero(d));
-    return hn::Mul(hn::Add(hn::Add(r, rest), one), power_of_two(d, k));
-  }
-  const auto [r, rest, k] = split_exp(d, at_least(d, at_most(d, x, 89.0F), -104.0F), hn::Zero(d));
-  return scale(d, hn::Add(hn::Add(r, rest), one), k);
 }
 
 /// 2ᵏ (1 + r + rest) − 1, at half size, so that it overflows no earlier than its double.
@@ -141,102 +164,46 @@ HWY_INLINE V log1p(D d, V x) {
   return with_logarithmic_pole(d, value, x, -1.0F);
 }
 
-/// By its own series up to 0.625 in magnitude, x + x³ P(x²); beyond as 1 − 2 / (e²ˣ + 1).
+/// 1 / x to 2⁻¹⁴ at least: an estimate where there is a good one, for those who put right what it leaves.
+template <class D, class V>
+HWY_INLINE V near_inverse(D d, V x) {
+#if HWY_TARGET <= HWY_AVX3
+  (void)d;
+  return hn::ApproximateReciprocal(x);
+#else
+  return hn::Div(hn::Set(d, 1.0F), x);
+#endif
+}
+
+/// E / (E + 1) with E = (e²ᵃ − 1) / 2, where e²ᵃ = e²ʳ 4ᵏ, so that what a is small for needs no formula of its own:
+/// there E ≈ a + a², and near the first step of k it is not below ½. The quotient is put right by what is left of E
+/// when the estimate times E + 1 is taken away.
 template <class D, class V>
 HWY_INLINE V tanh(D d, V x) {
-  const V one = hn::Set(d, 1.0F);
-  const V a = hn::Abs(x);
-  const V z = hn::Mul(x, x);
-  const V inner = hn::MulAdd(hn::Mul(z, x), polynomial(d, z, math::narrow::tanh_tail), x);
-  const auto [r, rest, k] = split_exp(d, at_most(d, hn::Add(a, a), 20.0F), hn::Zero(d));
-  const V power = power_of_two(d, k);
-  const V denominator = hn::MulAdd(power, hn::Add(r, rest), hn::Add(power, one));
-  const V outer = hn::Sub(one, hn::Div(hn::Set(d, 2.0F), denominator));
-  return hn::CopySign(hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.625F)), inner, outer), x);
+  const V a = at_most(d, hn::Abs(x), 10.0F);
+  const auto [r, k, biased] = reduce(d, a, 63);
+  const V half_power = hn::BitCast(d, hn::ShiftLeft<24>(biased));
+  const V tail = exp_less_one(d, hn::Add(r, r), math::narrow::exp_wide_tail);
+  const V e = hn::MulAdd(half_power, tail, hn::Sub(half_power, hn::Set(d, 0.5F)));
+  const V inverse = near_inverse(d, hn::Add(e, hn::Set(d, 1.0F)));
+  const V quotient = hn::Mul(e, inverse);
+  const V left = hn::NegMulAdd(quotient, e, hn::Sub(e, quotient));
+  return hn::CopySign(hn::MulAdd(left, inverse, quotient), x);
 }
 
-/// 1 / (1 + e⁻ˣ), the denominator rounded once; eˣ where e⁻ˣ nears its overflow, which is the same there.
+/// 1 / (1 + e⁻ˣ). Below −16, where 1 + e⁻ˣ begins to lose the 1, as eˣ − e²ˣ, which is the same there.
 template <class D, class V>
 HWY_INLINE V logistic(D d, V x) {
-  constexpr float border = 87;
-  const V one = hn::Set(d, 1.0F);
-  const auto [r, rest, k] = split_exp(d, hn::Neg(at_least(d, at_most(d, x, border), -border)), hn::Zero(d));
-  const V power = power_of_two(d, k);
-  const V sum = hn::Add(power, one);
-  const V lost = hn::Sub(one, hn::Sub(sum, power));
-  const V value = hn::Div(one, hn::Add(sum, hn::MulAdd(power, hn::Add(r, rest), lost)));
-  if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(x, hn::Set(d, -border))))) return value;
-  return hn::IfThenElse(hn::Lt(x, hn::Set(d, -border)), exp(d, x), value);
-}
-
-/// Where erf is computed by its own series, x + x P(x²).
-inline constexpr float erf_border = 0.92F;
-template <class D, class V>
-HWY_INLINE V inner_erf(D d, V x) {
-  return hn::MulAdd(x, polynomial(d, hn::Mul(x, x), math::narrow::erf_tail), x);
-}
-
-/// Beyond it as 1 − e^Q(|x|), Q ≈ ln erfc.
-template <class D, class V>
-HWY_INLINE V erf(D d, V x) {
-  const V a = at_most(d, hn::Abs(x), 3.95F);
-  const auto [r, rest, k] = split_exp(d, polynomial(d, a, math::narrow::log_erfc), hn::Zero(d));
-  const V power = power_of_two(d, k);
-  const V outer = hn::NegMulAdd(power, hn::Add(r, rest), hn::Sub(hn::Set(d, 1.0F), power));
-  return hn::IfThenElse(hn::Lt(a, hn::Set(d, erf_border)), inner_erf(d, x), hn::CopySign(outer, x));
-}
-
-/// m, where erfc a = m · 2ᵏ as in f64: exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What a, the
-/// numerator, the denominator and the quotient lost by rounding is put back.
-template <class D, class V>
-HWY_INLINE V scaled_erfc(D d, V a, V a_lost, const Exponential<V>& exponential) {
-  const V r = exponential.r, rest = exponential.rest;
-  const V one = hn::Set(d, 1.0F);
-  const V two = hn::Set(d, 2.0F);
-  const V t = hn::Div(hn::Sub(a, two), hn::Add(a, two));
-  const V first = hn::Set(d, math::narrow::erfc_scaled[0]);
-  const V others = polynomial<1>(d, t, math::narrow::erfc_scaled);
-  const V p = hn::MulAdd(t, others, first);
-  const V p_lost = hn::MulAdd(t, others, hn::Sub(first, p));
-  const V twice = hn::Add(a, a);
-  const V denominator = hn::Add(twice, one);
-  const V denominator_lost = hn::MulAdd(two, a_lost, hn::Add(hn::Sub(twice, denominator), one));
-
-  const V inverse = hn::Div(one, denominator);
-  const V quotient = hn::Mul(p, inverse);
-  const V remainder =
-      hn::NegMulAdd(quotient, denominator_lost, hn::Add(hn::NegMulAdd(quotient, denominator, p), p_lost));
-  const V lost = hn::Mul(remainder, inverse);
-  const V product = hn::MulAdd(quotient, r, hn::MulAdd(quotient, rest, hn::MulAdd(lost, r, lost)));
-  return hn::Add(quotient, product);
-}
-
-/// Near 0, while erf is below ½, as 1 − erf.
-template <class D, class V>
-HWY_INLINE V erfc(D d, V x) {
-  const V a = at_most(d, hn::Abs(x), 10.1F);
-  const V square = hn::Mul(a, a);
-  const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(a, a, square)));
-  const V tail = scale(d, scaled_erfc(d, a, hn::Zero(d), exponential), exponential.k);
-  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2.0F), tail), tail);
-  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), hn::Sub(hn::Set(d, 1.0F), inner_erf(d, x)), outer);
-}
-
-/// ½ erfc(−x/√2), with x²/2 from x itself: its digits hold where those of x/√2 are rounded.
-template <class D, class V>
-HWY_INLINE V normal_cdf(D d, V x) {
-  const V half = hn::Set(d, 0.5F);
-  const V sqrt_half = hn::Set(d, 0x1.6a09e6p-1F);
-  const V b = at_most(d, hn::Abs(x), 14.25F);
-  const V a = hn::Mul(b, sqrt_half);
-  const V a_lost = hn::MulAdd(b, hn::Set(d, 0x1.9fcef4p-27F), hn::MulSub(b, sqrt_half, a));
-  const V half_b = hn::Mul(b, half);
-  const V square = hn::Mul(b, half_b);
-  const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(b, half_b, square)));
-  const V tail = scale(d, hn::Mul(scaled_erfc(d, a, a_lost, exponential), half), exponential.k);
-  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0F), tail));
-  const V inner = hn::MulAdd(half, inner_erf(d, hn::CopySign(a, x)), half);
-  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), inner, outer);
+  const V one = hn::Set(d, 1.0F), border = hn::Set(d, -16.0F);
+  const auto [r, k, biased] = reduce(d, hn::Neg(at_most(d, x, 20.0F)), 127);
+  const V power = hn::BitCast(d, hn::ShiftLeft<23>(biased));
+  const V tail = exp_less_one(d, r, math::narrow::exp_short_tail);
+  const V denominator = hn::MulAdd(power, tail, hn::Add(power, one));  // the sum of the two is exact up to 2²³
+  const V inverse = near_inverse(d, denominator);
+  const V value = hn::MulAdd(inverse, hn::NegMulAdd(denominator, inverse, one), inverse);
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(x, border)))) return value;
+  const V e = exp(d, x);
+  return hn::IfThenElse(hn::Lt(x, border), hn::NegMulAdd(e, e, e), value);
 }
 
 // π/2 in three parts. Up to `largest_reduced` the first difference is exact, and what the others leave is right to the

@@ -15,6 +15,7 @@
 #include <wengert/autograd/kernels/math_error-inl.h>
 #include <wengert/autograd/kernels/math_exponential-inl.h>
 #include <wengert/autograd/kernels/math_narrow-inl.h>
+#include <wengert/autograd/kernels/math_narrow_error-inl.h>
 #include <wengert/autograd/kernels/math_power-inl.h>
 #include <wengert/autograd/kernels/math_trigonometric-inl.h>
 
