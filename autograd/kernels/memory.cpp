@@ -7,6 +7,10 @@
 
 #include <wengert/autograd/kernels/memory.h>
 
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 #define WENGERT_BYPASS_POOL 1
 #elif defined(__has_feature)
@@ -19,6 +23,8 @@ namespace wengert::kernels {
 namespace {
 
 constexpr std::align_val_t alignment{64};
+// Of x86 and most others: addresses of large blocks are found in fewer steps, and sooner.
+constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t smallest = 64;
 constexpr std::size_t large = std::size_t{1} << 20;           // from here on blocks are shared between threads
 constexpr std::size_t kept_by_thread = std::size_t{8} << 20;  // bytes per size class
@@ -38,6 +44,14 @@ constexpr SizeClass size_class(std::size_t bytes) {
   const std::size_t steps = (bytes - 1 - (std::size_t{1} << exponent)) / quarter + 1;  // 1 … 4
   return {4 * (exponent - 6) + steps, (std::size_t{1} << exponent) + steps * quarter};
 }
+
+/// Of the blocks of a class.
+constexpr std::size_t class_bytes(std::size_t index) {
+  if (index == 0) return smallest;
+  const std::size_t quarter = smallest / 4 << (index - 1) / 4;
+  return (4 + (index - 1) % 4 + 1) * quarter;
+}
+static_assert(class_bytes(size_class(2000).index) == 2048 && class_bytes(size_class(2049).index) == 2560);
 
 /// The indices of small ones, by their sixteenth bytes: next to a tiny operation, working them out would show.
 constexpr std::size_t listed = 1024;
@@ -61,11 +75,17 @@ struct FreeList {
   void* pop() { return head == nullptr ? nullptr : std::exchange(head, head->next); }
 };
 
+std::align_val_t alignment_of(std::size_t bytes) { return bytes < huge_page ? alignment : std::align_val_t{huge_page}; }
+
 void* from_system(std::size_t bytes) {
   system_calls.fetch_add(1, std::memory_order_relaxed);
-  return ::operator new(bytes, alignment);
+  void* const memory = ::operator new(bytes, alignment_of(bytes));
+#ifdef MADV_HUGEPAGE  // its whole ones only, so that no memory is lost; no harm where the system has none
+  if (bytes >= huge_page) ::madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+  return memory;
 }
-void to_system(void* memory) noexcept { ::operator delete(memory, alignment); }
+void to_system(void* memory, std::size_t bytes) noexcept { ::operator delete(memory, alignment_of(bytes)); }
 
 /// Blocks that no thread keeps for itself.
 class SharedPool {
@@ -85,12 +105,12 @@ class SharedPool {
         return;
       }
     }
-    to_system(memory);
+    to_system(memory, size.bytes);
   }
   void release() noexcept {
     const std::lock_guard lock(mutex_);
-    for (FreeList& list : lists_) {
-      while (void* memory = list.pop()) to_system(memory);
+    for (std::size_t index = 0; index < classes; ++index) {
+      while (void* memory = lists_[index].pop()) to_system(memory, class_bytes(index));
     }
     held_ = 0;
   }
@@ -149,7 +169,7 @@ void register_thread() {
 #ifdef WENGERT_BYPASS_POOL  // the sanitizer sees the end of every block's life only if it really ends
 
 void* allocate(std::size_t bytes) { return from_system(size_class(bytes).bytes); }
-void deallocate(void* memory, std::size_t) noexcept { to_system(memory); }
+void deallocate(void* memory, std::size_t bytes) noexcept { to_system(memory, size_class(bytes).bytes); }
 
 #else
 
