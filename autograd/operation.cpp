@@ -194,6 +194,8 @@ Tensor apply(const Operation& operation, std::initializer_list<detail::Borrowed>
   return result;
 }
 
+Operation::~Operation() = default;
+
 Operation primitive(std::string name, Operation definition) {
   if (definition.reduces) {
     definition.kernel = [rule = *definition.reduces](auto inputs, const Attributes& attributes, auto results) {

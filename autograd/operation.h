@@ -191,6 +191,8 @@ struct Operation {
 
   /// How many results a call with these attributes gives; they may be left out.
   std::size_t results(const Attributes& given) const;
+
+  ~Operation();  // in the library, and not once more wherever an operation is defined: that is 40 KB
 };
 
 // Others may have had a value kept; a rule is shown what it declared.
