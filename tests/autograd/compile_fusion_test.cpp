@@ -3,10 +3,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
-#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
@@ -15,19 +14,6 @@
 
 namespace wengert {
 namespace {
-
-using Tensors = std::vector<Tensor>;
-
-Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
-  return random_tensor(shape, seed, dtype) - 0.5;
-}
-
-template <typename F>
-detail::Graph recorded(const F& function, const Tensors& inputs) {
-  detail::Capture capture(inputs);
-  const Tensors results = function(capture.inputs());
-  return capture.finish(results);
-}
 
 template <typename F>
 detail::Graph fused(const F& function, const Tensors& inputs) {

@@ -1,50 +1,30 @@
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
-#include <wengert/autograd/threads.h>
 
 // A matrix that several products read as its transpose is transposed once.
 
 namespace wengert {
 namespace {
 
-using Tensors = std::vector<Tensor>;
 using Function = std::function<Tensors(const Tensor&, const Tensor&)>;
 
-Tensor numbers(const Shape& shape, DType dtype, std::uint64_t seed) { return random_tensor(shape, seed, dtype) - 0.5; }
-
 /// How many records of what is replayed are transposes.
-std::size_t transposes_in(const std::string& explained) {
-  std::size_t count = 0;
-  for (std::size_t at = explained.find("  transpose ", explained.find("\nreplayed")); at != std::string::npos;
-       at = explained.find("  transpose ", at + 1))
-    ++count;
-  return count;
-}
+std::size_t transposes_in(const std::string& explained) { return occurrences(replayed(explained), "  transpose "); }
 
-/// Eager's bits for every number of threads; how many transposes there are.
+/// Eager's bits with them and without; how many transposes there are.
 std::size_t transposes_of(const Function& function, const Tensor& a, const Tensor& b) {
-  SCOPED_TRACE(std::string(name_of(a.dtype())) + " " + to_string(a.shape()) + " " + to_string(b.shape()));
-  const Tensors expected = function(a, b);
-  auto compiled = compile(function), apart = compile(function, {.lay_out_once = false});
-  for (const int count : {1, 2, 7}) {
-    const ThreadLimit limit(count);
-    const Tensors given = compiled(a, b), given_again = compiled(a, b), given_apart = apart(a, b);
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
-      EXPECT_TRUE(same_bits(given_again[i], expected[i])) << "result " << i << ", " << count << " threads";
-      EXPECT_TRUE(same_bits(given_apart[i], expected[i])) << "result " << i << ", " << count << " threads";
-    }
-  }
-  EXPECT_EQ(transposes_in(apart.explain()), 0U);
-  return transposes_in(compiled.explain());
+  const Programs programs = expect_eager_bits(function, std::array{a, b}, {.lay_out_once = false});
+  EXPECT_EQ(transposes_in(programs.without), 0U);
+  return transposes_in(programs.with);
 }
 
 /// So many products with the transpose of b.
@@ -63,7 +43,7 @@ TEST(CompiledLayout, GivesTheBitsOfEagerForShapesAroundTheLimits) {
       for (const std::int64_t m : {1, 3, 15, 16, 33, 64, 65, 300}) {
         for (const std::int64_t n : {1, 10, 15, 16, 17, 40, 130}) {
           for (const std::int64_t k : {1, 2, 8, 9, 70, 257, 600}) {
-            const Tensor a = numbers(transpose_a ? Shape{k, m} : Shape{m, k}, dtype, 1), b = numbers({n, k}, dtype, 2);
+            const Tensor a = numbers(transpose_a ? Shape{k, m} : Shape{m, k}, 1, dtype), b = numbers({n, k}, 2, dtype);
             const bool is_laid_out = m >= 16 && n >= 16 && k > 1;
             EXPECT_EQ(transposes_of(products(8, transpose_a), a, b), is_laid_out ? 1U : 0U);
           }
@@ -74,7 +54,7 @@ TEST(CompiledLayout, GivesTheBitsOfEagerForShapesAroundTheLimits) {
 }
 
 TEST(CompiledLayout, IsMadeForEightProductsOrMore) {
-  const Tensor a = numbers({20, 20}, DType::f32, 1), b = numbers({30, 20}, DType::f32, 2);
+  const Tensor a = numbers({20, 20}, 1), b = numbers({30, 20}, 2);
   for (const int count : {1, 7, 8, 9}) EXPECT_EQ(transposes_of(products(count), a, b), count < 8 ? 0U : 1U) << count;
 }
 
@@ -90,14 +70,14 @@ TEST(CompiledLayout, IsOfOneMatrixSeenInOneShape) {
     }
     return results;
   };
-  EXPECT_EQ(transposes_of(function, numbers({30, 36}, DType::f32, 1), numbers({20, 36}, DType::f32, 2)), 2U);
+  EXPECT_EQ(transposes_of(function, numbers({30, 36}, 1), numbers({20, 36}, 2)), 2U);
 }
 
 TEST(CompiledLayout, LeavesBatchesOfMatricesAndIntegersAlone) {
-  const Tensor a = numbers({3, 20, 20}, DType::f64, 1), b = numbers({3, 20, 20}, DType::f64, 2);
+  const Tensor a = numbers({3, 20, 20}, 1, DType::f64), b = numbers({3, 20, 20}, 2, DType::f64);
   EXPECT_EQ(transposes_of(products(8), a, b), 0U);
   // One matrix for all of a batch.
-  EXPECT_EQ(transposes_of(products(8), a, numbers({20, 20}, DType::f64, 3)), 1U);
+  EXPECT_EQ(transposes_of(products(8), a, numbers({20, 20}, 3, DType::f64)), 1U);
   const Function integers = [](const Tensor& x, const Tensor& y) {
     const Tensor right = cast(y * 100.0, DType::i32);
     Tensors results;
@@ -105,7 +85,7 @@ TEST(CompiledLayout, LeavesBatchesOfMatricesAndIntegersAlone) {
       results.push_back(matmul(cast(x * 100.0 * i, DType::i32), right, {.transpose_b = true}));
     return results;
   };
-  EXPECT_EQ(transposes_of(integers, numbers({20, 20}, DType::f64, 1), numbers({20, 20}, DType::f64, 2)), 0U);
+  EXPECT_EQ(transposes_of(integers, numbers({20, 20}, 1, DType::f64), numbers({20, 20}, 2, DType::f64)), 0U);
 }
 
 TEST(CompiledLayout, IsThatOfTheWeightsInTheGradientOfARecurrentNet) {
@@ -116,7 +96,7 @@ TEST(CompiledLayout, IsThatOfTheWeightsInTheGradientOfARecurrentNet) {
     for (int i = 0; i < 12; ++i) h = tanh(matmul(h, weights) + x * 0.1);
     return tape.gradient(sum(h * h), Tensors{weights});
   };
-  EXPECT_EQ(transposes_of(gradient, numbers({32, 128}, DType::f32, 1), numbers({128, 128}, DType::f32, 2) * 0.2), 1U);
+  EXPECT_EQ(transposes_of(gradient, numbers({32, 128}, 1), numbers({128, 128}, 2) * 0.2), 1U);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/generator.h>
@@ -15,8 +15,6 @@
 
 namespace wengert {
 namespace {
-
-using Tensors = std::vector<Tensor>;
 
 /// A recurrence whose parts are cut along both axes, and its gradients, which join them again.
 Tensors recurrence(const Tensor& x, const Tensor& weight) {
@@ -107,17 +105,13 @@ TEST(CompiledParts, AreNotCopiedWhereRowsAreLong) {
     const Tensor x = random_tensor({4, 3, 2 * width}, 1) - 0.5, weight = random_tensor({width, 2 * width}, 2) * 0.1;
     const auto compiled = compile([](const Tensor& a, const Tensor& b) { return recurrence(a * 2.0, b); });
     compiled(x, weight);
-    const std::string text = compiled.explain();
-    int count = 0;
-    for (auto at = text.find("\nreplayed"); (at = text.find(" " + operation + " ", at + 1)) != std::string::npos;)
-      ++count;
-    return count;
+    return occurrences(replayed(compiled.explain()), " " + operation + " ");
   };
-  EXPECT_EQ(copies(512, "split"), 0);
-  EXPECT_EQ(copies(512, "concat"), 1);  // the gradient that is given away
+  EXPECT_EQ(copies(512, "split"), 0U);
+  EXPECT_EQ(copies(512, "concat"), 1U);  // the gradient that is given away
   // The formulas may read short rows, but not write them; and parts that begin in the middle of a block are copied.
-  EXPECT_EQ(copies(5, "split"), 1);
-  EXPECT_EQ(copies(5, "concat"), 4 + 1);
+  EXPECT_EQ(copies(5, "split"), 1U);
+  EXPECT_EQ(copies(5, "concat"), 4U + 1U);
 }
 
 }  // namespace

@@ -1,47 +1,32 @@
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/tape.h>
-#include <wengert/autograd/threads.h>
 
 // Products that one pointwise record alone reads are computed where they are read, some rows at a time.
 
 namespace wengert {
 namespace {
 
-using Tensors = std::vector<Tensor>;
 using Function = std::function<Tensors(const Tensor&, const Tensor&)>;
 
 /// Whether a group computes a product.
-bool is_streamed(const std::string& program) { return program.find("{matmul") != std::string::npos; }
+bool is_streamed(const std::string& program) { return occurrences(program, "{matmul") > 0; }
 
-/// Eager's bits at every call and for every number of threads; gives the program.
+/// Eager's bits with such groups and without; gives the program.
 std::string expect_eager_bits(const Function& function, const Tensor& a, const Tensor& b) {
-  SCOPED_TRACE(std::string(name_of(a.dtype())) + " " + to_string(a.shape()) + " " + to_string(b.shape()));
-  const Tensors expected = function(a, b);
-  auto compiled = compile(function), apart = compile(function, {.stream_products = false});
-  for (const int count : {1, 2, 7}) {
-    const ThreadLimit limit(count);
-    for (int call = 0; call < 2; ++call) {
-      const Tensors given = compiled(a, b), given_apart = apart(a, b);
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
-        EXPECT_TRUE(same_bits(given_apart[i], expected[i])) << "result " << i << ", " << count << " threads";
-      }
-    }
-  }
-  EXPECT_FALSE(is_streamed(apart.explain()));
-  return compiled.explain();
+  const Programs programs = expect_eager_bits(function, std::array{a, b}, {.stream_products = false});
+  EXPECT_FALSE(is_streamed(programs.without));
+  return programs.with;
 }
-
-Tensor numbers(const Shape& shape, DType dtype, std::uint64_t seed) { return random_tensor(shape, seed, dtype) - 0.5; }
 
 TEST(CompiledProduct, GivesTheBitsOfEagerInEveryLayout) {
   for (const DType dtype : {DType::f32, DType::f64}) {
@@ -51,8 +36,8 @@ TEST(CompiledProduct, GivesTheBitsOfEagerInEveryLayout) {
         const Function function = [options](const Tensor& a, const Tensor& b) {
           return Tensors{tanh(matmul(a, b, options) * 2.0) + 1.0};
         };
-        const Tensor a = numbers(transpose_a ? Shape{32, 784} : Shape{784, 32}, dtype, 1);
-        const Tensor b = numbers(transpose_b ? Shape{384, 32} : Shape{32, 384}, dtype, 2);
+        const Tensor a = numbers(transpose_a ? Shape{32, 784} : Shape{784, 32}, 1, dtype);
+        const Tensor b = numbers(transpose_b ? Shape{384, 32} : Shape{32, 384}, 2, dtype);
         EXPECT_TRUE(is_streamed(expect_eager_bits(function, a, b)));
       }
     }
@@ -66,22 +51,19 @@ TEST(CompiledProduct, OfABatchMayBeReducedAsItIsMade) {
   };
   for (const DType dtype : {DType::f32, DType::f64})
     EXPECT_TRUE(
-        is_streamed(expect_eager_bits(function, numbers({1920, 32}, dtype, 1), numbers({5, 32, 32}, dtype, 2))));
+        is_streamed(expect_eager_bits(function, numbers({1920, 32}, 1, dtype), numbers({5, 32, 32}, 2, dtype))));
 }
 
 TEST(CompiledProduct, IsWrittenWholeWhereItsRowsMakeNoBlocksOrItIsReadElsewhere) {
   const Function alone = [](const Tensor& a, const Tensor& b) { return Tensors{exp(matmul(a, b) * 0.5)}; };
   // 1021 is a prime number.
-  EXPECT_FALSE(
-      is_streamed(expect_eager_bits(alone, numbers({1021, 20}, DType::f32, 1), numbers({20, 300}, DType::f32, 2))));
-  EXPECT_FALSE(
-      is_streamed(expect_eager_bits(alone, numbers({64, 20}, DType::f32, 1), numbers({20, 64}, DType::f32, 2))));
+  EXPECT_FALSE(is_streamed(expect_eager_bits(alone, numbers({1021, 20}, 1), numbers({20, 300}, 2))));
+  EXPECT_FALSE(is_streamed(expect_eager_bits(alone, numbers({64, 20}, 1), numbers({20, 64}, 2))));
   const Function twice = [](const Tensor& a, const Tensor& b) {
     const Tensor product = matmul(a, b);
     return Tensors{exp(product * 0.5), product};
   };
-  EXPECT_FALSE(
-      is_streamed(expect_eager_bits(twice, numbers({1024, 20}, DType::f32, 1), numbers({20, 300}, DType::f32, 2))));
+  EXPECT_FALSE(is_streamed(expect_eager_bits(twice, numbers({1024, 20}, 1), numbers({20, 300}, 2))));
 }
 
 TEST(CompiledProduct, IsNotOverwrittenByTheRecordThatComputesIt) {
@@ -92,11 +74,11 @@ TEST(CompiledProduct, IsNotOverwrittenByTheRecordThatComputesIt) {
     return Tensors{x};
   };
   EXPECT_TRUE(
-      is_streamed(expect_eager_bits(function, numbers({400, 400}, DType::f64, 1), numbers({400, 400}, DType::f64, 2))));
+      is_streamed(expect_eager_bits(function, numbers({400, 400}, 1, DType::f64), numbers({400, 400}, 2, DType::f64))));
 }
 
 TEST(CompiledProduct, LeavesAParameterAloneUntilItsOldValueWasMultiplied) {
-  const Tensor square = numbers({400, 400}, DType::f64, 1), begin = numbers({400, 400}, DType::f64, 2);
+  const Tensor square = numbers({400, 400}, 1, DType::f64), begin = numbers({400, 400}, 2, DType::f64);
   Parameter eager(begin), replayed(begin);
   const auto step = [&](Parameter& weight) { weight.assign(weight.value() - matmul(weight.value(), square) * 0.01); };
   auto compiled = compile([&] { step(replayed); });

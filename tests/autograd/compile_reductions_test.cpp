@@ -1,16 +1,16 @@
+#include <array>
 #include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
-#include <wengert/autograd/threads.h>
 #include <wengert/autograd/transforms.h>
 
 // Reductions of what a pointwise group computes are done by the group, piece by piece.
@@ -18,33 +18,11 @@
 namespace wengert {
 namespace {
 
-using Function = std::function<std::vector<Tensor>(const Tensor&)>;
+using Function = std::function<Tensors(const Tensor&)>;
 
-/// Numbers of both signs.
-Tensor numbers(const Shape& shape, DType dtype) { return random_tensor(shape, 3, dtype) - 0.5; }
-
-std::size_t occurrences(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
-/// Eager's bits at every call and for every number of threads.
+/// Eager's bits with reductions in groups and without.
 void expect_eager_bits(const Function& function, const Tensor& x) {
-  SCOPED_TRACE(std::string(name_of(x.dtype())) + " " + to_string(x.shape()));
-  const std::vector<Tensor> expected = function(x);
-  auto compiled = compile(function), apart = compile(function, {.attach_reductions = false});
-  for (const int count : {1, 2, 7}) {
-    const ThreadLimit limit(count);
-    for (int call = 0; call < 2; ++call) {
-      const std::vector<Tensor> given = compiled(x), given_apart = apart(x);
-      ASSERT_EQ(given.size(), expected.size());
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
-        EXPECT_TRUE(same_bits(given_apart[i], expected[i])) << "result " << i << ", " << count << " threads";
-      }
-    }
-  }
+  expect_eager_bits(function, std::array{x}, {.attach_reductions = false});
 }
 
 // Pieces of a long row have 1024 elements of f32 and 512 of f64; eager's chunks, 262144 and 131072.
@@ -54,7 +32,7 @@ const std::vector<std::int64_t> lengths{0,    1,    15,   16,   17,   31,     32
 TEST(CompiledReduction, OverAllElementsGivesTheBitsOfEager) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const std::int64_t length : lengths) {
-      const Tensor x = numbers({length}, dtype);
+      const Tensor x = numbers({length}, 3, dtype);
       expect_eager_bits([](const Tensor& a) { return std::vector{sum(tanh(a) * a + 0.25)}; }, x);
       expect_eager_bits([](const Tensor& a) { return std::vector{mean(square(a)), sum(square(a), {}, true)}; }, x);
       if (length == 0) continue;
@@ -72,7 +50,7 @@ TEST(CompiledReduction, OverSomeAxesGivesTheBitsOfEager) {
                                   {3, 70000}, {70000, 3}, {5, 9000}, {40, 5000}, {100, 2, 33}, {2, 64, 100}, {0, 4}};
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const Shape& shape : shapes) {
-      const Tensor x = numbers(shape, dtype);
+      const Tensor x = numbers(shape, 3, dtype);
       for (const Ints& axes : {Ints{0}, Ints{-1}, Ints{0, 1}, Ints{-2}}) {
         expect_eager_bits([&](const Tensor& a) { return std::vector{sum(a * sigmoid(a), axes)}; }, x);
         if (x.size() == 0) continue;
@@ -90,7 +68,7 @@ TEST(CompiledReduction, OverLongColumnsOfSeveralMatricesGivesTheBitsOfEager) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     // Whole chunks of 16 rows or more, and not; chunks of one, of many, of a number with many digits.
     for (const Shape& shape : {Shape{3, 4800, 33}, Shape{2, 10000, 32}, Shape{2, 10001, 32}, Shape{5, 16, 9000}}) {
-      const Tensor x = numbers(shape, dtype);
+      const Tensor x = numbers(shape, 3, dtype);
       expect_eager_bits(
           [](const Tensor& a) {
             return std::vector{sum(tanh(a), {1}), max(-a, {1}), prod(a * 0.001 + 1.0, {1}), a * 2.0};
@@ -99,21 +77,17 @@ TEST(CompiledReduction, OverLongColumnsOfSeveralMatricesGivesTheBitsOfEager) {
     }
   }
   auto compiled = compile([](const Tensor& a) { return sum(tanh(a), {1}); });
-  compiled(numbers({2, 10000, 32}, DType::f64));
+  compiled(numbers({2, 10000, 32}, 3, DType::f64));
   EXPECT_NE(compiled.explain().find("{tanh sum}"), std::string::npos) << compiled.explain();
 }
 
 TEST(CompiledReduction, OfAxesThatAreNoNeighboursGivesTheBitsOfEager) {
-  expect_eager_bits(
-      [](const Tensor& a) {
-        return std::vector{sum(exp(a), {0, 2})};
-      },
-      numbers({30, 20, 40}, DType::f32));
+  expect_eager_bits([](const Tensor& a) { return std::vector{sum(exp(a), {0, 2})}; }, numbers({30, 20, 40}, 3));
 }
 
 TEST(CompiledReduction, OfIntegersGivesTheBitsOfEager) {
   for (const DType dtype : {DType::i32, DType::i64}) {
-    const Tensor x = cast(numbers({10000}, DType::f64) * 100.0, dtype);
+    const Tensor x = cast(numbers({10000}, 3, DType::f64) * 100.0, dtype);
     expect_eager_bits([](const Tensor& a) { return std::vector{sum(a * a), prod(a + a), max(a * a), min(a * a)}; }, x);
   }
 }
@@ -136,7 +110,7 @@ TEST(CompiledReduction, LeavesWhatIsReadElsewhere) {
           const Tensor y = tanh(a) * a;
           return std::vector{sum(y), y, max(y), y.reshape({2, -1}), matmul(y.reshape({1, -1}), y.reshape({-1, 1}))};
         },
-        numbers({length}, DType::f32));
+        numbers({length}, 3));
   }
 }
 
@@ -147,7 +121,7 @@ TEST(CompiledReduction, TakesSeveralValuesOfAGroupAndSeveralReductionsOfAValue) 
           const Tensor y = tanh(a), z = y * a;
           return std::vector{sum(y), sum(z), max(z), sum(cast(z > 0.1, a.dtype())), sum(cast(z, DType::i32))};
         },
-        numbers({length}, DType::f32));
+        numbers({length}, 3));
   }
 }
 
@@ -159,19 +133,19 @@ TEST(CompiledReduction, GivesTheBitsOfEagerInGradientsOfGradients) {
         [&](const Tensor& a) {
           return std::vector{value(a), grad(value)(a), grad(first)(a)};
         },
-        numbers(shape, DType::f64));
+        numbers(shape, 3, DType::f64));
   }
 }
 
 TEST(CompiledReduction, OfABiasGradientGivesTheBitsOfEager) {
-  const Tensor bias = numbers({100}, DType::f32);
+  const Tensor bias = numbers({100}, 3);
   expect_eager_bits(
       [&](const Tensor& a) {
         Tape tape;
         const Tensor b = tape.watch(bias);
         return std::vector{tape.gradient(sum(tanh(a + b) * a), b)};
       },
-      numbers({700, 100}, DType::f32));
+      numbers({700, 100}, 3));
 }
 
 TEST(CompiledReduction, MayBeAnOperationThatWasDefinedOutsideTheLibrary) {
@@ -193,7 +167,7 @@ TEST(CompiledReduction, MayBeAnOperationThatWasDefinedOutsideTheLibrary) {
 TEST(CompiledReduction, NeedsNoMemoryForWhatIsReduced) {
   const auto function = [](const Tensor& x) { return sum(tanh(x) * x); };
   auto compiled = compile(function), apart = compile(function, {.attach_reductions = false});
-  const Tensor x = numbers({100, 1000}, DType::f32);
+  const Tensor x = numbers({100, 1000}, 3);
   compiled(x);
   apart(x);
   const std::string text = explain(compiled), text_apart = explain(apart);

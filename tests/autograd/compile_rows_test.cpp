@@ -5,10 +5,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
-#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/memory_plan.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/operations.h>
@@ -21,12 +20,7 @@
 namespace wengert {
 namespace {
 
-using Tensors = std::vector<Tensor>;
 using Function = std::function<Tensors(std::span<const Tensor>)>;
-
-Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
-  return random_tensor(shape, seed, dtype) - 0.5;
-}
 
 /// A value that has a place in memory, and whether a run makes its rows.
 struct Placed {
@@ -70,12 +64,7 @@ void expect_rows_apart(const detail::Graph& graph) {
 
 /// The runs of a function's program.
 std::vector<detail::RowRun> runs_of(const Function& function, const Tensors& inputs) {
-  detail::Graph graph;
-  {
-    detail::Capture capture(inputs);
-    const Tensors results = function(capture.inputs());
-    graph = capture.finish(results);
-  }
+  detail::Graph graph = recorded(function, inputs);
   graph = detail::share_parts(detail::fuse_pointwise(detail::remove_dead_records(std::move(graph))));
   graph = detail::divide_rows(std::move(graph));
   expect_rows_apart(graph);

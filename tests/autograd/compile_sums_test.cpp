@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -5,31 +6,21 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
-#include <wengert/autograd/threads.h>
 
 // Products that are added up one by one are computed and added by one record.
 
 namespace wengert {
 namespace {
 
-using Tensors = std::vector<Tensor>;
 using Function = std::function<Tensors(const Tensor&, const Tensor&)>;
 
-Tensor numbers(const Shape& shape, DType dtype, std::uint64_t seed) { return random_tensor(shape, seed, dtype) - 0.5; }
-
 /// How many records of what is replayed are sums of products.
-std::size_t sums_in(const std::string& program) {
-  std::size_t count = 0;
-  for (std::size_t at = program.find("sum_of_products"); at != std::string::npos;
-       at = program.find("sum_of_products", at + 1))
-    ++count;
-  return count;
-}
+std::size_t sums_in(const std::string& program) { return occurrences(program, "sum_of_products"); }
 
 /// The number that `explain` prints before some words.
 std::size_t number_before(const std::string& program, const std::string& words) {
@@ -37,27 +28,11 @@ std::size_t number_before(const std::string& program, const std::string& words) 
   return std::stoul(program.substr(begin + 1, end - begin - 1));
 }
 
-struct Programs {
-  std::string gathered, apart;
-};
-
-/// Eager's bits at every call and for every number of threads; gives the programs with the pass and without.
+/// Eager's bits with sums of products and without; gives both programs.
 Programs expect_eager_bits(const Function& function, const Tensor& a, const Tensor& b) {
-  SCOPED_TRACE(std::string(name_of(a.dtype())) + " " + to_string(a.shape()) + " " + to_string(b.shape()));
-  const Tensors expected = function(a, b);
-  auto compiled = compile(function), apart = compile(function, {.gather_products = false});
-  for (const int count : {1, 2, 7}) {
-    const ThreadLimit limit(count);
-    for (int call = 0; call < 2; ++call) {
-      const Tensors given = compiled(a, b), given_apart = apart(a, b);
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
-        EXPECT_TRUE(same_bits(given_apart[i], expected[i])) << "result " << i << ", " << count << " threads";
-      }
-    }
-  }
-  EXPECT_EQ(sums_in(apart.explain()), 0U);
-  return {compiled.explain(), apart.explain()};
+  const Programs programs = expect_eager_bits(function, std::array{a, b}, {.gather_products = false});
+  EXPECT_EQ(sums_in(programs.without), 0U);
+  return programs;
 }
 
 /// Operands of so many products: elements differ, shapes do not.
@@ -76,11 +51,11 @@ Tensor sum_of(const Tensor& a, const Tensor& b, int products, const MatmulOption
 /// The sum of five products, and whether it is gathered where the kernel can do so.
 void expect_sum(std::int64_t m, std::int64_t n, std::int64_t k, DType dtype, const MatmulOptions& options) {
   const Function function = [&](const Tensor& a, const Tensor& b) { return Tensors{sum_of(a, b, 5, options)}; };
-  const Tensor a = numbers(options.transpose_a ? Shape{k, m} : Shape{m, k}, dtype, 1);
-  const Tensor b = numbers(options.transpose_b ? Shape{n, k} : Shape{k, n}, dtype, 2);
+  const Tensor a = numbers(options.transpose_a ? Shape{k, m} : Shape{m, k}, 1, dtype);
+  const Tensor b = numbers(options.transpose_b ? Shape{n, k} : Shape{k, n}, 2, dtype);
   const bool is_in_rows = !options.transpose_b || k == 1;
   const bool can = k >= 1 && k <= 256 && ((m >= 16 && n >= 16) || (k <= 8 && is_in_rows && m > 3 && n > 1));
-  EXPECT_EQ(sums_in(expect_eager_bits(function, a, b).gathered) > 0, can) << "k = " << k;
+  EXPECT_EQ(sums_in(expect_eager_bits(function, a, b).with) > 0, can) << "k = " << k;
 }
 
 TEST(CompiledSum, GivesTheBitsOfEagerForEverySmallShape) {
@@ -132,21 +107,21 @@ TEST(CompiledSum, KeepsInfinitiesNaNsAndTheSignsOfZeros) {
       };
       // Of one shape with A, so that the sum may be added to it.
       const Tensor a = made({20, k == 1 ? 1 : 20}, 3), b = made({k == 1 ? 1 : 20, 20}, 1);
-      EXPECT_GE(sums_in(expect_eager_bits(function, a, b).gathered), 2U);
+      EXPECT_GE(sums_in(expect_eager_bits(function, a, b).with), 2U);
     }
   }
 }
 
 TEST(CompiledSum, IsAddedToWhatCameBefore) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    const Tensor a = numbers({20, 20}, dtype, 1), b = numbers({20, 20}, dtype, 2);
+    const Tensor a = numbers({20, 20}, 1, dtype), b = numbers({20, 20}, 2, dtype);
     // Negative zeros, which adding to 0 would lose.
     const Function function = [](const Tensor& x, const Tensor& y) {
       Tensor total = x * 0.0;
       for (int i = 0; i < 4; ++i) total = total + matmul(operand(x, i), operand(y, i));
       return Tensors{total};
     };
-    EXPECT_EQ(sums_in(expect_eager_bits(function, a, b).gathered), 1U);
+    EXPECT_EQ(sums_in(expect_eager_bits(function, a, b).with), 1U);
     // Products of another shape go on from the sum.
     const Function two_kinds = [](const Tensor& x, const Tensor& y) {
       Tensor total = sum_of(x, y, 4);
@@ -154,12 +129,12 @@ TEST(CompiledSum, IsAddedToWhatCameBefore) {
         total = matmul(slice(operand(x, i), {0, 3}, {20, 8}), slice(operand(y, i), {3, 0}, {8, 20})) + total;
       return Tensors{total};
     };
-    EXPECT_EQ(sums_in(expect_eager_bits(two_kinds, a, b).gathered), 2U);
+    EXPECT_EQ(sums_in(expect_eager_bits(two_kinds, a, b).with), 2U);
   }
 }
 
 TEST(CompiledSum, GathersNothingThatIsReadElsewhere) {
-  const Tensor a = numbers({20, 20}, DType::f32, 1), b = numbers({20, 20}, DType::f32, 2);
+  const Tensor a = numbers({20, 20}, 1), b = numbers({20, 20}, 2);
   const Function shows_products = [](const Tensor& x, const Tensor& y) {
     Tensors results;
     Tensor total = x;
@@ -170,13 +145,13 @@ TEST(CompiledSum, GathersNothingThatIsReadElsewhere) {
     results.push_back(total);
     return results;
   };
-  EXPECT_EQ(sums_in(expect_eager_bits(shows_products, a, b).gathered), 0U);
+  EXPECT_EQ(sums_in(expect_eager_bits(shows_products, a, b).with), 0U);
   const Function shows_sums = [](const Tensor& x, const Tensor& y) {
     Tensors results{x};
     for (int i = 0; i < 5; ++i) results.push_back(results.back() + matmul(operand(x, i), y));
     return results;
   };
-  EXPECT_EQ(sums_in(expect_eager_bits(shows_sums, a, b).gathered), 0U);
+  EXPECT_EQ(sums_in(expect_eager_bits(shows_sums, a, b).with), 0U);
   // Two ends of one sum.
   const Function shows_one = [](const Tensor& x, const Tensor& y) {
     const Tensor first = sum_of(x, y, 4);
@@ -184,32 +159,32 @@ TEST(CompiledSum, GathersNothingThatIsReadElsewhere) {
     for (int i = 4; i < 8; ++i) total = total + matmul(operand(x, i), y);
     return Tensors{tanh(first), total};
   };
-  EXPECT_EQ(sums_in(expect_eager_bits(shows_one, a, b).gathered), 2U);
+  EXPECT_EQ(sums_in(expect_eager_bits(shows_one, a, b).with), 2U);
 }
 
 TEST(CompiledSum, IsOfThreeProductsOrMoreAndOfOneShape) {
-  const Tensor a = numbers({20, 20}, DType::f32, 1), b = numbers({20, 20}, DType::f32, 2);
+  const Tensor a = numbers({20, 20}, 1), b = numbers({20, 20}, 2);
   for (const int products : {2, 3}) {
     const Function function = [&](const Tensor& x, const Tensor& y) { return Tensors{sum_of(x, y, products)}; };
-    EXPECT_EQ(sums_in(expect_eager_bits(function, a, b).gathered), products == 3 ? 1U : 0U);
+    EXPECT_EQ(sums_in(expect_eager_bits(function, a, b).with), products == 3 ? 1U : 0U);
   }
   const Function stretched = [](const Tensor& x, const Tensor& y) {
     Tensor total = reshape(x, {20, 1, 20});
     for (int i = 0; i < 4; ++i) total = total + matmul(operand(x, i), y);
     return Tensors{total};
   };
-  EXPECT_EQ(sums_in(expect_eager_bits(stretched, a, b).gathered), 0U);
+  EXPECT_EQ(sums_in(expect_eager_bits(stretched, a, b).with), 0U);
   const Function batches = [](const Tensor& x, const Tensor& y) {
     return Tensors{sum_of(reshape(x, {5, 4, 20}), reshape(y, {5, 20, 4}), 4)};
   };
-  EXPECT_EQ(sums_in(expect_eager_bits(batches, a, b).gathered), 0U);
+  EXPECT_EQ(sums_in(expect_eager_bits(batches, a, b).with), 0U);
   const Function integers = [](const Tensor& x, const Tensor& y) {
     const Tensor whole = cast(x * 100.0, DType::i32), other = cast(y * 100.0, DType::i32);
     Tensor total = matmul(whole, other);
     for (int i = 0; i < 4; ++i) total = total + matmul(total, other);
     return Tensors{total};
   };
-  EXPECT_EQ(sums_in(expect_eager_bits(integers, a, b).gathered), 0U);
+  EXPECT_EQ(sums_in(expect_eager_bits(integers, a, b).with), 0U);
 }
 
 /// The gradient of a recurrent net in its weights.
@@ -225,8 +200,8 @@ Function recurrent(int steps) {
 
 TEST(CompiledSum, IsTheGradientOfARecurrentNetInPartsThatKeepLittleAlive) {
   // One row, and many.
-  for (const Tensor& x : {numbers({1, 10}, DType::f64, 1), numbers({40, 200}, DType::f32, 1)}) {
-    const Tensor w = numbers({x.shape()[1], x.shape()[1]}, x.dtype(), 2) * 0.2;
+  for (const Tensor& x : {numbers({1, 10}, 1, DType::f64), numbers({40, 200}, 1)}) {
+    const Tensor w = numbers({x.shape()[1], x.shape()[1]}, 2, x.dtype()) * 0.2;
     const auto [gathered, apart] = expect_eager_bits(recurrent(300), x, w);
     EXPECT_GE(sums_in(gathered), 2U);
     EXPECT_LE(sums_in(gathered), 60U);
@@ -236,8 +211,8 @@ TEST(CompiledSum, IsTheGradientOfARecurrentNetInPartsThatKeepLittleAlive) {
 
 TEST(CompiledSum, IsExplainedInALineThatNamesSomeOfItsOperands) {
   const auto programs =
-      expect_eager_bits(recurrent(100), numbers({1, 10}, DType::f64, 1), numbers({10, 10}, DType::f64, 2));
-  EXPECT_NE(programs.gathered.find(" and 196 more\n"), std::string::npos) << programs.gathered;
+      expect_eager_bits(recurrent(100), numbers({1, 10}, 1, DType::f64), numbers({10, 10}, 2, DType::f64));
+  EXPECT_NE(programs.with.find(" and 196 more\n"), std::string::npos) << programs.with;
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <support/tensors.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/threads.h>
+
+/// What tests do with compiled functions and what `explain` says of them.
+
+namespace wengert {
+
+using Tensors = std::vector<Tensor>;
+
+/// Numbers of both signs.
+inline Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
+  return random_tensor(shape, seed, dtype) - 0.5;
+}
+
+/// What a function of a span of tensors does, as it is written down.
+template <typename F>
+detail::Graph recorded(const F& function, const Tensors& inputs) {
+  detail::Capture capture(inputs);
+  const Tensors results = function(capture.inputs());
+  return capture.finish(results);
+}
+
+inline std::size_t occurrences(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+/// The records that are replayed, of all that `explain` says.
+inline std::string replayed(const std::string& explained) { return explained.substr(explained.find("\nreplayed")); }
+
+/// What `explain` says of a function compiled with all passes, and without some.
+struct Programs {
+  std::string with, without;
+};
+
+inline void expect_same_bits(const Tensors& given, const Tensors& expected, const char* passes) {
+  ASSERT_EQ(given.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << passes;
+}
+
+/// Eager's bits at every call and for every number of threads, with all passes and without those that `without` leaves
+/// out.
+template <typename F, std::size_t n>
+Programs expect_eager_bits(const F& function, const std::array<Tensor, n>& inputs, const CompileOptions& without) {
+  std::string types;
+  for (const Tensor& input : inputs) types += std::string(name_of(input.dtype())) + to_string(input.shape()) + " ";
+  SCOPED_TRACE(types);
+  const Tensors expected = std::apply(function, inputs);
+  const auto compiled = compile(function), apart = compile(function, without);
+  for (const int count : {1, 2, 7}) {
+    SCOPED_TRACE(std::to_string(count) + " threads");
+    const ThreadLimit limit(count);
+    for (int call = 0; call < 2; ++call) {
+      expect_same_bits(std::apply(compiled, inputs), expected, "all passes");
+      expect_same_bits(std::apply(apart, inputs), expected, "without some");
+    }
+  }
+  return {compiled.explain(), apart.explain()};
+}
+
+}  // namespace wengert
