@@ -39,6 +39,8 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   if (options.skip_broadcasts) graph = skip_broadcasts(std::move(graph));
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
+  if (options.cut_sums) graph = cut_sums(std::move(graph));
+  if (options.compute_parts) graph = compute_parts(std::move(graph));
   if (options.gather_products) graph = gather_products(std::move(graph));
   if (options.lay_out_once) graph = lay_out_once(std::move(graph));
   if (options.fuse) graph = fuse_pointwise(std::move(graph));

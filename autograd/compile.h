@@ -25,6 +25,8 @@ struct CompileOptions {
   /// Passes over the recorded program, each to be left out alone.
   bool skip_broadcasts = true;
   bool merge_equal = true;
+  bool cut_sums = true;
+  bool compute_parts = true;
   bool gather_products = true;
   bool lay_out_once = true;
   bool fuse = true;

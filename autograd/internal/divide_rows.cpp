@@ -8,10 +8,8 @@
 namespace wengert::detail {
 namespace {
 
-// What every thread reads as a whole has to stay in its second-level cache …
-constexpr std::size_t most_shared_bytes = std::size_t{256} << 10;
-// … and to be read from there so often. What is read once, such as the weights of a net that is not recurrent, is
-// better divided itself.
+// A matrix that every thread reads as a whole has to be read so often. What is read once, such as the weights of a net
+// that is not recurrent, is better divided itself.
 constexpr std::size_t least_reads = 4;
 
 /// Follows the records in order, and what the present run of them has written.
@@ -79,13 +77,9 @@ class RowDivision {
   }
 
   std::optional<ByRows> product_by_rows(const GraphRecord& record) const {
-    if (!record.operation->prepare_rows || record.outputs[0].shape.rank() != 2) return std::nullopt;
-    const RowKernel kernel = record.operation->prepare_rows(types_of(graph_, record.inputs), record.attributes);
-    if (!kernel.is_by_rows || kernel.columns < RowKernel::fewest) return std::nullopt;
-    for (const Use& use : std::span(record.inputs).subspan(1)) {
-      if (graph_.values[use.value].bytes() > most_shared_bytes) return std::nullopt;
-    }
-    return ByRows{kernel.rows, kernel.work};
+    if (record.outputs[0].shape.rank() != 2) return std::nullopt;
+    const std::optional<RowKernel> kernel = kernel_by_rows(graph_, record);
+    return kernel ? std::optional(ByRows{kernel->rows, kernel->work}) : std::nullopt;
   }
 
   /// The elements around a value, one after the other, of which it is all or some columns.

@@ -48,25 +48,11 @@ class Gathering {
   void look_at(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
     if (record.is_pointwise()) {
-      if (is_addition(record)) add(r);
+      if (is_addition(graph_, record)) add(r);
     } else if (record.operation->summed_by != nullptr && reads_[record.outputs[0].value] == 1) {
       summed_by_[r] = record.operation->summed_by(types_of(graph_, record.inputs), record.attributes);
       if (summed_by_[r] != nullptr) made_by_[record.outputs[0].value] = r;
     }
-  }
-
-  /// Whether the record adds one operand to the other, element by element.
-  bool is_addition(const GraphRecord& record) const {
-    const kernels::Program& program = record.operation->pointwise->program();
-    if (program.inputs != 2 || program.instructions.size() != 1 || program.outputs != std::vector<std::uint16_t>{2})
-      return false;
-    const kernels::Instruction& instruction = program.instructions[0];
-    const Use& sum = record.outputs[0];
-    return instruction.primitive == kernels::Primitive::add && instruction.a != instruction.b &&
-           record.compute == graph_.values[sum.value].dtype &&
-           std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
-             return use.shape == sum.shape && graph_.values[use.value].dtype == record.compute;
-           });
   }
 
   bool are_alike(std::size_t product, std::size_t other) const {

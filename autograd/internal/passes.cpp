@@ -135,6 +135,31 @@ std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses) {
   return types;
 }
 
+std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& record) {
+  constexpr std::size_t most_bytes = std::size_t{256} << 10;
+  if (record.is_pointwise() || !record.operation->prepare_rows) return std::nullopt;
+  RowKernel kernel = record.operation->prepare_rows(types_of(graph, record.inputs), record.attributes);
+  if (!kernel.is_by_rows || kernel.columns < RowKernel::fewest) return std::nullopt;
+  for (const Use& use : std::span(record.inputs).subspan(1)) {
+    if (graph.values[use.value].bytes() > most_bytes) return std::nullopt;
+  }
+  return kernel;
+}
+
+bool is_addition(const Graph& graph, const GraphRecord& record) {
+  if (!record.is_pointwise() || record.fused != nullptr) return false;
+  const kernels::Program& program = record.operation->pointwise->program();
+  if (program.inputs != 2 || program.instructions.size() != 1 || program.outputs != std::vector<std::uint16_t>{2})
+    return false;
+  const kernels::Instruction& instruction = program.instructions[0];
+  const Use& sum = record.outputs[0];
+  return instruction.primitive == kernels::Primitive::add && instruction.a != instruction.b &&
+         record.compute == graph.values[sum.value].dtype &&
+         std::all_of(record.inputs.begin(), record.inputs.end(), [&](const Use& use) {
+           return use.shape == sum.shape && graph.values[use.value].dtype == record.compute;
+         });
+}
+
 void leave_out(Graph& graph, const std::vector<bool>& is_left_out) {
   std::vector<GraphRecord> kept;
   for (std::size_t r = 0; r < graph.records.size(); ++r) {

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <wengert/autograd/internal/graph.h>
 
 /// What is done to a graph before it is replayed. Each pass takes a graph and gives one that computes the same bits.
@@ -14,6 +18,13 @@ Graph skip_broadcasts(Graph graph);
 
 /// Without records that compute again what an earlier one did: same operation, attributes and operands.
 Graph merge_equal_records(Graph graph);
+
+/// With sums of parts, where two values are cut alike and added part by part, cut from the sum of the values.
+Graph cut_sums(Graph graph);
+
+/// With what is cut into parts along its first axis made part by part, each right before it is read, where products and
+/// formulas make it row by row and it is too large for the cache.
+Graph compute_parts(Graph graph);
 
 /// With products that are added up one by one computed and added by one record, some of them at a time: what is read of
 /// each stays, and the products are no more written to memory.
@@ -59,6 +70,13 @@ kernels::Program program_of(const GraphRecord& record);
 /// Tensors that have the types of values as they are used, and no elements to look at: for rules that ask for types
 /// alone.
 std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses);
+
+/// The kernel of a product by rows, whose matrices are so small that each thread may read all of them from its
+/// second-level cache; none for other records.
+std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& record);
+
+/// Whether the record adds two operands of one shape and type, element by element.
+bool is_addition(const Graph& graph, const GraphRecord& record);
 
 /// Without the records that are marked.
 void leave_out(Graph& graph, const std::vector<bool>& is_left_out);

@@ -72,20 +72,28 @@ void Replay::place_values() {
     }
   }
   arena_.resize(end);
-  for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
-    if (graph_.values[value].source == Source::computed && moving_[value] == nullptr)
-      elements_[value] = arena_.data() + offset_of(value);
-  }
   std::byte* copy = arena_.data() + plan_.bytes;
   for (const std::uint32_t value : copied_) {
     elements_[value] = copy;
     copy += kernels::whole_blocks(graph_.values[value].bytes());
   }
+  for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
+    if (graph_.values[value].source == Source::computed && moving_[value] == nullptr) place_in_whole(value);
+  }
 }
 
-std::size_t Replay::offset_of(std::uint32_t value) const {
-  const Root root = root_of(graph_, value);
-  return plan_.offsets[root.value] + static_cast<std::size_t>(root.first) * size_of(graph_.values[value].dtype);
+/// A value with a place of its own is all of its root.
+void Replay::place_in_whole(std::uint32_t value) {
+  const auto [root, first] = root_of(graph_, value);
+  const std::size_t begin = static_cast<std::size_t>(first) * size_of(graph_.values[value].dtype);
+  if (moving_[root] != nullptr) {
+    moving_[value] = std::make_unique<Moving>();
+    moving_[root]->parts.emplace_back(value, begin);
+  } else if (graph_.values[root].source == Source::computed) {
+    elements_[value] = arena_.data() + plan_.offsets[root] + begin;
+  } else {
+    elements_[value] = static_cast<std::byte*>(elements_[root]) + begin;
+  }
 }
 
 void Replay::make_steps() {
@@ -284,6 +292,8 @@ void Replay::set_elements(std::uint32_t value, const void* elements) {
   if (bases_[value].defined()) Access::node(bases_[value])->buffer->elements = memory;
   for (const void** place : moving_[value]->reads) *place = elements;
   for (void** place : moving_[value]->writes) *place = memory;
+  for (const auto& [part, begin] : moving_[value]->parts)
+    set_elements(part, static_cast<const std::byte*>(elements) + begin);
 }
 
 bool Replay::may_overwrite(const ParameterState& state) {

@@ -42,10 +42,12 @@ class Replay {
   const Timing& timing() const { return timing_; }
 
  private:
-  /// A value whose elements are elsewhere in every run: who must be told where.
+  /// A value whose elements are elsewhere in every run: who must be told where, and which parts of it, from which byte
+  /// on, go with it.
   struct Moving {
     std::vector<const void**> reads;
     std::vector<void**> writes;
+    std::vector<std::pair<std::uint32_t, std::size_t>> parts;
   };
   using Rows = std::function<void(std::span<const void* const> reads, std::span<void* const> writes, std::int64_t first,
                                   std::int64_t count)>;
@@ -62,8 +64,7 @@ class Replay {
   };
 
   void place_values();
-  /// Of a value in the arena.
-  std::size_t offset_of(std::uint32_t value) const;
+  void place_in_whole(std::uint32_t value);
   /// Elements from one index of a result to the next along each axis, of an operand that is stretched to it.
   Ints strides_of(const Use& use, const Shape& result) const;
   void make_steps();

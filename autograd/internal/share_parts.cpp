@@ -50,6 +50,11 @@ class Sharing {
     for (const Use& use : record.outputs) roles_[use.value].maker = &record;
   }
 
+  bool comes_in(std::uint32_t value) const {
+    const Source source = graph_.values[value].source;
+    return source == Source::input || source == Source::slot || source == Source::constant;
+  }
+
   bool is_free(std::uint32_t value) const {
     return graph_.values[value].source == Source::computed && !roles_[value].leaves;
   }
@@ -90,7 +95,9 @@ class Sharing {
     const bool joins = record.operation->joins;
     const Use& whole = joins ? record.outputs[0] : record.inputs[0];
     const auto& uses = joins ? record.inputs : record.outputs;
-    if (!is_free(whole.value) || graph_.values[whole.value].is_in_rows()) return false;
+    if (!comes_in(whole.value) || joins) {
+      if (!is_free(whole.value) || graph_.values[whole.value].is_in_rows()) return false;
+    }
     const std::size_t axis =
         normalize_axis(record.operation->name.c_str(), record.attributes.integer("axis"), whole.shape.rank());
     const std::int64_t stride = row_major_strides(whole.shape)[axis], step = stride * whole.shape[axis];

@@ -95,12 +95,17 @@ template <typename T>
 const T* InputReader::place(std::int64_t first, std::size_t count) const {
   const auto* const data = static_cast<const T*>(data_);
   if (rank_ == 1) return data + first;
-  std::int64_t offset = 0, rest = first;
-  for (std::size_t axis = 0; axis < static_cast<std::size_t>(rank_); ++axis) {
+  // Divisions are what this takes: none for what is left at last.
+  std::int64_t rest = first / axes_[0].size;
+  const std::int64_t begin = first - rest * axes_[0].size;
+  if (begin + static_cast<std::int64_t>(count) > axes_[0].size) return nullptr;
+  std::int64_t offset = begin * axes_[0].stride;
+  const auto last = static_cast<std::size_t>(rank_ - 1);
+  for (std::size_t axis = 1; axis < last; ++axis) {
     offset += rest % axes_[axis].size * axes_[axis].stride;
     rest /= axes_[axis].size;
   }
-  return first % axes_[0].size + static_cast<std::int64_t>(count) <= axes_[0].size ? data + offset : nullptr;
+  return data + offset + rest * axes_[last].stride;
 }
 
 template <typename Stored, typename T>
