@@ -35,11 +35,13 @@ Numbering::Words key_of(const GraphRecord& record) {
   return words;
 }
 
-/// An operand laid out otherwise: by what record, whose result has no value yet; and the call that reads it.
+/// An operand laid out otherwise: by what record, whose result has no value yet; the call that reads it; and the number
+/// of the layout among different ones.
 struct LaidOut {
   GraphRecord maker;
   std::size_t input;
   Attributes attributes;
+  std::uint32_t number = 0;
 };
 
 std::optional<LaidOut> other_layout(const Graph& graph, const GraphRecord& record) {
@@ -248,20 +250,20 @@ Graph lay_out_once(Graph graph) {
   constexpr std::size_t fewest_readers = 8;  // a record takes what some five of them take to do it
   constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
   Numbering number_of;
-  std::vector<std::uint32_t> number(graph.records.size(), none);  // of the operand laid out, by record
-  std::vector<std::size_t> readers(graph.records.size(), 0);      // by that number
+  std::vector<std::size_t> readers(graph.records.size(), 0);  // by number
+  std::vector<std::optional<LaidOut>> layouts(graph.records.size());
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
-    const auto layout = other_layout(graph, graph.records[r]);
-    if (layout) ++readers[number[r] = number_of(key_of(layout->maker))];
+    layouts[r] = other_layout(graph, graph.records[r]);
+    if (layouts[r]) ++readers[layouts[r]->number = number_of(key_of(layouts[r]->maker))];
   }
   std::vector<std::uint32_t> made(graph.records.size(), none);
   std::vector<GraphRecord> records;
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
     GraphRecord& record = graph.records[r];
-    if (number[r] != none && readers[number[r]] >= fewest_readers) {
-      auto [maker, input, attributes] = *other_layout(graph, record);
+    if (layouts[r] && readers[layouts[r]->number] >= fewest_readers) {
+      auto& [maker, input, attributes, number] = *layouts[r];
       record.attributes = std::move(attributes);
-      std::uint32_t& value = made[number[r]];
+      std::uint32_t& value = made[number];
       const bool is_first = value == none;
       if (is_first) {
         const GraphValue& from = graph.values[maker.inputs[0].value];
