@@ -55,24 +55,6 @@ class Reductions {
   std::int64_t piece_;
 };
 
-// A call that needs no tiles: all elements fit one, and stand where steps can read and write them; or there is one.
-template <typename T>
-bool is_plain(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const PointwiseOutput> outputs,
-              std::span<const std::int64_t> shape) {
-  if (!plan.are_direct || shape.size() != 1 || shape[0] > static_cast<std::int64_t>(plan.tile_bytes / sizeof(T)))
-    return false;
-  const bool is_whole = shape[0] % static_cast<std::int64_t>(block<T>) == 0;
-  for (const PointwiseOutput& output : outputs) {
-    if (output.rows.run != 0 || output.dtype != dtype_of<T> || !(is_whole || output.padded)) return false;
-  }
-  for (const auto& [data, dtype, strides, padded] : inputs) {
-    if (dtype != dtype_of<T>) return false;
-    if (strides[0] == 0) continue;
-    if (strides[0] != 1 || !(is_whole || padded)) return false;
-  }
-  return true;
-}
-
 // Next to a tiny call everything shows: this does nothing that it need not. The slots of inputs are set to where they
 // stand, with mask 0 where that is one element, those of outputs to where results are to stand.
 template <typename T>
@@ -179,10 +161,14 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   std::int64_t total = 1;
   for (const std::int64_t size : shape) total *= size;
   if (total == 0) return;
+  const bool is_small = static_cast<std::size_t>(total) * size_of(compute) <= plan_->tile_bytes;
+  const bool is_simple = plan_->are_direct && shape.size() == 1 && reductions.empty() && source == nullptr;
+  // A plain call needs no tiles.
+  const bool is_plain = is_small && is_simple && are_plain(compute, total, inputs, outputs);
 
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
-      if (reductions.empty() && source == nullptr && is_plain<T>(*plan_, inputs, outputs, shape)) {
+      if (is_plain) {
         Scratch scratch(plan_->scratch_bytes);
         Operand* const slots = Frame<T>::slots_behind(*plan_, scratch.memory(), array_bytes(*plan_));
         for (std::size_t i = 0; i < inputs.size(); ++i) {

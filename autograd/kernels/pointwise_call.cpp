@@ -1,10 +1,10 @@
-#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <utility>
 
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/pointwise_call.h>
+#include <wengert/autograd/kernels/pointwise_tiles.h>
 
 namespace wengert::kernels {
 namespace {
@@ -43,21 +43,11 @@ PointwiseCall::PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription
       elements_(elements_of(description_.shape)),
       is_plain_(is_plain()) {}
 
-/// Of floating numbers in one dtype, which fit a tile, in order and in whole blocks; or one element.
 bool PointwiseCall::is_plain() const {
-  const DType compute = description_.compute;
+  const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker] = description_;
   const bool is_small = elements_ > 0 && elements_ <= kernel_.tile_elements(compute);
-  const bool is_simple = description_.shape.size() == 1 && description_.reductions.empty() && !description_.maker;
-  if (!is_floating(compute) || !is_small || !is_simple) return false;
-  const bool is_whole = static_cast<std::size_t>(elements_) * size_of(compute) % block_bytes == 0;
-  return std::all_of(description_.inputs.begin(), description_.inputs.end(),
-                     [&](const PointwiseOperand& input) {
-                       const bool is_in_order = input.strides[0] == 1 && (is_whole || input.padded);
-                       return input.dtype == compute && (is_in_order || input.strides[0] == 0);
-                     }) &&
-         std::all_of(description_.outputs.begin(), description_.outputs.end(), [&](const PointwiseOutput& output) {
-           return output.dtype == compute && output.rows.run == 0 && (is_whole || output.padded);
-         });
+  const bool is_simple = is_floating(compute) && shape.size() == 1 && reductions.empty() && !maker;
+  return is_small && is_simple && are_plain(compute, elements_, inputs, outputs);
 }
 
 void PointwiseCall::run(std::span<const void* const> reads, std::span<void* const> writes) const {

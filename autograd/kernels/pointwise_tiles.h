@@ -71,6 +71,22 @@ inline void place_outputs(std::span<const PointwiseOutput> given, std::int64_t p
 template <typename T>
 inline constexpr std::size_t block = block_bytes / sizeof(T);
 
+// Whether primitives can read and write all of so many elements where they stand, as one tile: in order, and in whole
+// blocks or with room for them. An input may be one element.
+template <typename Inputs>
+bool are_plain(DType compute, std::int64_t elements, const Inputs& inputs, std::span<const PointwiseOutput> outputs) {
+  const bool is_whole = static_cast<std::size_t>(elements) * size_of(compute) % block_bytes == 0;
+  for (const PointwiseOutput& output : outputs) {
+    if (output.rows.run != 0 || output.dtype != compute || !(is_whole || output.padded)) return false;
+  }
+  for (const auto& input : inputs) {
+    if (input.dtype != compute) return false;
+    if (input.strides[0] == 0) continue;
+    if (input.strides[0] != 1 || !(is_whole || input.padded)) return false;
+  }
+  return true;
+}
+
 // Whether an output is written over the input before that was read for the last time.
 inline bool is_overwritten(const PointwisePlan& plan, std::size_t i, const void* data,
                            std::span<const PointwiseOutput> outputs) {
