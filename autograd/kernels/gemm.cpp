@@ -142,14 +142,14 @@ bool has_few_columns(const Problem<T>& problem) {
 // Without vectors such products are left to tiles: the functions for them would be too much for machines that are so
 // old.
 template <typename T>
-bool has_few_terms(const Problem<T>& problem) {
-  return HWY_TARGET != HWY_SCALAR && problem.k <= few_terms && problem.b.column == 1 &&
+bool is_for_few_terms(const Problem<T>& problem) {
+  return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b) &&
          (problem.m > thin_rows || problem.n <= vector_length<T>);
 }
 
 template <typename T>
 void multiply(const Problem<T>& problem) {
-  if (has_few_terms(problem)) {
+  if (is_for_few_terms(problem)) {
     if constexpr (HWY_TARGET != HWY_SCALAR)
       for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
   } else if (has_few_columns(problem)) {
@@ -277,8 +277,8 @@ void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const Mat
 bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b) {
   const auto terms = static_cast<std::size_t>(k);
   if (!is_floating(dtype) || terms == 0 || terms > most_terms) return false;
-  const bool has_few_terms = terms <= few_terms && operand<float>(b).column == 1;
-  return std::min(m, n) >= alike_from || (has_few_terms && static_cast<std::size_t>(m) > thin_rows && n > 1);
+  if (std::min(m, n) >= alike_from) return true;
+  return has_few_terms(terms, operand<float>(b)) && static_cast<std::size_t>(m) > thin_rows && n > 1;
 }
 
 void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,

@@ -30,6 +30,12 @@ MatrixOperand<T> transpose(const MatrixOperand<T>& x) {
   return {x.data, x.column, x.row};
 }
 
+// Whether a product is of few terms and rows of B are contiguous: there are functions of their own for that.
+template <typename T>
+bool has_few_terms(std::size_t k, const MatrixOperand<T>& b) {
+  return k <= few_terms && b.column == 1;
+}
+
 // C = A · B: of m rows, n columns, and k terms for each sum.
 template <typename T>
 struct Problem {

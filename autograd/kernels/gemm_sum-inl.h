@@ -66,7 +66,7 @@ void add_up_tile(const ProductSum<T>& sum, std::size_t i, std::size_t j) {
 template <typename T>
 void add_up(const ProductSum<T>& sum) {
   const auto& [m, n, k, a, b, c, ldc] = sum.part;
-  if (k <= few_terms && b.column == 1) {
+  if (has_few_terms(k, b)) {
     for (std::size_t i = 0; i < m; i += max_rows) {
       for (std::size_t j = 0; j < n; j += vector_length<T>) add_up_tile(sum, i, j);
     }
