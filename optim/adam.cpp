@@ -8,6 +8,7 @@
 #include <wengert/autograd/operations.h>
 #include <wengert/optim/adam.h>
 #include <wengert/optim/internal/adam_update.h>
+#include <wengert/optim/internal/zero_below.h>
 
 namespace wengert::optim {
 
@@ -33,6 +34,13 @@ double not_negative(const char* name, double value) {
   throw ValueError(fmt::format("adam: {} is {}; expected a finite number, 0 or above", name, value));
 }
 
+Attributes attributes_of(const AdamOptions& options, DType dtype) {
+  return {{"one_minus_beta_1", 1 - options.beta_1},
+          {"one_minus_beta_2", 1 - options.beta_2},
+          {"epsilon", not_negative("epsilon", options.epsilon)},
+          {"least", detail::least_moment(dtype)}};
+}
+
 }  // namespace
 
 Adam::Adam(std::vector<Parameter> parameters, AdamOptions options) : Adam(std::move(parameters), options, 0) {}
@@ -42,9 +50,8 @@ Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double
       beta_1_(checked_beta("beta_1", options.beta_1)),
       beta_2_(checked_beta("beta_2", options.beta_2)),
       weight_decay_(not_negative("weight_decay", weight_decay)),
-      attributes_{{"one_minus_beta_1", 1 - beta_1_},
-                  {"one_minus_beta_2", 1 - beta_2_},
-                  {"epsilon", not_negative("epsilon", options.epsilon)}} {}
+      f32_attributes_(attributes_of(options, DType::f32)),
+      f64_attributes_(attributes_of(options, DType::f64)) {}
 
 Tensor Adam::step_rate(const Tensor& learning_rate, const Tensor& step) const {
   return apply(bias_corrected_rate(), {learning_rate, step}, {{"beta_1", beta_1_}, {"beta_2", beta_2_}});
@@ -56,8 +63,8 @@ void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& ra
   const std::array inputs{parameter.value(), state[0], state[1],
                           gradient,          rate,     decays ? learning_rate * weight_decay_ : rate};
   std::array<Tensor, 3> results;
-  apply(decays ? detail::adamw_update() : detail::adam_update(), std::span(inputs).first(decays ? 6 : 5), attributes_,
-        results);
+  apply(decays ? detail::adamw_update() : detail::adam_update(), std::span(inputs).first(decays ? 6 : 5),
+        gradient.dtype() == DType::f64 ? f64_attributes_ : f32_attributes_, results);
   parameter.assign(results[0]);
   state[0] = std::move(results[1]);
   state[1] = std::move(results[2]);

@@ -4,6 +4,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
+#include <wengert/optim/internal/zero_below.h>
 #include <wengert/optim/sgd.h>
 
 namespace wengert::optim {
@@ -22,21 +23,25 @@ const Operation& plain_update() {
   return operation;
 }
 
+std::vector<Attributes::Entry> attributes_of(double momentum, DType dtype) {
+  return {{"momentum", momentum}, {"least", detail::least_moment(dtype)}};
+}
+
 const Operation& momentum_update() {
-  const auto formula = [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum) {
-    const Scalar velocity = momentum * u - rate * g;
+  const auto formula = [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum, Scalar least) {
+    const Scalar velocity = detail::zero_below(momentum * u - rate * g, least);
     return std::array{p + velocity, velocity};
   };
-  static const Operation operation = update_operation("sgd_momentum", formula, {{"momentum", 0.9}});
+  static const Operation operation = update_operation("sgd_momentum", formula, attributes_of(0.9, DType::f32));
   return operation;
 }
 
 const Operation& nesterov_update() {
-  const auto formula = [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum) {
-    const Scalar velocity = momentum * u - rate * g;
+  const auto formula = [](Scalar p, Scalar u, Scalar g, Scalar rate, Scalar momentum, Scalar least) {
+    const Scalar velocity = detail::zero_below(momentum * u - rate * g, least);
     return std::array{p + (momentum * velocity - rate * g), velocity};
   };
-  static const Operation operation = update_operation("sgd_nesterov", formula, {{"momentum", 0.9}});
+  static const Operation operation = update_operation("sgd_nesterov", formula, attributes_of(0.9, DType::f32));
   return operation;
 }
 
@@ -57,7 +62,8 @@ SGD::SGD(std::vector<Parameter> parameters, SGDOptions options)
     return;
   }
   operation_ = options.nesterov ? &nesterov_update() : &momentum_update();
-  attributes_ = {{"momentum", options.momentum}};
+  f32_attributes_ = Attributes(attributes_of(options.momentum, DType::f32));
+  f64_attributes_ = Attributes(attributes_of(options.momentum, DType::f64));
 }
 
 void SGD::update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor&,
@@ -68,7 +74,7 @@ void SGD::update(Parameter& parameter, const Tensor& gradient, const Tensor& rat
   }
   const std::array inputs{parameter.value(), state[0], gradient, rate};
   std::array<Tensor, 2> results;
-  apply(*operation_, inputs, attributes_, results);
+  apply(*operation_, inputs, gradient.dtype() == DType::f64 ? f64_attributes_ : f32_attributes_, results);
   parameter.assign(results[0]);
   state[0] = std::move(results[1]);
 }

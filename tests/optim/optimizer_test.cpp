@@ -1,7 +1,9 @@
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -195,6 +197,28 @@ TEST(Optimizer, RefusesAStateThatDoesNotFitAndChangesNothing) {
   EXPECT_THROW(adam.set_state(with(1, Tensor(-1.0))), ValueError);
   EXPECT_EQ(adam.steps(), 0);
   EXPECT_EQ(adam.learning_rate(), 1e-3);
+}
+
+/// Moments after one gradient and so many steps without.
+template <typename Optimizer>
+Tensor moments_after(Optimizer optimizer, const Parameter& p, int steps) {
+  optimizer.step(gradients_of({{p, ones(p.value().shape(), p.value().dtype())}}));
+  for (int i = 0; i < steps; ++i) optimizer.step(gradients_of({{p, zeros(p.value().shape(), p.value().dtype())}}));
+  return optimizer.state()[2].second;
+}
+
+TEST(Optimizer, MomentsWithoutGradientBecomeZeroInsteadOfSubnormal) {
+  // 0.1 · 0.9ⁿ passes 2⁻¹⁰⁰ at n = 636, 2⁻⁹⁰⁰ at 5899.
+  for (const auto& [dtype, few, many] :
+       std::vector<std::tuple<DType, int, int>>{{DType::f32, 600, 700}, {DType::f64, 5800, 6000}}) {
+    const Parameter p(ones({5}, dtype), "p");
+    const SGDOptions nesterov{.momentum = 0.9, .nesterov = true};
+    EXPECT_FALSE(same_bits(moments_after(Adam{{p}}, p, few), zeros({5}, dtype)));
+    EXPECT_TRUE(same_bits(moments_after(Adam{{p}}, p, many), zeros({5}, dtype)));
+    EXPECT_TRUE(same_bits(moments_after(AdamW{{p}}, p, many), zeros({5}, dtype)));
+    EXPECT_TRUE(same_bits(moments_after(SGD{{p}, {.momentum = 0.9}}, p, many), zeros({5}, dtype)));
+    EXPECT_TRUE(same_bits(moments_after(SGD{{p}, nesterov}, p, many), zeros({5}, dtype)));
+  }
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <wengert/autograd/kernels/dtype.h>
+#include <wengert/autograd/scalar.h>
+
+namespace wengert::optim::detail {
+
+/// x, or 0 where its magnitude is below `least`. A moment that gets no more gradient – of a pixel that is always black,
+/// a unit that is off – is multiplied by β step after step, and would soon be a subnormal number for good, with which
+/// many processors are a hundred times slower.
+inline Scalar zero_below(Scalar x, Scalar least) { return select(abs(x) < least, 0.0, x); }
+
+/// Far below what moves a parameter, and so far above the subnormal numbers that products with 1 − β are none.
+constexpr double least_moment(DType dtype) { return dtype == DType::f64 ? 0x1p-900 : 0x1p-100; }
+
+}  // namespace wengert::optim::detail
