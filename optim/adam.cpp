@@ -38,7 +38,8 @@ Attributes attributes_of(const AdamOptions& options, DType dtype) {
   return {{"one_minus_beta_1", 1 - options.beta_1},
           {"one_minus_beta_2", 1 - options.beta_2},
           {"epsilon", not_negative("epsilon", options.epsilon)},
-          {"least", detail::least_moment(dtype)}};
+          {"least_m", detail::least_moment(dtype)},
+          {"least_v", detail::least_square(dtype, options.epsilon)}};
 }
 
 }  // namespace

@@ -23,9 +23,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// vectors. 1 − β comes as one number, c: in f32 the difference of 1 and a rounded β would be another.
 template <typename Number, typename SquareRoot, typename ZeroBelow>
 HWY_INLINE std::array<Number, 3> moved(Number p, Number m, Number v, Number g, Number rate, Number c1, Number c2,
-                                       Number epsilon, Number least, SquareRoot square_root, ZeroBelow zero_below) {
-  const Number first = zero_below(m + (g - m) * c1, least);
-  const Number second = v + (g * g - v) * c2;
+                                       Number epsilon, Number least_m, Number least_v, SquareRoot square_root,
+                                       ZeroBelow zero_below) {
+  const Number first = zero_below(m + (g - m) * c1, least_m);
+  const Number second = zero_below(v + (g * g - v) * c2, least_v);
   return {p - rate * first / (square_root(second) + epsilon), first, second};
 }
 
@@ -39,14 +40,14 @@ template <typename T, bool decays>
 void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   const auto c1 = load<T>(uniforms[0], 0), c2 = load<T>(uniforms[1], 0), epsilon = load<T>(uniforms[2], 0),
-             least = load<T>(uniforms[3], 0);
+             least_m = load<T>(uniforms[3], 0), least_v = load<T>(uniforms[4], 0);
   const auto square_root = [](auto x) HWY_ATTR { return hn::Sqrt(x); };
   const auto zero_below = [](auto x, auto bound) HWY_ATTR { return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), bound), x); };
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     auto p = load<T>(in[0], i);
     if constexpr (decays) p = p - p * load<T>(in[5], i);
     const auto next = moved(p, load<T>(in[1], i), load<T>(in[2], i), load<T>(in[3], i), load<T>(in[4], i), c1, c2,
-                            epsilon, least, square_root, zero_below);
+                            epsilon, least_m, least_v, square_root, zero_below);
     for (std::size_t k = 0; k < next.size(); ++k) hn::StoreU(next[k], d, static_cast<T*>(out[k]) + i);
   }
 }
@@ -73,7 +74,8 @@ Operation update_operation(std::string name, Formula formula, bool decays) {
                                      .attributes = {{"one_minus_beta_1", 0.1},
                                                     {"one_minus_beta_2", 0.001},
                                                     {"epsilon", 1e-7},
-                                                    {"least", least_moment(DType::f32)}},
+                                                    {"least_m", least_moment(DType::f32)},
+                                                    {"least_v", least_square(DType::f32, 1e-7)}},
                                      .differentiable = false,
                                      .native = HWY_DYNAMIC_DISPATCH(find_native)(decays)});
 }
@@ -82,8 +84,8 @@ Operation update_operation(std::string name, Formula formula, bool decays) {
 
 const Operation& adam_update() {
   const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon,
-                          Scalar least) {
-    return HWY_NAMESPACE::moved(p, m, v, g, rate, c1, c2, epsilon, least, square_root, zero_below);
+                          Scalar least_m, Scalar least_v) {
+    return HWY_NAMESPACE::moved(p, m, v, g, rate, c1, c2, epsilon, least_m, least_v, square_root, zero_below);
   };
   static const Operation operation = update_operation("adam", formula, false);
   return operation;
@@ -91,8 +93,9 @@ const Operation& adam_update() {
 
 const Operation& adamw_update() {
   const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar c1, Scalar c2,
-                          Scalar epsilon, Scalar least) {
-    return HWY_NAMESPACE::moved(p - p * decay, m, v, g, rate, c1, c2, epsilon, least, square_root, zero_below);
+                          Scalar epsilon, Scalar least_m, Scalar least_v) {
+    return HWY_NAMESPACE::moved(p - p * decay, m, v, g, rate, c1, c2, epsilon, least_m, least_v, square_root,
+                                zero_below);
   };
   static const Operation operation = update_operation("adamw", formula, true);
   return operation;

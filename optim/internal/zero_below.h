@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include <wengert/autograd/kernels/dtype.h>
 #include <wengert/autograd/scalar.h>
 
@@ -12,5 +14,11 @@ inline Scalar zero_below(Scalar x, Scalar least) { return select(abs(x) < least,
 
 /// Far below what moves a parameter, and so far above the subnormal numbers that products with 1 − β are none.
 constexpr double least_moment(DType dtype) { return dtype == DType::f64 ? 0x1p-900 : 0x1p-100; }
+
+/// Of a second moment v: such that √v + ε is ε, too.
+constexpr double least_square(DType dtype, double epsilon) {
+  const double root = epsilon * (dtype == DType::f64 ? 0x1p-55 : 0x1p-26);
+  return std::min(least_moment(dtype), root * root);
+}
 
 }  // namespace wengert::optim::detail

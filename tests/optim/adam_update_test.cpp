@@ -42,7 +42,8 @@ void expect_same_bits(const Operation& operation, std::int64_t count, DType dtyp
   const Attributes attributes{{"one_minus_beta_1", 0.1},
                               {"one_minus_beta_2", 0.001},
                               {"epsilon", 1e-7},
-                              {"least", 0.125}};  // above some of the moments
+                              {"least_m", 0.125},
+                              {"least_v", 0.25}};  // above some of them
 
   const std::vector<Tensor> expected = interpreted(operation, inputs, attributes);
   std::array<Tensor, 3> given;

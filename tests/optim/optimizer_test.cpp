@@ -199,12 +199,12 @@ TEST(Optimizer, RefusesAStateThatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(adam.learning_rate(), 1e-3);
 }
 
-/// Moments after one gradient and so many steps without.
+/// The first moments, or the second, after one gradient and so many steps without.
 template <typename Optimizer>
-Tensor moments_after(Optimizer optimizer, const Parameter& p, int steps) {
+Tensor moments_after(Optimizer optimizer, const Parameter& p, int steps, std::size_t which = 0) {
   optimizer.step(gradients_of({{p, ones(p.value().shape(), p.value().dtype())}}));
   for (int i = 0; i < steps; ++i) optimizer.step(gradients_of({{p, zeros(p.value().shape(), p.value().dtype())}}));
-  return optimizer.state()[2].second;
+  return optimizer.state()[2 + which].second;
 }
 
 TEST(Optimizer, MomentsWithoutGradientBecomeZeroInsteadOfSubnormal) {
@@ -219,6 +219,11 @@ TEST(Optimizer, MomentsWithoutGradientBecomeZeroInsteadOfSubnormal) {
     EXPECT_TRUE(same_bits(moments_after(SGD{{p}, {.momentum = 0.9}}, p, many), zeros({5}, dtype)));
     EXPECT_TRUE(same_bits(moments_after(SGD{{p}, nesterov}, p, many), zeros({5}, dtype)));
   }
+  // 0.001 · 0.999ⁿ passes 2⁻¹⁰⁰ at n = 62,374. Without ε every v counts.
+  const Parameter p(ones({5}), "p");
+  EXPECT_FALSE(same_bits(moments_after(Adam{{p}}, p, 62'000, 1), zeros({5})));
+  EXPECT_TRUE(same_bits(moments_after(Adam{{p}}, p, 63'000, 1), zeros({5})));
+  EXPECT_FALSE(same_bits(moments_after(Adam{{p}, {.epsilon = 0}}, p, 63'000, 1), zeros({5})));
 }
 
 }  // namespace
