@@ -8,8 +8,6 @@ namespace wengert::detail {
 namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-// What is smaller stays in the second-level cache as it is.
-constexpr std::size_t least_bytes = 1024 * 1024;
 
 /// A value that is cut along its first axis, and the records that make it: the last one first, a product at the end.
 struct Cut {
@@ -46,7 +44,7 @@ class Computing {
   void look_at(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
     for (const Use& use : record.outputs) made_by_[use.value] = r;
-    if (record.operation->divides && graph_.values[record.inputs[0].value].bytes() >= least_bytes) {
+    if (record.operation->divides && graph_.values[record.inputs[0].value].bytes() >= beyond_cache_bytes) {
       Cut cut{r, makers_of(record)};
       if (!cut.makers.empty()) cuts_.push_back(std::move(cut));
     }
@@ -55,8 +53,7 @@ class Computing {
   /// Makers of what a record cuts; none where they do not make it part by part.
   std::vector<std::size_t> makers_of(const GraphRecord& record) const {
     Use whole = record.inputs[0];
-    const std::string& name = record.operation->name;
-    if (normalize_axis(name.c_str(), record.attributes.integer("axis"), whole.shape.rank()) != 0) return {};
+    if (cut_axis(record) != 0) return {};
     const auto parts = static_cast<std::int64_t>(record.outputs.size());
     std::vector<std::size_t> makers;
     while (made_by_[whole.value] != none && reads_[whole.value] == 1) {

@@ -34,9 +34,7 @@ class Summing {
   /// Along the first axis parts are memory like any other, and better added where they are read.
   bool is_cut(std::size_t r) const {
     const GraphRecord& record = graph_.records[r];
-    return !is_left_out_[r] && record.operation->divides &&
-           normalize_axis(record.operation->name.c_str(), record.attributes.integer("axis"),
-                          record.inputs[0].shape.rank()) != 0;
+    return !is_left_out_[r] && record.operation->divides && cut_axis(record) != 0;
   }
 
   /// With what is cut by `r` on the left of additions, part by part.

@@ -148,6 +148,11 @@ std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& r
   return kernel;
 }
 
+std::size_t cut_axis(const GraphRecord& record) {
+  const Use& whole = record.operation->joins ? record.outputs[0] : record.inputs[0];
+  return normalize_axis(record.operation->name.c_str(), record.attributes.integer("axis"), whole.shape.rank());
+}
+
 bool is_addition(const Graph& graph, const GraphRecord& record) {
   if (!record.is_pointwise() || record.fused != nullptr) return false;
   const kernels::Program& program = record.operation->pointwise->program();

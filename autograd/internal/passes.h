@@ -75,6 +75,12 @@ std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses);
 /// second-level cache; none for other records.
 std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& record);
 
+/// What is smaller stays in the second-level cache as it is.
+inline constexpr std::size_t beyond_cache_bytes = std::size_t{1} << 20;
+
+/// The axis along which a record divides its operand, or joins its operands.
+std::size_t cut_axis(const GraphRecord& record);
+
 /// Whether the record adds two operands of one shape and type, element by element.
 bool is_addition(const Graph& graph, const GraphRecord& record);
 

@@ -98,8 +98,7 @@ class Sharing {
     if (!comes_in(whole.value) || joins) {
       if (!is_free(whole.value) || graph_.values[whole.value].is_in_rows()) return false;
     }
-    const std::size_t axis =
-        normalize_axis(record.operation->name.c_str(), record.attributes.integer("axis"), whole.shape.rank());
+    const std::size_t axis = cut_axis(record);
     const std::int64_t stride = row_major_strides(whole.shape)[axis], step = stride * whole.shape[axis];
     const bool are_rows = step != graph_.values[whole.value].elements;
     std::vector<ValuePart> parts;

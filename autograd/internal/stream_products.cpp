@@ -7,8 +7,6 @@ namespace wengert::detail {
 namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-// What is smaller stays in the second-level cache as it is.
-constexpr std::size_t least_bytes = 1024 * 1024;
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.
 constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
 constexpr std::int64_t few_rows = 48, many_rows = 98;
@@ -43,7 +41,8 @@ Graph stream_products(Graph graph) {
       const Use use = record.inputs[i];
       GraphValue& value = graph.values[use.value];
       const std::size_t maker = made_by[use.value];
-      if (maker == none || reads[use.value] != 1 || use.shape != record.outputs[0].shape || value.bytes() < least_bytes)
+      if (maker == none || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
+          value.bytes() < beyond_cache_bytes)
         continue;
       const GraphRecord& product = graph.records[maker];
       const RowKernel kernel = product.operation->prepare_rows(types_of(graph, product.inputs), product.attributes);

@@ -7,13 +7,12 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <support/tensors.h>
+#include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/tape.h>
-#include <wengert/autograd/threads.h>
 
 // What is cut along its first axis is computed part by part, where parts are read; what is cut along others and added
 // part by part, added as a whole.
@@ -21,35 +20,12 @@
 namespace wengert {
 namespace {
 
-using Tensors = std::vector<Tensor>;
 using Function = std::function<Tensors(std::span<const Tensor>)>;
 
-Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
-  return random_tensor(shape, seed, dtype) - 0.5;
-}
-
-/// Eager's bits with the pass and without, for every number of threads; how many more products there are with it.
+/// Eager's bits with the pass and without; how many more products there are with it.
 std::size_t more_products(const Function& function, const Tensors& inputs) {
-  const Tensors expected = function(inputs);
-  auto compiled = compile(function), whole = compile(function, {.compute_parts = false});
-  for (const int count : {1, 2, 7}) {
-    const ThreadLimit limit(count);
-    for (int call = 0; call < 3; ++call) {
-      const Tensors given = compiled(std::span<const Tensor>(inputs)),
-                    given_whole = whole(std::span<const Tensor>(inputs));
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i << ", " << count << " threads";
-        EXPECT_TRUE(same_bits(given_whole[i], expected[i])) << "result " << i << ", " << count << " threads";
-      }
-    }
-  }
-  const auto products = [](const std::string& program) {
-    std::size_t number = 0;
-    for (std::size_t at = program.find("\nreplayed"); (at = program.find("matmul", at + 1)) != std::string::npos;)
-      ++number;
-    return number;
-  };
-  return products(compiled.explain()) - products(whole.explain());
+  const auto [cut, whole] = expect_eager_bits(function, inputs, {.compute_parts = false});
+  return occurrences(replayed(cut), "matmul") - occurrences(replayed(whole), "matmul");
 }
 
 /// A recurrent net with gates, what its inputs add to them computed for all times at once: inputs, weights, bias.
@@ -174,24 +150,8 @@ void PrintTo(const Left& left, std::ostream* out) {
   *out << left.splits << " splits, " << left.additions << " additions";
 }
 Left left_of(const Function& function, const Tensors& inputs) {
-  const Tensors expected = function(inputs);
-  auto fused = compile(function), compiled = compile(function, {.fuse = false, .share_parts = false});
-  for (int call = 0; call < 2; ++call) {
-    const Tensors given = compiled(std::span<const Tensor>(inputs)), also = fused(std::span<const Tensor>(inputs));
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_TRUE(same_bits(given[i], expected[i])) << "result " << i;
-      EXPECT_TRUE(same_bits(also[i], expected[i])) << "result " << i;
-    }
-  }
-  const std::string program = compiled.explain();
-  const auto records = [&](const std::string& operation) {
-    std::size_t count = 0;
-    for (std::size_t at = program.find("\nreplayed");
-         (at = program.find("  " + operation + "  ", at)) != std::string::npos; ++at)
-      ++count;
-    return count;
-  };
-  return {records("split"), records("add")};
+  const std::string program = expect_eager_bits(function, inputs, {.fuse = false, .share_parts = false}).without;
+  return {occurrences(replayed(program), "  split  "), occurrences(replayed(program), "  add  ")};
 }
 
 Tensor with_special_numbers(const Tensor& x) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -56,23 +57,42 @@ inline void expect_same_bits(const Tensors& given, const Tensors& expected, cons
 }
 
 /// Eager's bits at every call and for every number of threads, with all passes and without those that `without` leaves
-/// out.
-template <typename F, std::size_t n>
-Programs expect_eager_bits(const F& function, const std::array<Tensor, n>& inputs, const CompileOptions& without) {
-  std::string types;
-  for (const Tensor& input : inputs) types += std::string(name_of(input.dtype())) + to_string(input.shape()) + " ";
-  SCOPED_TRACE(types);
-  const Tensors expected = std::apply(function, inputs);
+/// out. `call` calls the function that it is given.
+template <typename F, typename Call>
+Programs expect_bits_of_eager(const F& function, const Call& call, const CompileOptions& without) {
+  const Tensors expected = call(function);
   const auto compiled = compile(function), apart = compile(function, without);
   for (const int count : {1, 2, 7}) {
     SCOPED_TRACE(std::to_string(count) + " threads");
     const ThreadLimit limit(count);
-    for (int call = 0; call < 2; ++call) {
-      expect_same_bits(std::apply(compiled, inputs), expected, "all passes");
-      expect_same_bits(std::apply(apart, inputs), expected, "without some");
+    for (int repetition = 0; repetition < 2; ++repetition) {
+      expect_same_bits(call(compiled), expected, "all passes");
+      expect_same_bits(call(apart), expected, "without some");
     }
   }
   return {compiled.explain(), apart.explain()};
+}
+
+template <typename Inputs>
+std::string types_of(const Inputs& inputs) {
+  std::string types;
+  for (const Tensor& input : inputs) types += std::string(name_of(input.dtype())) + to_string(input.shape()) + " ";
+  return types;
+}
+
+template <typename F, std::size_t n>
+Programs expect_eager_bits(const F& function, const std::array<Tensor, n>& inputs, const CompileOptions& without) {
+  SCOPED_TRACE(types_of(inputs));
+  return expect_bits_of_eager(
+      function, [&](const auto& f) -> Tensors { return std::apply(f, inputs); }, without);
+}
+
+/// Of a function of a span.
+template <typename F>
+Programs expect_eager_bits(const F& function, const Tensors& inputs, const CompileOptions& without) {
+  SCOPED_TRACE(types_of(inputs));
+  return expect_bits_of_eager(
+      function, [&](const auto& f) -> Tensors { return f(std::span<const Tensor>(inputs)); }, without);
 }
 
 }  // namespace wengert
