@@ -164,20 +164,9 @@ HWY_INLINE V log1p(D d, V x) {
   return with_logarithmic_pole(d, value, x, -1.0F);
 }
 
-/// 1 / x to 2⁻¹⁴ at least: an estimate where there is a good one, for those who put right what it leaves.
-template <class D, class V>
-HWY_INLINE V near_inverse(D d, V x) {
-#if HWY_TARGET <= HWY_AVX3
-  (void)d;
-  return hn::ApproximateReciprocal(x);
-#else
-  return hn::Div(hn::Set(d, 1.0F), x);
-#endif
-}
-
 /// E / (E + 1) with E = (e²ᵃ − 1) / 2, where e²ᵃ = e²ʳ 4ᵏ, so that what a is small for needs no formula of its own:
 /// there E ≈ a + a², and near the first step of k it is not below ½. The quotient is put right by what is left of E
-/// when the estimate times E + 1 is taken away.
+/// when it is multiplied by E + 1, which was rounded, and taken away.
 template <class D, class V>
 HWY_INLINE V tanh(D d, V x) {
   const V a = at_most(d, hn::Abs(x), 10.0F);
@@ -185,7 +174,8 @@ HWY_INLINE V tanh(D d, V x) {
   const V half_power = hn::BitCast(d, hn::ShiftLeft<24>(biased));
   const V tail = exp_less_one(d, hn::Add(r, r), math::narrow::exp_wide_tail);
   const V e = hn::MulAdd(half_power, tail, hn::Sub(half_power, hn::Set(d, 0.5F)));
-  const V inverse = near_inverse(d, hn::Add(e, hn::Set(d, 1.0F)));
+  const V one = hn::Set(d, 1.0F);
+  const V inverse = hn::Div(one, hn::Add(e, one));
   const V quotient = hn::Mul(e, inverse);
   const V left = hn::NegMulAdd(quotient, e, hn::Sub(e, quotient));
   return hn::CopySign(hn::MulAdd(left, inverse, quotient), x);
@@ -198,9 +188,7 @@ HWY_INLINE V logistic(D d, V x) {
   const auto [r, k, biased] = reduce(d, hn::Neg(at_most(d, x, 20.0F)), 127);
   const V power = hn::BitCast(d, hn::ShiftLeft<23>(biased));
   const V tail = exp_less_one(d, r, math::narrow::exp_short_tail);
-  const V denominator = hn::MulAdd(power, tail, hn::Add(power, one));  // the sum of the two is exact up to 2²³
-  const V inverse = near_inverse(d, denominator);
-  const V value = hn::MulAdd(inverse, hn::NegMulAdd(denominator, inverse, one), inverse);
+  const V value = hn::Div(one, hn::MulAdd(power, tail, hn::Add(power, one)));  // the sum of the two is exact up to 2²³
   if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(x, border)))) return value;
   const V e = exp(d, x);
   return hn::IfThenElse(hn::Lt(x, border), hn::NegMulAdd(e, e, e), value);
