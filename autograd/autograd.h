@@ -13,6 +13,7 @@
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/slot.h>
+#include <wengert/autograd/subnormals.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/autograd/tensor.h>
 #include <wengert/autograd/threads.h>

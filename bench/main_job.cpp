@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/subnormals.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/datasets/datasets.h>
 #include <wengert/nn/nn.h>
@@ -68,6 +69,7 @@ class Job {
 
   template <typename F>
   std::vector<float> epoch(const F& step, bool shuffle) {
+    const wg::SubnormalsAsZero as_fit;
     std::vector<float> losses;
     for (const auto& [images, labels] :
          wg::datasets::batches(train_set(), {.size = batch_size, .shuffle = shuffle, .epoch = epoch_++})) {

@@ -45,6 +45,8 @@ struct FitOptions {
 /// Losses and metrics are means over the samples of an epoch of what the model gave before each update, as in Keras;
 /// inputs come in the dtype of the model's parameters, which is also the one that is trained in.
 ///
+/// Its steps take subnormal numbers for zero (SubnormalsAsZero), as TensorFlow's do.
+///
 /// Ctrl-C ends the training after the step in hand, as does a loss that is NaN or infinite (before its update) or a
 /// callback; the model keeps what it learned and the history says why. Trainings of different models may run on
 /// several threads, and give the same bits there.

@@ -11,6 +11,7 @@
 #include <immintrin.h>
 #endif
 
+#include <wengert/autograd/kernels/floating_mode.h>
 #include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
@@ -60,6 +61,8 @@ class Task {
     --places_;
     helpers_.fetch_add(1, std::memory_order_relaxed);
   }
+  /// In which helpers compute: that of whoever handed the work over.
+  FloatingMode mode() const noexcept { return mode_; }
   void leave() noexcept { helpers_.fetch_sub(1, std::memory_order_release); }
 
   void work(bool from_front) noexcept {
@@ -99,6 +102,7 @@ class Task {
   std::atomic<std::uint64_t> left_;
   detail::Piece piece_;
   const void* function_;
+  FloatingMode mode_ = floating_mode();
   std::atomic<bool> failed_ = false;
   std::exception_ptr error_;
 };
@@ -152,6 +156,7 @@ class Pool {
     while (true) {
       const std::uint32_t seen = news_.load(std::memory_order_acquire);
       while (Task* task = join_task()) {
+        set_floating_mode(task->mode());
         task->work(false);
         task->leave();
       }
