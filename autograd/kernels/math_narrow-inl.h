@@ -81,12 +81,22 @@ HWY_INLINE V exp_less_one(D d, V r, const Coefficients& tail) {
   return hn::MulAdd(hn::Mul(r, r), polynomial(d, r, tail), r);
 }
 
+/// eˣ = (1 + tail) · power, for |x| < 87.
+template <class V>
+struct ShortExponential {
+  V tail, power;
+};
+template <class D, class V>
+HWY_INLINE ShortExponential<V> short_exp(D d, V x) {
+  const auto [r, k, biased] = reduce(d, x, 127);
+  return {exp_less_one(d, r, math::narrow::exp_short_tail), hn::BitCast(d, hn::ShiftLeft<23>(biased))};
+}
+
 template <class D, class V>
 HWY_INLINE V exp(D d, V x) {
   if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), hn::Set(d, 87.0F))))) {  // the same, where no result is extreme
-    const auto [r, k, biased] = reduce(d, x, 127);
-    const V power = hn::BitCast(d, hn::ShiftLeft<23>(biased));
-    return hn::MulAdd(power, exp_less_one(d, r, math::narrow::exp_short_tail), power);
+    const auto [tail, power] = short_exp(d, x);
+    return hn::MulAdd(power, tail, power);
   }
   const auto [r, k, biased] = reduce(d, at_least(d, at_most(d, x, 89.0F), -104.0F), 0);
   return scale(d, hn::Add(exp_less_one(d, r, math::narrow::exp_short_tail), hn::Set(d, 1.0F)), k);
@@ -185,9 +195,7 @@ HWY_INLINE V tanh(D d, V x) {
 template <class D, class V>
 HWY_INLINE V logistic(D d, V x) {
   const V one = hn::Set(d, 1.0F), border = hn::Set(d, -16.0F);
-  const auto [r, k, biased] = reduce(d, hn::Neg(at_most(d, x, 20.0F)), 127);
-  const V power = hn::BitCast(d, hn::ShiftLeft<23>(biased));
-  const V tail = exp_less_one(d, r, math::narrow::exp_short_tail);
+  const auto [tail, power] = short_exp(d, hn::Neg(at_most(d, x, 20.0F)));
   const V value = hn::Div(one, hn::MulAdd(power, tail, hn::Add(power, one)));  // the sum of the two is exact up to 2²³
   if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(x, border)))) return value;
   const V e = exp(d, x);
