@@ -1,4 +1,3 @@
-#include <limits>
 #include <map>
 #include <utility>
 
@@ -7,29 +6,29 @@
 namespace wengert::detail {
 namespace {
 
-constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-
 /// A value that is cut along its first axis, and the records that make it: the last one first, a product at the end.
 struct Cut {
-  std::size_t record = none;
+  std::size_t record = no_record;
   std::vector<std::size_t> makers = {};
 };
 
 Shape without_first_axis(const Shape& shape) { return Shape(std::span(shape.begin() + 1, shape.end())); }
 
-/// The shape that a part is computed in: without the first axis, where a part is one long.
 Shape part_of(const Shape& whole, std::int64_t parts) {
   Ints extents(whole);
   extents[0] /= parts;
-  return extents[0] == 1 ? without_first_axis(whole) : Shape(extents);
+  return Shape(extents);
 }
+
+/// The shape that a part is computed in: without the first axis, where it is one long.
+Shape computed_shape(const Shape& part) { return part[0] == 1 ? without_first_axis(part) : part; }
 
 class Computing {
  public:
   explicit Computing(Graph graph)
       : graph_(std::move(graph)),
         reads_(count_reads(graph_)),
-        made_by_(graph_.values.size(), none),
+        made_by_(find_makers(graph_)),
         is_left_out_(graph_.records.size(), false) {}
 
   Graph run() {
@@ -43,7 +42,6 @@ class Computing {
  private:
   void look_at(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
-    for (const Use& use : record.outputs) made_by_[use.value] = r;
     if (record.operation->divides && graph_.values[record.inputs[0].value].bytes() >= beyond_cache_bytes) {
       Cut cut{r, makers_of(record)};
       if (!cut.makers.empty()) cuts_.push_back(std::move(cut));
@@ -56,7 +54,7 @@ class Computing {
     if (cut_axis(record) != 0) return {};
     const auto parts = static_cast<std::int64_t>(record.outputs.size());
     std::vector<std::size_t> makers;
-    while (made_by_[whole.value] != none && reads_[whole.value] == 1) {
+    while (made_by_[whole.value] != no_record && reads_[whole.value] == 1) {
       makers.push_back(made_by_[whole.value]);
       const GraphRecord& maker = graph_.records[makers.back()];
       if (maker.outputs.size() != 1 || maker.outputs[0].shape != whole.shape) return {};
@@ -96,14 +94,13 @@ class Computing {
     GraphRecord& divider = graph_.records[cut.record];
     const auto parts = static_cast<std::int64_t>(divider.outputs.size());
     const Use from = graph_.records[cut.makers.back()].inputs[0];
-    Ints extents(from.shape);
-    extents[0] /= parts;
+    const Shape read = part_of(from.shape, parts);
     divider.inputs[0] = from;
     for (const std::size_t maker : cut.makers) is_left_out_[maker] = true;
     for (Use& use : divider.outputs) {
-      const Use part = std::exchange(use, {new_value(graph_.values[from.value].dtype, Shape(extents)), Shape(extents)});
+      const Use part = std::exchange(use, {new_value(graph_.values[from.value].dtype, read), read});
       if (reads_[part.value] == 0) continue;
-      Use made{use.value, part_of(from.shape, parts)};
+      Use made{use.value, computed_shape(read)};
       std::vector<GraphRecord>& makers = before_[part.value];
       for (std::size_t i = cut.makers.size(); i-- > 0;) {
         makers.push_back(part_of_record(graph_.records[cut.makers[i]], made, parts));
@@ -119,7 +116,7 @@ class Computing {
     GraphRecord made = record;
     const Use* const whole = record.is_pointwise() ? only_whole(record) : &record.inputs[0];
     const std::size_t rank = record.outputs[0].shape.rank();
-    made.outputs[0].shape = part_of(record.outputs[0].shape, parts);
+    made.outputs[0].shape = computed_shape(part_of(record.outputs[0].shape, parts));
     for (std::size_t i = 0; i < made.inputs.size(); ++i) {
       Use& use = made.inputs[i];
       if (&record.inputs[i] == whole) {

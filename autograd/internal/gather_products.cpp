@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -10,7 +9,6 @@
 namespace wengert::detail {
 namespace {
 
-constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 // A sum of fewer products is not worth what it takes from the formula that reads it.
 constexpr std::size_t fewest_products = 3;
 // How many are gathered: so many that what they read, and what keeps it alive, stays in the second-level cache. More
@@ -30,8 +28,8 @@ class Gathering {
   explicit Gathering(Graph graph)
       : graph_(std::move(graph)),
         reads_(count_reads(graph_)),
-        made_by_(graph_.values.size(), none),
-        chain_of_(graph_.values.size(), none),
+        made_by_(graph_.values.size(), no_record),
+        chain_of_(graph_.values.size(), no_record),
         summed_by_(graph_.records.size(), nullptr) {}
 
   Graph run() {
@@ -65,21 +63,21 @@ class Gathering {
   /// The product that makes an operand.
   std::size_t product_of(const Use& use) const {
     const std::size_t maker = made_by_[use.value];
-    return maker != none && graph_.records[maker].outputs[0].shape == use.shape ? maker : none;
+    return maker != no_record && graph_.records[maker].outputs[0].shape == use.shape ? maker : no_record;
   }
 
   void add(std::size_t r) {
     const GraphRecord& addition = graph_.records[r];
     std::array<Use, 2> uses{addition.inputs[0], addition.inputs[1]};
-    if (product_of(uses[1]) == none) std::swap(uses[0], uses[1]);
+    if (product_of(uses[1]) == no_record) std::swap(uses[0], uses[1]);
     const std::size_t product = product_of(uses[1]);
-    if (product == none) return;
+    if (product == no_record) return;
     std::size_t chain = chain_of_[uses[0].value];
-    if (chain == none || !are_alike(chains_[chain].products[0], product)) {
+    if (chain == no_record || !are_alike(chains_[chain].products[0], product)) {
       chain = chains_.size();
       chains_.push_back({summed_by_[product]});
       const std::size_t first = product_of(uses[0]);
-      if (first != none && are_alike(first, product)) {
+      if (first != no_record && are_alike(first, product)) {
         chains_[chain].products.push_back(first);
       } else {
         chains_[chain].before = uses[0];

@@ -175,6 +175,14 @@ void leave_out(Graph& graph, const std::vector<bool>& is_left_out) {
   graph.records = std::move(kept);
 }
 
+std::vector<std::size_t> find_makers(const Graph& graph) {
+  std::vector<std::size_t> makers(graph.values.size(), no_record);
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    for (const Use& use : graph.records[r].outputs) makers[use.value] = r;
+  }
+  return makers;
+}
+
 std::vector<std::uint32_t> count_reads(const Graph& graph) {
   std::vector<std::uint32_t> reads(graph.values.size(), 0);
   for (const GraphRecord& record : graph.records) {

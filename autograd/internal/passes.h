@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -86,6 +88,12 @@ bool is_addition(const Graph& graph, const GraphRecord& record);
 
 /// Without the records that are marked.
 void leave_out(Graph& graph, const std::vector<bool>& is_left_out);
+
+/// The number of a record that there is not.
+inline constexpr std::size_t no_record = std::numeric_limits<std::size_t>::max();
+
+/// The record that makes each value; no_record for what comes in.
+std::vector<std::size_t> find_makers(const Graph& graph);
 
 /// How often each value is read by records, results and assignments.
 std::vector<std::uint32_t> count_reads(const Graph& graph);

@@ -95,9 +95,9 @@ class Sharing {
     const bool joins = record.operation->joins;
     const Use& whole = joins ? record.outputs[0] : record.inputs[0];
     const auto& uses = joins ? record.inputs : record.outputs;
-    if (!comes_in(whole.value) || joins) {
-      if (!is_free(whole.value) || graph_.values[whole.value].is_in_rows()) return false;
-    }
+    const bool may_be_whole =
+        is_free(whole.value) ? !graph_.values[whole.value].is_in_rows() : comes_in(whole.value) && !joins;
+    if (!may_be_whole) return false;
     const std::size_t axis = cut_axis(record);
     const std::int64_t stride = row_major_strides(whole.shape)[axis], step = stride * whole.shape[axis];
     const bool are_rows = step != graph_.values[whole.value].elements;

@@ -1,12 +1,10 @@
 #include <algorithm>
-#include <limits>
 
 #include <wengert/autograd/internal/passes.h>
 
 namespace wengert::detail {
 namespace {
 
-constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.
 constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
 constexpr std::int64_t few_rows = 48, many_rows = 98;
@@ -29,7 +27,7 @@ std::int64_t block_of(const RowKernel& kernel, const GraphValue& value, const Gr
 
 Graph stream_products(Graph graph) {
   const std::vector<std::uint32_t> reads = count_reads(graph);
-  std::vector<std::size_t> made_by(graph.values.size(), none);
+  std::vector<std::size_t> made_by(graph.values.size(), no_record);
   std::vector<bool> is_streamed(graph.records.size(), false);
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
     GraphRecord& record = graph.records[r];
@@ -41,7 +39,7 @@ Graph stream_products(Graph graph) {
       const Use use = record.inputs[i];
       GraphValue& value = graph.values[use.value];
       const std::size_t maker = made_by[use.value];
-      if (maker == none || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
+      if (maker == no_record || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
           value.bytes() < beyond_cache_bytes)
         continue;
       const GraphRecord& product = graph.records[maker];
