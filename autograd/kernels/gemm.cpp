@@ -39,20 +39,26 @@ void for_each_part(const Problem<T>& problem, const F& f) {
   if (problem.m * problem.n * problem.k < small) return f(problem);
   const bool by_rows = problem.m > problem.n;
   const std::size_t step = by_rows ? 4 * max_rows : thin_vectors * vector_length<T>;
-  parallel_ranges(static_cast<std::int64_t>(by_rows ? problem.m : problem.n), static_cast<std::int64_t>(step),
-                  problem.work(), [&](std::int64_t begin, std::int64_t end) {
-                    const auto first = static_cast<std::size_t>(begin);
-                    Problem<T> part = problem;
-                    (by_rows ? part.m : part.n) = static_cast<std::size_t>(end - begin);
-                    if (by_rows) {
-                      part.a.data += first * part.a.row;
-                      part.c += first * part.ldc;
-                    } else {
-                      part.b.data += first * part.b.column;
-                      part.c += first;
-                    }
-                    f(part);
-                  });
+  const auto count = static_cast<std::int64_t>(by_rows ? problem.m : problem.n);
+  const auto multiply_part = [&](std::int64_t begin, std::int64_t end) {
+    const auto first = static_cast<std::size_t>(begin);
+    Problem<T> part = problem;
+    (by_rows ? part.m : part.n) = static_cast<std::size_t>(end - begin);
+    if (by_rows) {
+      part.a.data += first * part.a.row;
+      part.c += first * part.ldc;
+    } else {
+      part.b.data += first * part.b.column;
+      part.c += first;
+    }
+    f(part);
+  };
+  // Each part lays out the other operand for itself, which shows where that is large and takes a transposition.
+  const bool transposes = by_rows ? problem.b.column != 1 : problem.a.column == 1;
+  const std::int64_t of_each = count / threads();
+  const bool are_fewer = transposes && of_each >= 384;
+  parallel_ranges(count, static_cast<std::int64_t>(step), problem.work(), multiply_part,
+                  are_fewer ? std::clamp(of_each / 512, std::int64_t{1}, pieces_per_thread) : pieces_per_thread);
 }
 
 // The scalar products of the first `x` rows with `y`, some at a time.

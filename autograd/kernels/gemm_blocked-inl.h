@@ -25,7 +25,9 @@ namespace {
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
-constexpr std::size_t page_bytes = 4096;
+// Bytes from one row of B to the next that no processor foresees.
+constexpr std::size_t far = 2048;
+constexpr std::size_t page = 4096;
 
 struct Range {
   std::size_t begin;
@@ -64,16 +66,15 @@ class BlockedProduct {
         accumulate_(accumulate),
         terms_(problem.terms()),
         packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
-        packs_b_(problem.b.column != 1 || problem.m > 2 * block_m),
+        packs_b_(problem.b.column != 1 || pays_to_pack_b(problem.m, problem.b.row * sizeof(T))),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
-        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * round_up(std::min(problem.n, block_n), vector_length<T>)) {}
+        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns()) {}
 
   void run() const {
     for (std::size_t j = 0; j < problem_.n; j += block_n) {
       const Range columns = part({0, problem_.n}, j, block_n);
       for (std::size_t p = 0; p < problem_.k; p += terms_) {
         const Range terms = part({0, problem_.k}, p, terms_);
-        pack_b(columns, terms);
         for (std::size_t i = 0; i < problem_.m; i += block_m) {
           const Range rows = part({0, problem_.m}, i, block_m);
           if (packs_a_) pack_a(rows, terms);
@@ -85,6 +86,13 @@ class BlockedProduct {
 
  private:
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
+
+  // Rows of B, so many bytes apart, for so many of A: sooner where they are far apart and stand in each other's place
+  // in the caches, or on more lines than they fill.
+  static constexpr bool pays_to_pack_b(std::size_t rows, std::size_t bytes) {
+    const bool is_awkward = bytes >= far && (bytes % page == 0 || bytes % (vector_length<T> * sizeof(T)) != 0);
+    return rows > (is_awkward ? 24 : 2 * block_m);
+  }
 
   // Whole vectors of contiguous columns may be read where they are.
   bool is_direct(Range columns) const {
@@ -98,15 +106,17 @@ class BlockedProduct {
     return problem_.b.data + p * problem_.b.row + j * problem_.b.column;
   }
 
-  void pack_b(Range columns, Range terms) const {
-    for (Range panel = next_panel<T>(columns, columns.begin); panel.size > 0;
-         panel = next_panel<T>(columns, panel.end())) {
-      const std::size_t j = panel.begin;
-      if (is_direct(panel)) continue;
-      const std::size_t width = round_up(panel.size, vector_length<T>);
-      pack(b_at(terms.begin, j), transpose(problem_.b), panel.size, terms.size, width,
-           packed_b_.at((j - columns.begin) * terms.size));
-    }
+  // All panels of a block where later rows read them again, or one.
+  std::size_t packed_columns() const {
+    return round_up(std::min(problem_.n, problem_.m > block_m ? block_n : panel_width), vector_length<T>);
+  }
+  T* packed_panel(Range panel, Range columns, Range terms) const {
+    return packed_b_.at(problem_.m > block_m ? (panel.begin - columns.begin) * terms.size : 0);
+  }
+
+  void pack_panel(Range panel, Range columns, Range terms) const {
+    pack(b_at(terms.begin, panel.begin), transpose(problem_.b), panel.size, terms.size,
+         round_up(panel.size, vector_length<T>), packed_panel(panel, columns, terms));
   }
 
   void pack_a(Range rows, Range terms) const {
@@ -126,40 +136,61 @@ class BlockedProduct {
     }
   }
 
+  // The part of the next panel of B that a strip asks for, of so many: a panel is read for the first time when it is
+  // packed, or where it lies. Its rows may be those of memory or, of a transposed B, its columns. Asked for is the end
+  // of each vector: what is before, on another line of the cache, belongs to the panel at hand, too.
+  Ahead<T> ahead_in_b(Range panel, Range terms, std::size_t strip, std::size_t strips) const {
+    const bool is_transposed = problem_.b.row == 1;
+    const std::size_t step = is_transposed ? panel_width : quotient_up(terms.size, strips);
+    const T* const first = b_at(terms.begin + std::min(strip * step, terms.size - 1), panel.begin);
+    return {first + vector_length<T> - 1, is_transposed ? problem_.b.column : problem_.b.row,
+            terms.size / (is_transposed ? std::min(panel.size, terms.size) : step)};
+  }
+
+  // What all tiles of a panel have in common.
+  Tile<T> tile_of(Range panel, Range columns, Range terms) const {
+    const std::size_t width = round_up(panel.size, vector_length<T>);
+    const std::size_t last = panel.size + vector_length<T> - width;
+    Tile<T> tile = {.k = terms.size,
+                    .a = nullptr,
+                    .a_row = problem_.a.row,
+                    .a_column = problem_.a.column,
+                    .b = b_at(terms.begin, panel.begin),
+                    .b_row = problem_.b.row,
+                    .b_last = last,
+                    .c = nullptr,
+                    .c_row = problem_.ldc,
+                    .c_last = last,
+                    .accumulate = accumulate_ || terms.begin > 0};
+    if (!is_direct(panel)) {
+      tile.b = packed_panel(panel, columns, terms);
+      tile.b_row = width;
+      tile.b_last = vector_length<T>;
+    }
+    return tile;
+  }
+
   // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
   void multiply(Range rows, Range columns, Range terms) const {
-    // Where each row of B is on another page, which no processor foresees. Elsewhere asking ahead would only take lines
-    // from the caches of other threads that write them: what is behind the columns of this part is theirs.
-    const bool has_far_rows = problem_.b.row * sizeof(T) >= page_bytes;
-    for (Range panel = next_panel<T>(columns, columns.begin); panel.size > 0;
-         panel = next_panel<T>(columns, panel.end())) {
-      const std::size_t j = panel.begin;
-      const std::size_t width = round_up(panel.size, vector_length<T>);
-      Tile<T> tile = {.k = terms.size,
-                      .a = nullptr,
-                      .a_row = problem_.a.row,
-                      .a_column = problem_.a.column,
-                      .b = b_at(terms.begin, j),
-                      .b_row = problem_.b.row,
-                      .b_last = panel.size + vector_length<T> - width,
-                      .c = nullptr,
-                      .c_row = problem_.ldc,
-                      .c_last = panel.size + vector_length<T> - width,
-                      .accumulate = accumulate_ || terms.begin > 0,
-                      .b_ahead = has_far_rows && panel.end() < columns.end() ? panel_width : 0};
-      if (!is_direct(panel)) {
-        tile.b = packed_b_.at((j - columns.begin) * terms.size);
-        tile.b_row = width;
-        tile.b_ahead = 0;
-        tile.b_last = vector_length<T>;
-      }
+    const bool is_first = rows.begin == 0;
+    // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
+    const bool is_far = std::max(problem_.b.row, problem_.b.column) * sizeof(T) >= far;
+    const std::size_t strips = quotient_up(rows.size, max_rows);
+    for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
+      next = next_panel<T>(columns, panel.end());
+      if (is_first && !is_direct(panel)) pack_panel(panel, columns, terms);
+      const bool asks_for_b = is_far && next.size > 0 && (is_first || is_direct(panel));
+      Tile<T> tile = tile_of(panel, columns, terms);
+      std::size_t number = 0;
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
         tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
         if (packs_a_) {
           tile.a_row = 1;
           tile.a_column = strip.size;
         }
-        tile.c = problem_.c + strip.begin * problem_.ldc + j;
+        tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
+        tile.ahead = asks_for_b ? ahead_in_b(next, terms, number++, strips)
+                                : Ahead<T>{tile.c, problem_.ldc, quotient_up(terms.size, strip.size)};
         tile_function<T>(strip.size, panel.size,
                          tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
       }

@@ -109,6 +109,15 @@ void keep_in_register(V& v) {
 #endif
 }
 
+// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, each during so
+// many terms.
+template <typename T>
+struct Ahead {
+  const T* at = nullptr;
+  std::size_t row = 0;
+  std::size_t terms = 1;
+};
+
 // One tile's work: C (+)= A · B over k terms. Element (i, p) of A is at a[i · a_row + p · a_column], row p of B at
 // b + p · b_row.
 template <typename T>
@@ -124,7 +133,7 @@ struct Tile {
   std::size_t c_row;
   std::size_t c_last;  // elements of the last vector that belong to C
   bool accumulate;
-  std::size_t b_ahead = 0;  // from a row's part of B to what will be read next, if that is to be asked for
+  Ahead<T> ahead = {};
 };
 
 // The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
@@ -154,13 +163,11 @@ void multiply_tile(const Tile<T>& tile) {
   std::array<const T*, (rows + 2) / 3> a;
   HWY_UNROLL(4)
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
-  // What is needed next: of a product of few rows, a row of B further down; where the rows of B are far apart, the next
-  // tile's part of each; else the rows of C, one after the other: all at once they would keep A and B waiting.
+  // A product of few rows needs a row of B further down.
   const bool is_thin = rows <= thin_rows;
-  const bool asks_for_c = !is_thin && tile.b_ahead == 0;
-  const T* ahead = asks_for_c ? tile.c : b + (is_thin ? 4 * b_row : tile.b_ahead);
-  const std::size_t ahead_row = !asks_for_c ? b_row : whole ? c_row : 0;
-  const std::size_t ahead_terms = whole && asks_for_c ? quotient_up(k, rows) : 1;
+  const T* ahead = is_thin ? b + 4 * b_row : tile.ahead.at;
+  const std::size_t ahead_row = is_thin ? b_row : whole ? tile.ahead.row : 0;
+  const std::size_t ahead_terms = whole ? tile.ahead.terms : 1;
   std::size_t wait = ahead_terms;
   const auto add_term = [&](std::size_t chain) HWY_ATTR {
     hn::Vec<D> row[vectors];

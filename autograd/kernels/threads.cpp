@@ -23,7 +23,6 @@ constexpr int most_threads = 256;
 constexpr int spins_before_sleep = 4000;
 // A piece takes some seven microseconds or more: handing it over costs about one.
 constexpr double piece_work = 3.5e5;
-constexpr std::int64_t pieces_per_thread = 4;
 
 int initial_threads() noexcept {
   const char* const wanted = std::getenv("WENGERT_THREADS");
@@ -196,12 +195,11 @@ ThreadLimit::~ThreadLimit() { thread_limit = before_; }
 
 bool is_worth_dividing(double work) noexcept { return work >= 2 * piece_work; }
 
-std::int64_t pieces_of(double work) noexcept {
+std::int64_t pieces_of(double work, std::int64_t most) noexcept {
   if (!is_worth_dividing(work)) return 1;
-  const int count = threads();
+  const std::int64_t count = threads();
   if (count == 1) return 1;
-  const auto most = static_cast<double>(count * pieces_per_thread);
-  const auto pieces = static_cast<std::int64_t>(std::min(work / piece_work, most));
+  const auto pieces = static_cast<std::int64_t>(std::min(work / piece_work, static_cast<double>(count * most)));
   return pieces < count ? pieces : pieces / count * count;
 }
 

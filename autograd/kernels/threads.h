@@ -42,9 +42,12 @@ void parallel_for(std::int64_t pieces, const F& f) {
   detail::run_pieces(pieces, call, std::addressof(f));
 }
 
-/// So many pieces that each is worth handing over, and no more than keep all threads evenly busy. `work` is in
-/// multiply-adds of f32 in vectors, some fifty to the nanosecond, or what takes as long.
-std::int64_t pieces_of(double work) noexcept;
+/// So many for each thread keep all of them evenly busy; fewer may do where every piece costs something besides.
+constexpr std::int64_t pieces_per_thread = 4;
+
+/// So many pieces that each is worth handing over, and no more for each thread than `most`. `work` is in multiply-adds
+/// of f32 in vectors, some fifty to the nanosecond, or what takes as long.
+std::int64_t pieces_of(double work, std::int64_t most = pieces_per_thread) noexcept;
 /// Whether that are two pieces at least, where there are threads for them.
 bool is_worth_dividing(double work) noexcept;
 
@@ -58,10 +61,11 @@ double work_of(double cost, std::int64_t count) noexcept {
 /// Calls f(begin, end) for intervals that make up [0, count), whole multiples of `step` but for the last: as pieces, as
 /// many as `work` is worth.
 template <typename F>
-void parallel_ranges(std::int64_t count, std::int64_t step, double work, const F& f) {
+void parallel_ranges(std::int64_t count, std::int64_t step, double work, const F& f,
+                     std::int64_t most = pieces_per_thread) {
   const std::int64_t steps = (count + step - 1) / step;
-  const std::int64_t most = pieces_of(work);
-  const std::int64_t pieces = steps < most ? steps : most;
+  const std::int64_t worth = pieces_of(work, most);
+  const std::int64_t pieces = steps < worth ? steps : worth;
   if (pieces <= 1) return f(std::int64_t{0}, count);
   parallel_for(pieces, [&](std::int64_t piece) {
     const std::int64_t begin = steps * piece / pieces * step, end = steps * (piece + 1) / pieces * step;
