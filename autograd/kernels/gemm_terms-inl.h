@@ -53,6 +53,8 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
   using D = Lanes<T>;
   const D d;
   constexpr std::size_t n = hn::MaxLanes(D());
+  // A store that lies on two lines, neither of them at hand, keeps all later ones waiting.
+  constexpr std::size_t ahead = 256 / sizeof(T);
   const std::size_t columns = problem.n, last_row = problem.m - 1, ldc = problem.ldc;
   const std::size_t a_row = problem.a.row, a_column = problem.a.column, b_row = problem.b.row;
   const std::size_t last_rows = problem.m < rows ? 0 : problem.m - rows;
@@ -79,7 +81,11 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
         for (std::size_t r = 0; r < rows; ++r) sum[r] = hn::MulAdd(factor[r][p], row, sum[r]);
       }
       HWY_UNROLL(8)
-      for (std::size_t r = 0; r < rows; ++r) hn::StoreU(sum[r], d, c + std::min(r, last_row) * ldc + j);
+      for (std::size_t r = 0; r < rows; ++r) {
+        T* const to = c + std::min(r, last_row) * ldc + j;
+        hn::StoreU(sum[r], d, to);
+        hwy::Prefetch(to + ahead);
+      }
     }
   }
 }
