@@ -167,7 +167,9 @@ void multiply(const Problem<T>& problem) {
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
   } else {
-    for_each_part(problem, [](const Problem<T>& part) { multiply_in_blocks(part); });
+    // Of the whole, as the bits depend on it.
+    const std::size_t terms = terms_of_block(problem);
+    for_each_part(problem, [terms](const Problem<T>& part) { multiply_in_blocks(part, terms); });
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/gemm.h>
 #include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_problem.h>
@@ -56,15 +57,24 @@ Range next_panel(Range columns, std::size_t begin) {
   return part(columns, begin, has_half_vectors && left > v && left <= v + v / 2 ? v : max_vectors * v);
 }
 
+// The terms of a block. A B that is read once or twice, for few rows of A, is read as fast as rows of memory are
+// foreseen, and those are no more than so many at a time.
+template <typename T>
+std::size_t terms_of_block(const Problem<T>& problem) {
+  constexpr std::size_t foreseen = 32;
+  const bool reads_b_once = problem.m < alike_from && problem.b.column == 1 && problem.b.row * sizeof(T) >= far;
+  return reads_b_once ? std::min(problem.k, foreseen) : problem.terms();
+}
+
 // C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
 // read only a few times, or lies as packing would lay it, is read where it is.
 template <typename T>
 class BlockedProduct {
  public:
-  explicit BlockedProduct(const Problem<T>& problem, bool accumulate)
+  BlockedProduct(const Problem<T>& problem, std::size_t terms, bool accumulate)
       : problem_(problem),
         accumulate_(accumulate),
-        terms_(problem.terms()),
+        terms_(terms),
         packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
         packs_b_(problem.b.column != 1 || pays_to_pack_b(problem.m, problem.b.row * sizeof(T))),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
@@ -206,9 +216,10 @@ class BlockedProduct {
   PoolArray<T> packed_b_;
 };
 
+// In blocks of so many terms; `accumulate`: added to what C holds.
 template <typename T>
-HWY_NOINLINE void multiply_in_blocks(const Problem<T>& problem, bool accumulate = false) {
-  BlockedProduct<T>(problem, accumulate).run();
+HWY_NOINLINE void multiply_in_blocks(const Problem<T>& problem, std::size_t terms, bool accumulate = false) {
+  BlockedProduct<T>(problem, terms, accumulate).run();
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ void add_up(const ProductSum<T>& sum) {
     Problem<T> product = sum.part;
     product.a.data = sum.a(i);
     product.b.data = sum.b(i);
-    multiply_in_blocks(product, i > 0 || sum.before != nullptr);
+    multiply_in_blocks(product, product.terms(), i > 0 || sum.before != nullptr);
   }
 }
 
