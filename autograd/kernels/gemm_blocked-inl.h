@@ -76,7 +76,7 @@ class BlockedProduct {
         accumulate_(accumulate),
         terms_(terms),
         packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
-        packs_b_(problem.b.column != 1 || pays_to_pack_b(problem.m, problem.b.row * sizeof(T))),
+        packs_b_(problem.b.column != 1 || pays_to_pack_b(problem)),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
         packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns()) {}
 
@@ -97,11 +97,13 @@ class BlockedProduct {
  private:
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
 
-  // Rows of B, so many bytes apart, for so many of A: sooner where they are far apart and stand in each other's place
-  // in the caches, or on more lines than they fill.
-  static constexpr bool pays_to_pack_b(std::size_t rows, std::size_t bytes) {
-    const bool is_awkward = bytes >= far && (bytes % page == 0 || bytes % (vector_length<T> * sizeof(T)) != 0);
-    return rows > (is_awkward ? 24 : 2 * block_m);
+  // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and stand in each
+  // other's place in the caches or on more lines than they fill.
+  static bool pays_to_pack_b(const Problem<T>& problem) {
+    const std::size_t row_bytes = problem.b.row * sizeof(T);
+    const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
+    if (is_awkward && row_bytes >= far && problem.k > 128) return problem.m > 24;
+    return problem.m > 2 * block_m;
   }
 
   // Whole vectors of contiguous columns may be read where they are.
