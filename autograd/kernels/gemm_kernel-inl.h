@@ -20,6 +20,7 @@
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/register-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
@@ -98,16 +99,6 @@ struct LastVector {
     }
   }
 };
-
-// Keeps a vector in its register: g++ would rather read it from memory again for each of a few uses.
-template <class V>
-void keep_in_register(V& v) {
-#if HWY_ARCH_X86 && HWY_COMPILER_GCC && !HWY_COMPILER_CLANG && HWY_TARGET != HWY_SCALAR
-  asm("" : "+v"(v.raw));
-#else
-  (void)v;
-#endif
-}
 
 // What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, each during so
 // many terms.

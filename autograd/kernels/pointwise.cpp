@@ -158,8 +158,7 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
                           std::span<const PointwiseReduction> reductions, const PointwiseSource* source) const {
   check(*plan_, compute, inputs.size(), uniforms.size(), outputs.size());
   if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
-  std::int64_t total = 1;
-  for (const std::int64_t size : shape) total *= size;
+  const std::int64_t total = elements_of(shape);
   if (total == 0) return;
   const bool is_small = static_cast<std::size_t>(total) * size_of(compute) <= plan_->tile_bytes;
   const bool is_simple = plan_->are_direct && shape.size() == 1 && reductions.empty() && source == nullptr;

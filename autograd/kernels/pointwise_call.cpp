@@ -9,12 +9,6 @@
 namespace wengert::kernels {
 namespace {
 
-std::int64_t elements_of(std::span<const std::int64_t> shape) {
-  std::int64_t elements = 1;
-  for (const std::int64_t size : shape) elements *= size;
-  return elements;
-}
-
 /// Room that is filled as far as it is read: on the stack, or where that is too small, from the pool.
 template <typename T>
 class Room {

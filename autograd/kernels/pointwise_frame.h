@@ -42,8 +42,9 @@ class Frame {
 
   void run(std::size_t count) const {
     if (const PointwiseCode native = plan_.native_code(dtype_of<T>)) return run_native(native, count);
-    for (const PointwisePlan::Step& step : plan_.steps) step.run(dtype_of<T>, slots_, count);
+    for (const PointwisePlan::Step& step : plan_.steps) run_step(step, count);
   }
+  void run_step(const PointwisePlan::Step& step, std::size_t count) const { step.run(dtype_of<T>, slots_, count); }
 
  private:
   // Sets the slots of blocks and registers.

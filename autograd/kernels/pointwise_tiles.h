@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <new>
+#include <numeric>
 #include <span>
 #include <type_traits>
 
@@ -14,6 +16,13 @@
 #include <wengert/autograd/kernels/primitives.h>
 
 namespace wengert::kernels {
+
+inline std::int64_t elements_of(std::span<const std::int64_t> shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies());
+}
+
+// Bytes of an array that no near cache holds.
+inline constexpr std::size_t beyond_cache = std::size_t{8} << 20;
 
 struct TileInput {
   InputReader reader;
@@ -105,7 +114,9 @@ class TiledRun {
       : plan_(plan),
         frame_(plan, uniforms, scratch, array_bytes(plan)),
         inputs_(reinterpret_cast<TileInput*>(frame_.rest())),
-        outputs_(reinterpret_cast<TileOutput*>(inputs_ + inputs.size())) {
+        outputs_(reinterpret_cast<TileOutput*>(inputs_ + inputs.size())),
+        asks_ahead_(plan.native_code(dtype_of<T>) == nullptr && plan.steps.size() > 2 &&
+                    static_cast<std::size_t>(elements_of(shape)) * sizeof(T) >= beyond_cache) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
     for (const PointwiseOutput& output : outputs) keep_rows_whole(output.rows.run);
@@ -169,9 +180,29 @@ class TiledRun {
       T* const room = frame_.room(plan_.program.inputs + k);
       frame_.output(k).data = is_in_order(k, first, count) ? reinterpret_cast<T*>(outputs_[k].at(first)) : room;
     }
-    frame_.run(count);
+    asks_ahead_ ? run_and_ask(count) : frame_.run(count);
     for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
       if (!is_direct(k) || !is_in_order(k, first, count)) write(k, first, count);
+    }
+  }
+
+  // After each step, asks for some of what the next tile reads and writes. Tiles are too short for the processor to
+  // foresee the next one; asked for all at once, it would keep the steps waiting.
+  void run_and_ask(std::size_t count) {
+    const std::size_t lines = count / block<T>, steps = plan_.steps.size();
+    for (std::size_t step = 0; step < steps; ++step) {
+      frame_.run_step(plan_.steps[step], count);
+      const std::size_t begin = lines * step / steps, end = lines * (step + 1) / steps;
+      const auto ask = [=](const void* data) __attribute__((always_inline)) {
+        const T* const next = static_cast<const T*>(data) + count;
+        for (std::size_t line = begin; line < end; ++line) __builtin_prefetch(next + line * block<T>);
+      };
+      for (std::size_t i = 0; i < plan_.program.inputs; ++i) {
+        if (inputs_[i].is_in_place) ask(frame_.input(i).data);
+      }
+      for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
+        if (outputs_[k].is_kept && is_direct(k)) ask(frame_.output(k).data);
+      }
     }
   }
 
@@ -209,6 +240,7 @@ class TiledRun {
   Frame<T> frame_;
   TileInput* inputs_;
   TileOutput* outputs_;
+  bool asks_ahead_;
   std::int64_t row_ = 0;  // elements of a row that is read or written in place; 0: there is none
 };
 

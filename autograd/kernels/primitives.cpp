@@ -18,6 +18,7 @@
 #include <wengert/autograd/kernels/math_narrow_error-inl.h>
 #include <wengert/autograd/kernels/math_power-inl.h>
 #include <wengert/autograd/kernels/math_trigonometric-inl.h>
+#include <wengert/autograd/kernels/register-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels {
@@ -32,9 +33,26 @@ HWY_INLINE const T* element(const Operand& x, std::size_t i) {
   return static_cast<const T*>(x.data) + (i & x.mask);
 }
 
+// Walks an operand vector by vector, or stays where it is.
+template <class D>
+class Reader {
+ public:
+  HWY_INLINE Reader(D d, const Operand& x)
+      : at_(static_cast<const hn::TFromD<D>*>(x.data)), step_(hn::Lanes(d) & x.mask) {}
+  HWY_INLINE hn::Vec<D> next() {
+    const auto* const from = at_;
+    at_ += step_;
+    return hn::LoadU(D(), from);
+  }
+
+ private:
+  const hn::TFromD<D>* at_;
+  std::size_t step_;
+};
+
 // `map` applies a function of one to three vectors of T, to operands of its own: what it writes might else be these.
-// They are loaded in order: optimising compilers then read the later ones from memory within an instruction, whose
-// first operand is a register; of two NaNs that is the result.
+// The first stands in a register, and optimising compilers read the others from memory within an instruction, whose
+// first operand is that register; of two NaNs that is the result.
 template <typename T, auto function>
 void map1(const Operand& first, const Operand&, const Operand&, void* out, std::size_t count) {
   const Operand a = first;
@@ -45,23 +63,27 @@ void map1(const Operand& first, const Operand&, const Operand&, void* out, std::
 }
 template <typename T, auto function>
 void map2(const Operand& first, const Operand& second, const Operand&, void* out, std::size_t count) {
-  const Operand a = first, b = second;
   const hn::ScalableTag<T> d;
-  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto x = hn::LoadU(d, element<T>(a, i));
-    const auto y = hn::LoadU(d, element<T>(b, i));
-    hn::StoreU(function(d, x, y), d, static_cast<T*>(out) + i);
+  Reader a(d, first), b(d, second);
+  T* const end = static_cast<T*>(out) + count;
+  for (T* to = static_cast<T*>(out); to < end; to += hn::Lanes(d)) {
+    auto x = a.next();
+    keep_in_register(x);
+    const auto y = b.next();
+    hn::StoreU(function(d, x, y), d, to);
   }
 }
 template <typename T, auto function>
 void map3(const Operand& first, const Operand& second, const Operand& third, void* out, std::size_t count) {
-  const Operand a = first, b = second, c = third;
   const hn::ScalableTag<T> d;
-  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto x = hn::LoadU(d, element<T>(a, i));
-    const auto y = hn::LoadU(d, element<T>(b, i));
-    const auto z = hn::LoadU(d, element<T>(c, i));
-    hn::StoreU(function(d, x, y, z), d, static_cast<T*>(out) + i);
+  Reader a(d, first), b(d, second), c(d, third);
+  T* const end = static_cast<T*>(out) + count;
+  for (T* to = static_cast<T*>(out); to < end; to += hn::Lanes(d)) {
+    auto x = a.next();
+    keep_in_register(x);
+    const auto y = b.next();
+    const auto z = c.next();
+    hn::StoreU(function(d, x, y, z), d, to);
   }
 }
 
