@@ -115,7 +115,7 @@ class TiledRun {
         frame_(plan, uniforms, scratch, array_bytes(plan)),
         inputs_(reinterpret_cast<TileInput*>(frame_.rest())),
         outputs_(reinterpret_cast<TileOutput*>(inputs_ + inputs.size())),
-        asks_ahead_(plan.native_code(dtype_of<T>) == nullptr && plan.steps.size() > 2 &&
+        asks_ahead_(plan.native_code(dtype_of<T>) == nullptr && plan.steps.size() > 1 &&
                     static_cast<std::size_t>(elements_of(shape)) * sizeof(T) >= beyond_cache) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);

@@ -146,6 +146,21 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
   });
 }
 
+// Such rows are asked for ahead, and laid out, in parts of their own.
+TYPED_TEST(GemmOf, IsTheSumByDefinitionWhereRowsAreFarApart) {
+  struct Case {
+    std::size_t m, n, k, gap;  // rows of B are n + 2 gap elements apart: aligned, at a page's distance, neither
+  };
+  const std::vector<Case> cases = {{147, 70, 140, 477}, {147, 70, 140, 481}, {30, 70, 140, 477}, {30, 64, 140, 480},
+                                   {30, 70, 140, 253},  {7, 70, 100, 481},   {5, 40, 33, 492},   {13, 33, 129, 250}};
+  for_each_instruction_set([&] {
+    for (const auto& [m, n, k, gap] : cases) {
+      for (const bool transposed : {false, true}) expect_product<TypeParam>(m, n, k, transposed, transposed, gap);
+      expect_product<TypeParam>(m, n, k, true, false, gap);
+    }
+  });
+}
+
 TYPED_TEST(GemmOf, AnEmptySumIsZeroAndAnEmptyResultIsNotTouched) {
   Matrix<TypeParam> nothing(0, 0, false, 5, 0);
   Matrix<TypeParam> c(3, 4, false, 2, 9);
@@ -227,7 +242,8 @@ TYPED_TEST(FloatingGemm, SixteenRowsAndColumnsGiveTheBitsOfThoseInALargerProduct
       for (const bool transposed_a : {false, true}) {
         for (const bool transposed_b : {false, true}) {
           const auto a = random_matrix<TypeParam>(m, k, transposed_a, 0, random);
-          const auto b = random_matrix<TypeParam>(k, n, transposed_b, 0, random);
+          const std::size_t gap = n == 48 || n == 100 ? 500 : 0;
+          const auto b = random_matrix<TypeParam>(k, n, transposed_b, gap, random);
           Matrix<TypeParam> whole(m, n, false, 0, 0);
           multiply(m, n, k, a, b, whole);
           for (const std::size_t rows : {16U, 17U, 48U, 150U}) {

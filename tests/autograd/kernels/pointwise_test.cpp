@@ -51,7 +51,7 @@ TEST(Pointwise, RunsAChainOverAnyNumberOfElements) {
   const PointwiseKernel kernel(program);
   const std::int64_t stride = 1;
   const double two = 2;
-  for (const std::int64_t count : {1, 2, 7, 15, 16, 17, 63, 64, 1000, 1024, 1025, 5000}) {
+  for (const std::int64_t count : {1, 2, 7, 15, 16, 17, 63, 64, 1000, 1024, 1025, 5000, 1'100'003}) {
     const std::vector<double> x = random_numbers<double>(static_cast<std::size_t>(count), 1);
     std::vector<double> y(x.size());
     const PointwiseInput input = {x.data(), DType::f64, &stride};

@@ -126,6 +126,8 @@ std::vector<Tensor> results(DType dtype) {
       matmul(random({3, 4}, dtype, 13), random({200'003, 4}, dtype, 14), {.transpose_b = true}),
       matmul(random({3, 901}, dtype, 15), random({901, 1001}, dtype, 16)),
       matmul(random({3, 700}, dtype, 17), wide),
+      matmul(random({7, 700}, dtype, 24), wide),
+      matmul(random({99, 700}, dtype, 25), wide),
       matmul(a, random({1003, 3}, dtype, 18)),
       matmul(wide, random({3001, 5}, dtype, 19)),
       matmul(wide, random({3, 3001}, dtype, 20), {.transpose_b = true}),
