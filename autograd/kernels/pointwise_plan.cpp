@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::array compute_dtypes = {DType::f32, DType::f64, DType::i32, DType::i64};
 
-// All arrays together stay within a small first-level cache, in tiles that are worth a call.
-constexpr std::size_t cache_bytes = 16 * 1024;
+// All arrays together stay within a first-level cache of 32 KiB; a tile is worth its calls.
+constexpr std::size_t cache_bytes = 28 * 1024;
 constexpr std::size_t smallest_tile = 512;
 constexpr std::size_t largest_tile = 4096;
 
