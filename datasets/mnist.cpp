@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <sstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -128,7 +130,9 @@ Dataset read_part(const std::string& directory, std::string_view images_name, st
 
 TrainAndTest read(const Source& source, const std::string& given) {
   const std::string directory = find_directory(source, given);
-  return {read_part(directory, files[0], files[1]), read_part(directory, files[2], files[3])};
+  std::future<Dataset> test = std::async(std::launch::async, read_part, directory, files[2], files[3]);
+  Dataset train = read_part(directory, files[0], files[1]);
+  return {std::move(train), test.get()};
 }
 
 }  // namespace

@@ -98,11 +98,9 @@ std::vector<std::string> write_figures(const Options& options, const std::vector
 std::vector<std::string> draw_pictures(const Options& options, const std::vector<Result>& results) {
   const std::vector<std::string> activations = drawable(results);
   if (activations.empty()) return {};
+  draw(options.out, pictures, activations);
   std::vector<std::string> names;
-  for (const Picture& picture : pictures) {
-    draw(options.out, picture, activations);
-    names.push_back(picture.name + ".png, " + picture.name + ".svg");
-  }
+  for (const Picture& picture : pictures) names.push_back(picture.name + ".png, " + picture.name + ".svg");
   return names;
 }
 

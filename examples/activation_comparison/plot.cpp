@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <future>
 #include <variant>
 
 #include "gnuplot.h"
@@ -102,11 +104,18 @@ plot {curves}
                      fmt::arg("curves", fmt::join(all, ", \\\n     ")));
 }
 
-void draw(const std::string& directory, const Picture& picture, const std::vector<std::string>& activations) {
-  for (const std::string terminal : {"png", "svg"}) {
+void draw(const std::string& directory, std::span<const Picture> pictures,
+          const std::vector<std::string>& activations) {
+  const auto draw_one = [&](const Picture& picture, const std::string& terminal) {
     const std::string image = run_gnuplot(directory, plot_script(picture, activations, terminal));
     wengert::training::write_file_atomically(fmt::format("{}/{}.{}", directory, picture.name, terminal), image);
+  };
+  std::vector<std::future<void>> drawn;
+  for (const Picture& picture : pictures) {
+    for (const char* const terminal : {"png", "svg"})
+      drawn.push_back(std::async(std::launch::async, draw_one, std::cref(picture), terminal));
   }
+  for (std::future<void>& picture : drawn) picture.get();
 }
 
 }  // namespace comparison

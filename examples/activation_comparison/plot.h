@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ std::vector<std::string> curve_names(const std::vector<std::string>& activations
 std::string plot_script(const Picture& picture, const std::vector<std::string>& activations,
                         const std::string& terminal);
 
-/// Draws a picture from history.csv in `directory` as PNG and SVG beside it, each whole or not at all. Throws Error
-/// where gnuplot is not installed or fails, FileError where a file cannot be written.
-void draw(const std::string& directory, const Picture& picture, const std::vector<std::string>& activations);
+/// Draws pictures from history.csv in `directory`, all at a time, as PNG and SVG beside it, each whole or not at all.
+/// Throws Error where gnuplot is not installed or fails, FileError where a file cannot be written.
+void draw(const std::string& directory, std::span<const Picture> pictures, const std::vector<std::string>& activations);
 
 }  // namespace comparison
