@@ -1,16 +1,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <future>
 #include <sstream>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/kernels/threads.h>
 #include <wengert/datasets/idx.h>
 #include <wengert/datasets/mnist.h>
 
@@ -130,9 +129,12 @@ Dataset read_part(const std::string& directory, std::string_view images_name, st
 
 TrainAndTest read(const Source& source, const std::string& given) {
   const std::string directory = find_directory(source, given);
-  std::future<Dataset> test = std::async(std::launch::async, read_part, directory, files[2], files[3]);
-  Dataset train = read_part(directory, files[0], files[1]);
-  return {std::move(train), test.get()};
+  TrainAndTest data;
+  kernels::parallel_for(2, [&](std::int64_t part) {
+    part == 0 ? data.train = read_part(directory, files[0], files[1])
+              : data.test = read_part(directory, files[2], files[3]);
+  });
+  return data;
 }
 
 }  // namespace

@@ -89,6 +89,10 @@ bool is_interleaved(const Problem<T>& problem) {
 template <typename T>
 void multiply_few_columns(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
+  if (m <= 2 && n == 2 && is_interleaved(problem)) {
+    for (std::size_t i = 0; i < m; ++i) multiply_by_pairs(a.data + i * a.row, b.data, k, c + i * ldc);
+    return;
+  }
   const bool is_laid_out = b.row == 1;
   const std::size_t width = round_up(k, vector_length<T>);
   const PoolArray<T> columns(is_laid_out ? 0 : n * width);

@@ -118,6 +118,31 @@ void multiply_rows(const Dots<T>& dots) {
   }
 }
 
+// A contiguous row times a B of two columns, whose rows, one right after the other, are taken apart as they are read.
+template <typename T>
+void multiply_by_pairs(const T* a, const T* b, std::size_t k, T* c) {
+  using D = Lanes<T>;
+  const D d;
+  constexpr std::size_t n = vector_length<T>, together = std::max<std::size_t>(sums_together<T>, 2);
+  hn::Vec<D> sum[together];
+  HWY_UNROLL(4)
+  for (auto& s : sum) s = hn::Zero(d);
+  std::size_t p = 0;
+  for (; p + n <= k; p += n) {
+    hn::Vec<D> first, second;
+    hn::LoadInterleaved2(d, b + 2 * p, first, second);
+    const auto x = hn::LoadU(d, a + p);
+    sum[0] = hn::MulAdd(x, first, sum[0]);
+    sum[1] = hn::MulAdd(x, second, sum[1]);
+  }
+  HWY_ALIGN std::array<T, together> sums;
+  for (std::size_t j = 0; j < together; j += sums_together<T>) sum_lanes<T>(sum + j, sums.data() + j);
+  for (; p < k; ++p) {
+    for (std::size_t j = 0; j < 2; ++j) sums[j] += a[p] * b[2 * p + j];
+  }
+  std::copy_n(sums.data(), 2, c);
+}
+
 // So many rows are multiplied with up to so many at a time.
 constexpr std::size_t rows_together = 4;
 constexpr std::size_t rows_with = max_rows / 2;
