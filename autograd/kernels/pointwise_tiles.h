@@ -187,7 +187,8 @@ class TiledRun {
   }
 
   // After each step, asks for some of what the next tile reads and writes. Tiles are too short for the processor to
-  // foresee the next one; asked for all at once, it would keep the steps waiting.
+  // foresee the next one; asked for all at once, it would keep the steps waiting. (Inlined, as g++ leaves out calls of
+  // what does nothing but ask.)
   void run_and_ask(std::size_t count) {
     const std::size_t lines = count / block<T>, steps = plan_.steps.size();
     for (std::size_t step = 0; step < steps; ++step) {
