@@ -100,6 +100,7 @@ std::vector<std::string> draw_pictures(const Options& options, const std::vector
   if (activations.empty()) return {};
   draw(options.out, pictures, activations);
   std::vector<std::string> names;
+  names.reserve(pictures.size());
   for (const Picture& picture : pictures) names.push_back(picture.name + ".png, " + picture.name + ".svg");
   return names;
 }
