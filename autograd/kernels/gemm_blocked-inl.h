@@ -75,7 +75,7 @@ class BlockedProduct {
       : problem_(problem),
         accumulate_(accumulate),
         terms_(terms),
-        packs_a_(problem.k >= 32 && problem.n >= (problem.a.row == 1 ? 32 : 3) * panel_width),
+        packs_a_(problem.k >= 32 && problem.n >= (reads_a_well(problem) ? 32 : 3) * panel_width),
         packs_b_(problem.b.column != 1 || pays_to_pack_b(problem)),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
         packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns()) {}
@@ -96,6 +96,11 @@ class BlockedProduct {
 
  private:
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
+
+  // Whether the terms of a transposed A are read well where they are: near each other, or few.
+  static bool reads_a_well(const Problem<T>& problem) {
+    return problem.a.row == 1 && (problem.a.column * sizeof(T) < far || problem.k < 64);
+  }
 
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and stand in each
   // other's place in the caches or on more lines than they fill.
