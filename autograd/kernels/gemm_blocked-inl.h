@@ -26,9 +26,13 @@ namespace {
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
-// Bytes from one row of B to the next that no processor foresees.
-constexpr std::size_t far = 2048;
 constexpr std::size_t page = 4096;
+
+// Whether rows that are so many elements apart are not foreseen by a processor.
+template <typename T>
+constexpr bool are_far(std::size_t stride) {
+  return stride * sizeof(T) >= page / 2;
+}
 
 struct Range {
   std::size_t begin;
@@ -62,7 +66,7 @@ Range next_panel(Range columns, std::size_t begin) {
 template <typename T>
 std::size_t terms_of_block(const Problem<T>& problem) {
   constexpr std::size_t foreseen = 32;
-  const bool reads_b_once = problem.m < alike_from && problem.b.column == 1 && problem.b.row * sizeof(T) >= far;
+  const bool reads_b_once = problem.m < alike_from && problem.b.column == 1 && are_far<T>(problem.b.row);
   return reads_b_once ? std::min(problem.k, foreseen) : problem.terms();
 }
 
@@ -99,7 +103,7 @@ class BlockedProduct {
 
   // Whether the terms of a transposed A are read well where they are: near each other, or few.
   static bool reads_a_well(const Problem<T>& problem) {
-    return problem.a.row == 1 && (problem.a.column * sizeof(T) < far || problem.k < 64);
+    return problem.a.row == 1 && (!are_far<T>(problem.a.column) || problem.k < 64);
   }
 
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and stand in each
@@ -107,7 +111,7 @@ class BlockedProduct {
   static bool pays_to_pack_b(const Problem<T>& problem) {
     const std::size_t row_bytes = problem.b.row * sizeof(T);
     const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    if (is_awkward && row_bytes >= far && problem.k > 128) return problem.m > 24;
+    if (is_awkward && are_far<T>(problem.b.row) && problem.k > 128) return problem.m > 24;
     return problem.m > 2 * block_m;
   }
 
@@ -191,7 +195,7 @@ class BlockedProduct {
   void multiply(Range rows, Range columns, Range terms) const {
     const bool is_first = rows.begin == 0;
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
-    const bool is_far = std::max(problem_.b.row, problem_.b.column) * sizeof(T) >= far;
+    const bool is_far = are_far<T>(std::max(problem_.b.row, problem_.b.column));
     const std::size_t strips = quotient_up(rows.size, max_rows);
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
