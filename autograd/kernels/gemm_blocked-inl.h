@@ -157,15 +157,27 @@ class BlockedProduct {
     }
   }
 
-  // The part of the next panel of B that a strip asks for, of so many: a panel is read for the first time when it is
-  // packed, or where it lies. Its rows may be those of memory or, of a transposed B, its columns. Asked for is the end
-  // of each vector: what is before, on another line of the cache, belongs to the panel at hand, too.
-  Ahead<T> ahead_in_b(Range panel, Range terms, std::size_t strip, std::size_t strips) const {
-    const bool is_transposed = problem_.b.row == 1;
-    const std::size_t step = is_transposed ? panel_width : quotient_up(terms.size, strips);
-    const T* const first = b_at(terms.begin + std::min(strip * step, terms.size - 1), panel.begin);
-    return {first + vector_length<T> - 1, is_transposed ? problem_.b.column : problem_.b.row,
-            terms.size / (is_transposed ? std::min(panel.size, terms.size) : step)};
+  // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows, one during so many terms.
+  struct Asking {
+    std::size_t strips, step, row, terms;
+  };
+
+  // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
+  // transposed B, its columns. Only tiles of whole steps ask.
+  Asking asking_for_b(Range rows, Range terms) const {
+    const bool has_rest = rows.size % (max_rows / 3) != 0 && rows.size > max_rows;
+    const std::size_t strips = quotient_up(rows.size, max_rows) - (has_rest ? 1 : 0);
+    if (problem_.b.row == 1)
+      return {strips, panel_width, problem_.b.column, terms.size / std::min(panel_width, terms.size)};
+    const std::size_t step = terms.size <= 32 ? terms.size : quotient_up(terms.size, strips);
+    return {quotient_up(terms.size, step), step, problem_.b.row, terms.size / step};
+  }
+
+  // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand,
+  // too.
+  Ahead<T> ahead_in_b(const Asking& asking, std::size_t strip, Range panel, Range terms) const {
+    const T* const first = b_at(terms.begin + std::min(strip * asking.step, terms.size - 1), panel.begin);
+    return {first + vector_length<T> - 1, asking.row, asking.terms};
   }
 
   // What all tiles of a panel have in common.
@@ -196,7 +208,8 @@ class BlockedProduct {
     const bool is_first = rows.begin == 0;
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
     const bool is_far = are_far<T>(std::max(problem_.b.row, problem_.b.column));
-    const std::size_t strips = quotient_up(rows.size, max_rows);
+    const Asking asking = asking_for_b(rows, terms);
+    const std::size_t terms_of_c_row = std::max<std::size_t>(terms.size / max_rows, 1);
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
       if (is_first && !is_direct(panel)) pack_panel(panel, columns, terms);
@@ -210,8 +223,9 @@ class BlockedProduct {
           tile.a_column = strip.size;
         }
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
-        tile.ahead = asks_for_b ? ahead_in_b(next, terms, number++, strips)
-                                : Ahead<T>{tile.c, problem_.ldc, quotient_up(terms.size, strip.size)};
+        tile.ahead = asks_for_b && number < asking.strips
+                         ? ahead_in_b(asking, number++, next, terms)
+                         : Ahead<T>{tile.c + vector_length<T> - 1, problem_.ldc, terms_of_c_row};
         tile_function<T>(strip.size, panel.size,
                          tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
       }
