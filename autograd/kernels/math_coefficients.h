@@ -111,12 +111,16 @@ inline constexpr auto erfc_scaled<float> =
 // For arithmetic in f32, math_narrow-inl.h.
 namespace narrow {
 
-// (eʳ − 1 − r) / r² on |r| ≤ ½ ln 2: so that eʳ is met to 2⁻³¹ and 2⁻²⁶; and on |r| ≤ ln 2: eʳ − 1 to 2⁻²⁸.
+// (eʳ − 1 − r) / r² on |r| ≤ ½ ln 2: so that eʳ is met to 2⁻³¹ and 2⁻²⁶; and ((e²ʳ − 1) / 2 − r) / r² on half of that.
 inline constexpr std::array exp_tail = {0x1p-1F,        0x1.555556p-3F,  0x1.555502p-5F,
                                         0x1.110ff4p-7F, 0x1.6d2e2ap-10F, 0x1.a262a4p-13F};
 inline constexpr std::array exp_short_tail = {0x1p-1F, 0x1.5554dep-3F, 0x1.55556cp-5F, 0x1.120accp-7F, 0x1.6ca9a4p-10F};
-inline constexpr std::array exp_wide_tail = {0x1p-1F,         0x1.55555ap-3F,  0x1.555552p-5F, 0x1.110c5p-7F,
-                                             0x1.6c1756p-10F, 0x1.a50138p-13F, 0x1.a261d6p-16F};
+inline constexpr auto exp_double_tail = [] {
+  auto tail = exp_short_tail;
+  float power = 1;
+  for (float& coefficient : tail) coefficient *= power *= 2;
+  return tail;
+}();
 
 // (ln(1 + f) − f + f²/2) / f³ on −¼ ≤ f ≤ ½: 2⁻²⁷.
 inline constexpr std::array log_tail = {0x1.555554p-2F,  -0x1.000022p-2F, 0x1.999bd4p-3F,

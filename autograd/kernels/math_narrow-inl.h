@@ -28,12 +28,25 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_NATIVE_FMA
 
+inline constexpr float ln2 = 0x1.62e43p-1F;
+inline constexpr float log2_e = 0x1.715476p0F;
 // ln 2 in two parts; the first has 15 bits, so that its product with an exponent is exact.
 inline constexpr float ln2_high = 0x1.62e4p-1F;
 inline constexpr float ln2_low = 0x1.7f7d1cp-20F;
 // Added to a number below 2²², it leaves its nearest integer in the last bits of the sum.
 inline constexpr float rounding_shift = 0x1.8p23F;
 
+// Bounds that let NaN through. Of two numbers one of which is NaN x86 takes the second, and Arm NaN.
+#if HWY_ARCH_X86 || HWY_ARCH_ARM
+template <class D, class V>
+HWY_INLINE V at_most(D d, V x, float bound) {
+  return hn::Min(hn::Set(d, bound), x);
+}
+template <class D, class V>
+HWY_INLINE V at_least(D d, V x, float bound) {
+  return hn::Max(hn::Set(d, bound), x);
+}
+#else
 template <class D, class V>
 HWY_INLINE V at_most(D d, V x, float bound) {
   return hn::IfThenElse(hn::Gt(x, hn::Set(d, bound)), hn::Set(d, bound), x);
@@ -42,12 +55,30 @@ template <class D, class V>
 HWY_INLINE V at_least(D d, V x, float bound) {
   return hn::IfThenElse(hn::Lt(x, hn::Set(d, bound)), hn::Set(d, bound), x);
 }
+#endif
 
-/// 2ᵏ for an integer −126 ≤ k ≤ 127.
+/// The integer k that is nearest to a number below 2²², and k + bias in the last bits of `biased`.
+template <class V>
+struct Nearest {
+  V k, biased;
+};
+/// Of x · factor.
+template <class D, class V>
+HWY_INLINE Nearest<V> nearest(D d, V x, float factor, float bias) {
+  const V shift = hn::Set(d, rounding_shift + bias);
+  const V biased = hn::MulAdd(x, hn::Set(d, factor), shift);
+  return {hn::Sub(biased, shift), biased};
+}
+
+/// 2ᵏ for an integer −126 ≤ k ≤ 127, of which k + 127 stands in the last bits.
+template <class D, class V>
+HWY_INLINE V power_of_biased(D d, V biased) {
+  const hn::RebindToUnsigned<D> du;
+  return hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, biased)));
+}
 template <class D, class V>
 HWY_INLINE V power_of_two(D d, V k) {
-  const hn::RebindToUnsigned<D> du;
-  return hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, hn::Add(k, hn::Set(d, rounding_shift + 127)))));
+  return power_of_biased(d, hn::Add(k, hn::Set(d, rounding_shift + 127)));
 }
 
 /// x · 2ᵏ rounded once, also where the result is subnormal; |k| < 250.
@@ -58,48 +89,25 @@ HWY_INLINE V scale(D d, V x, V k) {
   return hn::Mul(hn::Mul(x, power_of_two(d, half)), power_of_two(d, hn::Sub(k, half)));
 }
 
-/// x = k ln 2 + r, where k is an integer and |r| ≤ ½ ln 2; k + bias stands in the last bits of `biased`.
-template <class V, class VU>
-struct Reduced {
-  V r, k;
-  VU biased;
-};
-template <class D, class V>
-HWY_INLINE auto reduce(D d, V x, float bias) {
-  const hn::RebindToUnsigned<D> du;
-  const V shift = hn::Set(d, rounding_shift + bias);
-  const V shifted = hn::MulAdd(x, hn::Set(d, 0x1.715476p0F), shift);  // x / ln 2
-  const V k = hn::Sub(shifted, shift);
-  const V r = hn::NegMulAdd(k, hn::Set(d, ln2_low), hn::NegMulAdd(k, hn::Set(d, ln2_high), x));
-  const auto biased = hn::BitCast(du, shifted);
-  return Reduced<V, decltype(biased)>{r, k, biased};
-}
-
 /// eʳ − 1.
-template <class D, class V, class Coefficients>
-HWY_INLINE V exp_less_one(D d, V r, const Coefficients& tail) {
-  return hn::MulAdd(hn::Mul(r, r), polynomial(d, r, tail), r);
-}
-
-/// eˣ = (1 + tail) · power, for |x| < 87.
-template <class V>
-struct ShortExponential {
-  V tail, power;
-};
 template <class D, class V>
-HWY_INLINE ShortExponential<V> short_exp(D d, V x) {
-  const auto [r, k, biased] = reduce(d, x, 127);
-  return {exp_less_one(d, r, math::narrow::exp_short_tail), hn::BitCast(d, hn::ShiftLeft<23>(biased))};
+HWY_INLINE V exp_less_one(D d, V r) {
+  return hn::MulAdd(hn::Mul(r, r), polynomial(d, r, math::narrow::exp_short_tail), r);
 }
 
 template <class D, class V>
 HWY_INLINE V exp(D d, V x) {
+  const auto less_one = [=](V bounded, V k) HWY_ATTR {
+    return exp_less_one(d, hn::NegMulAdd(k, hn::Set(d, ln2_low), hn::NegMulAdd(k, hn::Set(d, ln2_high), bounded)));
+  };
   if (HWY_LIKELY(hn::AllTrue(d, hn::Lt(hn::Abs(x), hn::Set(d, 87.0F))))) {  // the same, where no result is extreme
-    const auto [tail, power] = short_exp(d, x);
-    return hn::MulAdd(power, tail, power);
+    const auto [k, biased] = nearest(d, x, log2_e, 127);
+    const V power = power_of_biased(d, biased);
+    return hn::MulAdd(power, less_one(x, k), power);
   }
-  const auto [r, k, biased] = reduce(d, at_least(d, at_most(d, x, 89.0F), -104.0F), 0);
-  return scale(d, hn::Add(exp_less_one(d, r, math::narrow::exp_short_tail), hn::Set(d, 1.0F)), k);
+  const V bounded = at_least(d, at_most(d, x, 89.0F), -104.0F);
+  const V k = nearest(d, bounded, log2_e, 0).k;
+  return scale(d, hn::Add(less_one(bounded, k), hn::Set(d, 1.0F)), k);
 }
 
 /// e^(x + low) = (1 + r + rest) · 2ᵏ, where |r| ≤ ½ ln 2 and `rest` holds what r lost when it was rounded.
@@ -109,8 +117,7 @@ struct Exponential {
 };
 template <class D, class V>
 HWY_INLINE Exponential<V> split_exp(D d, V x, V low) {
-  const V shift = hn::Set(d, rounding_shift);
-  const V k = hn::Sub(hn::MulAdd(x, hn::Set(d, 0x1.715476p0F), shift), shift);  // x / ln 2
+  const V k = nearest(d, x, log2_e, 0).k;
   const V exact = hn::NegMulAdd(k, hn::Set(d, ln2_high), x);
   const V correction = hn::NegMulAdd(k, hn::Set(d, ln2_low), low);
   const V r = hn::Add(exact, correction);
@@ -174,29 +181,34 @@ HWY_INLINE V log1p(D d, V x) {
   return with_logarithmic_pole(d, value, x, -1.0F);
 }
 
-/// E / (E + 1) with E = (e²ᵃ − 1) / 2, where e²ᵃ = e²ʳ 4ᵏ, so that what a is small for needs no formula of its own:
-/// there E ≈ a + a², and near the first step of k it is not below ½. The quotient is put right by what is left of E
-/// when it is multiplied by E + 1, which was rounded, and taken away.
+/// E / (E + 1) with E = (e²ᵃ − 1) / 2, where 2a = k ln 2 + 2r, |2r| ≤ ½ ln 2. What a is small for needs no formula of
+/// its own: there k = 0 and E ≈ a + a². The quotient is put right by what is left of E when it is multiplied by E + 1,
+/// which was rounded, and taken away.
 template <class D, class V>
 HWY_INLINE V tanh(D d, V x) {
+  const V one = hn::Set(d, 1.0F), half = hn::Set(d, 0.5F);
   const V a = at_most(d, hn::Abs(x), 10.0F);
-  const auto [r, k, biased] = reduce(d, a, 63);
-  const V half_power = hn::BitCast(d, hn::ShiftLeft<24>(biased));
-  const V tail = exp_less_one(d, hn::Add(r, r), math::narrow::exp_wide_tail);
-  const V e = hn::MulAdd(half_power, tail, hn::Sub(half_power, hn::Set(d, 0.5F)));
-  const V one = hn::Set(d, 1.0F);
+  const auto [k, biased] = nearest(d, a, 2 * log2_e, 127);
+  const V r = hn::NegMulAdd(k, hn::Set(d, ln2 / 2), a);
+  const V power = power_of_biased(d, biased);
+  const V tail = hn::MulAdd(hn::Mul(r, r), polynomial(d, r, math::narrow::exp_double_tail), r);  // (e²ʳ − 1) / 2
+  const V e = hn::MulAdd(power, tail, hn::MulSub(power, half, half));
   const V inverse = hn::Div(one, hn::Add(e, one));
   const V quotient = hn::Mul(e, inverse);
   const V left = hn::NegMulAdd(quotient, e, hn::Sub(e, quotient));
   return hn::CopySign(hn::MulAdd(left, inverse, quotient), x);
 }
 
-/// 1 / (1 + e⁻ˣ). Below −16, where 1 + e⁻ˣ begins to lose the 1, as eˣ − e²ˣ, which is the same there.
+/// 1 / (1 + e⁻ˣ). Far below 0, where the error of k ln 2 would show and 1 + e⁻ˣ begin to lose the 1, as eˣ − e²ˣ, which
+/// is the same there.
 template <class D, class V>
 HWY_INLINE V logistic(D d, V x) {
-  const V one = hn::Set(d, 1.0F), border = hn::Set(d, -16.0F);
-  const auto [tail, power] = short_exp(d, hn::Neg(at_most(d, x, 20.0F)));
-  const V value = hn::Div(one, hn::MulAdd(power, tail, hn::Add(power, one)));  // the sum of the two is exact up to 2²³
+  const V one = hn::Set(d, 1.0F), border = hn::Set(d, -10.0F);
+  const V bounded = at_most(d, x, 20.0F);
+  const auto [k, biased] = nearest(d, bounded, -log2_e, 127);
+  const V tail = exp_less_one(d, hn::NegMulSub(k, hn::Set(d, ln2), bounded));
+  const V power = power_of_biased(d, biased);
+  const V value = hn::Div(one, hn::MulAdd(power, tail, hn::Add(power, one)));
   if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(x, border)))) return value;
   const V e = exp(d, x);
   return hn::IfThenElse(hn::Lt(x, border), hn::NegMulAdd(e, e, e), value);
