@@ -6,10 +6,10 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/kernels/threads.h>
+#include <wengert/autograd/text.h>
 #include <wengert/datasets/idx.h>
 #include <wengert/datasets/mnist.h>
 
@@ -76,9 +76,10 @@ std::string find_directory(const Source& source, const std::string& given) {
   const std::vector<std::string> directories = named.empty() ? data_directories(source) : std::vector{named};
   const auto found = std::find_if(directories.begin(), directories.end(), holds_any_file);
   if (found != directories.end()) return *found;
-  throw FileError(fmt::format("{}: no {} there ({}, plain or .gz); {}: {}", fmt::join(directories, ", "), source.name,
-                              fmt::join(files, ", "), named.empty() ? "get it by" : "get it, and name no directory, by",
-                              source.help));
+  throw FileError(
+      fmt::format("{}: no {} there ({}, plain or .gz); {}: {}", wengert::detail::joined(directories, ", "), source.name,
+                  wengert::detail::joined(std::vector<std::string>(std::begin(files), std::end(files)), ", "),
+                  named.empty() ? "get it by" : "get it, and name no directory, by", source.help));
 }
 
 std::string require_file(const std::string& directory, std::string_view name) {

@@ -5,9 +5,9 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/text.h>
 #include <wengert/nn/activation.h>
 
 namespace wengert::nn {
@@ -125,7 +125,8 @@ Activation activation(std::string_view name) {
   }
   const Operation* operation = find_activation(base);
   if (operation == nullptr) {
-    throw ValueError(fmt::format("activation '{}' is not known; known: {}", base, fmt::join(activation_names(), ", ")));
+    throw ValueError(fmt::format("activation '{}' is not known; known: {}", base,
+                                 wengert::detail::joined(activation_names(), ", ")));
   }
   if (!has_parameters) return Activation(*operation);
   return Activation(*operation, with_parameters(*operation, name, name.substr(colon + 1)));

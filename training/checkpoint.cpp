@@ -2,10 +2,10 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/autograd/text.h>
 #include <wengert/training/checkpoint.h>
 #include <wengert/training/safetensors.h>
 
@@ -27,10 +27,11 @@ std::vector<std::string> names_beyond(const A& list, const B& other) {
 void require_same_names(const std::string& path, const std::vector<std::string>& missing,
                         const std::vector<std::string>& unknown) {
   std::vector<std::string> complaints;
-  if (!missing.empty()) complaints.push_back(fmt::format("it lacks {}", fmt::join(missing, ", ")));
-  if (!unknown.empty()) complaints.push_back(fmt::format("the model has no {}", fmt::join(unknown, ", ")));
+  if (!missing.empty()) complaints.push_back(fmt::format("it lacks {}", wengert::detail::joined(missing, ", ")));
+  if (!unknown.empty())
+    complaints.push_back(fmt::format("the model has no {}", wengert::detail::joined(unknown, ", ")));
   if (!complaints.empty()) {
-    throw FileError(fmt::format("{}: does not fit the model: {}", path, fmt::join(complaints, "; ")));
+    throw FileError(fmt::format("{}: does not fit the model: {}", path, wengert::detail::joined(complaints, "; ")));
   }
 }
 

@@ -3,9 +3,9 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/text.h>
 #include <wengert/training/history.h>
 #include <wengert/training/internal/json_text.h>
 #include <wengert/training/write_file.h>
@@ -58,7 +58,8 @@ std::vector<double> History::operator[](std::string_view column) const {
   const std::vector<std::string> names = columns();
   const auto found = std::find(names.begin(), names.end(), column);
   if (found == names.end()) {
-    throw ValueError(fmt::format("history: no column '{}'; expected one of {}", column, fmt::join(names, ", ")));
+    throw ValueError(
+        fmt::format("history: no column '{}'; expected one of {}", column, wengert::detail::joined(names, ", ")));
   }
   const auto place = static_cast<std::size_t>(found - names.begin());
   std::vector<double> numbers;
@@ -69,7 +70,7 @@ std::vector<double> History::operator[](std::string_view column) const {
 std::string History::csv_header() const {
   std::vector<std::string> fields;
   for (const std::string& name : columns()) fields.push_back(csv_field(name));
-  return fmt::format("{}\n", fmt::join(fields, ","));
+  return wengert::detail::joined(fields, ",") + '\n';
 }
 
 std::string History::csv_rows(std::string_view first_field) const {
@@ -80,7 +81,7 @@ std::string History::csv_rows(std::string_view first_field) const {
     for (const std::optional<double>& value : values(*this, epoch)) {
       fields.push_back(value ? fmt::format("{}", *value) : "");
     }
-    rows += fmt::format("{}{}\n", prefix, fmt::join(fields, ","));
+    rows += fmt::format("{}{}\n", prefix, wengert::detail::joined(fields, ","));
   }
   return rows;
 }
@@ -98,7 +99,7 @@ std::string History::to_json() const {
     }
     rows.push_back(row + "\n    }");
   }
-  const std::string list = rows.empty() ? "[]" : fmt::format("[\n{}\n  ]", fmt::join(rows, ",\n"));
+  const std::string list = rows.empty() ? "[]" : fmt::format("[\n{}\n  ]", wengert::detail::joined(rows, ",\n"));
   return fmt::format(
       "{{\n  \"epochs\": {},\n  \"interrupted\": {},\n  \"diverged\": {},\n  \"stopped_reason\": {}\n}}\n", list,
       interrupted, diverged, json_string(stopped_reason));

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <wengert/autograd/text.h>
 #include <wengert/training/progress.h>
 
 namespace wengert::training {
@@ -37,7 +37,7 @@ std::string bar(double done, std::size_t width) {
 std::string named_values(const ProgressState& state, const char* separator) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : state.values) parts.push_back(name + ' ' + number(value));
-  return fmt::format("{}", fmt::join(parts, separator));
+  return wengert::detail::joined(parts, separator);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <wengert/autograd/internal/explain.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/text.h>
 
 namespace wengert::detail {
 namespace {
@@ -90,12 +91,12 @@ std::vector<bool> divided_by_rows(const Graph& graph) {
 
 std::string name_of(const GraphRecord& record) {
   if (record.fused == nullptr && record.reductions.empty() && !record.streamed) return record.operation->name;
-  std::vector<std::string_view> names;
+  std::vector<std::string> names;
   if (record.streamed) names.emplace_back(record.streamed->operation->name);
   if (record.fused == nullptr) names.emplace_back(record.operation->name);
   for (const Operation* part : record.parts) names.emplace_back(part->name);
   for (const Reduced& reduced : record.reductions) names.emplace_back(reduced.operation->name);
-  return fmt::format("{{{}}}", fmt::join(names, " "));
+  return fmt::format("{{{}}}", joined(names, " "));
 }
 
 std::string describe(const Graph& graph, std::span<const Use> uses) {
