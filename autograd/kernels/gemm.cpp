@@ -210,12 +210,14 @@ void add_up(const ProductSum<double>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f64)(su
 
 // Whether threads take parts of the terms, and thereby rows of B: where those of A are few, B is most of what is read.
 // An optimiser's update of B, and the gradient before it, are divided by rows too. So each thread finds what it wrote
-// in its own cache, where columns of B would be lines that the others have just written.
+// in its own cache, where columns of B would be lines that the others have just written; but no thread does of a B that
+// those caches cannot hold.
 template <typename T>
 bool is_divided_by_terms(const Problem<T>& problem) {
-  constexpr std::size_t least = alike_from, few_rows = 64;
+  constexpr std::size_t least = alike_from, few_rows = 64, cache = (std::size_t{2} << 20) / sizeof(T);
+  const auto count = static_cast<std::size_t>(threads());
   return problem.m >= least && problem.m <= few_rows && problem.n >= least && problem.b.column == 1 &&
-         pieces_of(problem.work()) > 1 && problem.blocks() >= static_cast<std::size_t>(threads());
+         problem.k * problem.n <= count * cache && pieces_of(problem.work()) > 1 && problem.blocks() >= count;
 }
 
 // A product for each block of terms, and their sum, added up in the order in which one thread adds them.
