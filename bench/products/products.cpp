@@ -3,9 +3,9 @@
 //     products [--shapes N] [--rounds N]
 //
 // The named shapes, and N random ones with m, n and k spread evenly by their logarithms up to 4096, in f32 and f64.
-// Prints JSON: for every product the FLOP/s of each library, the best of several rounds. OpenBLAS, BLIS and oneDNN take
-// part where they are installed; they are loaded, each by itself, for two that are linked would take one another's
-// names.
+// Prints JSON: for every product the FLOP/s of each library, the best of several rounds. Operands lie as those of
+// tensors do. OpenBLAS, BLIS and oneDNN take part where they are installed; they are loaded, each by itself, for two
+// that are linked would take one another's names.
 
 #include <algorithm>
 #include <chrono>
@@ -25,11 +25,13 @@
 #include <nlohmann/json.hpp>
 
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/memory.h>
 
 namespace {
 
 using nlohmann::json;
 using products::Shape;
+using wengert::kernels::PoolVector;
 
 /// C [m, n] = A · B, all row-major; where asked A is in memory as [k, m].
 template <typename T>
@@ -97,7 +99,7 @@ template <typename T>
 json measure(const Shape& s, int rounds) {
   std::uint32_t state = 1;
   const auto filled = [&](std::int64_t size) {
-    std::vector<T> values(static_cast<std::size_t>(size));
+    PoolVector<T> values(static_cast<std::size_t>(size));
     for (T& value : values) {
       state = state * 1664525U + 1013904223U;  // "Numerical Recipes": quick, and random enough
       value = static_cast<T>(state >> 8) / T{1 << 23} - 1;
@@ -105,8 +107,8 @@ json measure(const Shape& s, int rounds) {
     return values;
   };
   const std::int64_t m = s.m, n = s.n, k = s.k;
-  const std::vector<T> a = filled(m * k), b = filled(k * n);
-  std::vector<T> expected(static_cast<std::size_t>(m * n)), c = expected;
+  const PoolVector<T> a = filled(m * k), b = filled(k * n);
+  PoolVector<T> expected(static_cast<std::size_t>(m * n)), c = expected;
   products::eigen<T>(s, a.data(), b.data(), expected.data());
   static const auto all = libraries<T>();
   const double flop = 2.0 * s.m * s.n * s.k;
