@@ -79,7 +79,7 @@ class BlockedProduct {
       : problem_(problem),
         accumulate_(accumulate),
         terms_(terms),
-        packs_a_(problem.k >= 32 && problem.n >= (reads_a_well(problem) ? 32 : 3) * panel_width),
+        packs_a_(pays_to_pack_a(problem)),
         packs_b_(problem.b.column != 1 || pays_to_pack_b(problem)),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
         packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns()) {}
@@ -101,9 +101,13 @@ class BlockedProduct {
  private:
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
 
-  // Whether the terms of a transposed A are read well where they are: near each other, or few.
-  static bool reads_a_well(const Problem<T>& problem) {
-    return problem.a.row == 1 && (!are_far<T>(problem.a.column) || problem.k < 64);
+  // A's rows are read well where they are, unless they stand in each other's place in the first-level cache. So are the
+  // terms of a transposed A that are near each other, or few, but by many panels of B.
+  static bool pays_to_pack_a(const Problem<T>& problem) {
+    const auto& [data, row, column] = problem.a;
+    const bool is_far = column == 1 ? row * sizeof(T) % page == 0 : are_far<T>(column) && problem.k >= 64;
+    if (column == 1 && !is_far) return false;
+    return problem.k >= 32 && problem.n >= (is_far ? 3 : 32) * panel_width;
   }
 
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and stand in each
