@@ -187,11 +187,17 @@ void multiply_tile(const Tile<T>& tile) {
     }
   };
   std::size_t p = 0;
-  for (; p + chains <= k; p += chains) {
-    HWY_UNROLL(4)
-    for (std::size_t chain = 0; chain < chains; ++chain) add_term(chain);
+  if constexpr (chains == 1) {  // k is not 0: a loop that might be left at once takes more to prepare
+    do {
+      add_term(0);
+    } while (++p < k);
+  } else {
+    for (; p + chains <= k; p += chains) {
+      HWY_UNROLL(4)
+      for (std::size_t chain = 0; chain < chains; ++chain) add_term(chain);
+    }
+    for (; p < k; ++p) add_term(0);
   }
-  for (; chains > 1 && p < k; ++p) add_term(0);
   const LastVector<D> c_last = {d, tile.c_last};
   T* c = tile.c;
   HWY_UNROLL(12)
@@ -201,7 +207,7 @@ void multiply_tile(const Tile<T>& tile) {
       auto total = sum[0][i][j];
       HWY_UNROLL(4)
       for (std::size_t chain = 1; chain < chains; ++chain) total = hn::Add(total, sum[chain][i][j]);
-      if (j + 1 < vectors) {
+      if (whole || j + 1 < vectors) {
         hn::StoreU(accumulate ? hn::Add(hn::LoadU(d, c + j * n), total) : total, d, c + j * n);
       } else {
         c_last.store(accumulate ? hn::Add(c_last.load(c + j * n), total) : total, c + j * n);
