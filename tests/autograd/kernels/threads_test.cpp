@@ -128,6 +128,7 @@ std::vector<Tensor> results(DType dtype) {
       matmul(random({3, 700}, dtype, 17), wide),
       matmul(random({7, 700}, dtype, 24), wide),
       matmul(random({99, 700}, dtype, 25), wide),
+      matmul(random({40, 3001}, dtype, 26), random({3001, 700}, dtype, 27)),  // more than two threads' caches hold
       matmul(a, random({1003, 3}, dtype, 18)),
       matmul(wide, random({3001, 5}, dtype, 19)),
       matmul(wide, random({3, 3001}, dtype, 20), {.transpose_b = true}),
