@@ -29,6 +29,8 @@ namespace {
 
 // Bytes of a B that does not stay in a cache.
 constexpr std::size_t big_b = std::size_t{4} << 20;
+// Of products that other threads have just written, so many elements further on are asked for.
+constexpr std::size_t products_ahead = 512;
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
 
@@ -177,10 +179,37 @@ void multiply(const Problem<T>& problem) {
   }
 }
 
+// C + product + product + …, `count` of them, each m × n, one after the other in memory: added in that order.
+template <typename T>
+void add_products(const Problem<T>& problem, const T* products, std::size_t count) {
+  using D = Lanes<T>;
+  const D d;
+  const std::size_t size = problem.m * problem.n;
+  for (std::size_t i = 0; i < problem.m; ++i) {
+    for (std::size_t j = 0; j < problem.n; j += vector_length<T>) {
+      const LastVector<D> vector = {d, std::min(vector_length<T>, problem.n - j)};
+      const T* from = products + i * problem.n + j;
+      T* const to = problem.c + i * problem.ldc + j;
+      auto total = vector.load(to);
+      for (std::size_t product = 0; product < count; ++product, from += size) {
+        hwy::Prefetch(from + products_ahead);
+        total = hn::Add(total, vector.load(from));
+      }
+      vector.store(total, to);
+    }
+  }
+}
+
 }  // namespace
 
 void multiply_f32(const Problem<float>& problem) { multiply(problem); }
 void multiply_f64(const Problem<double>& problem) { multiply(problem); }
+void add_products_f32(const Problem<float>& problem, const float* products, std::size_t count) {
+  add_products(problem, products, count);
+}
+void add_products_f64(const Problem<double>& problem, const double* products, std::size_t count) {
+  add_products(problem, products, count);
+}
 void add_up_f32(const ProductSum<float>& sum) { add_up(sum); }
 void add_up_f64(const ProductSum<double>& sum) { add_up(sum); }
 
@@ -200,11 +229,19 @@ MatrixOperand<T> operand(const MatrixView& view) {
 
 HWY_EXPORT(multiply_f32);
 HWY_EXPORT(multiply_f64);
+HWY_EXPORT(add_products_f32);
+HWY_EXPORT(add_products_f64);
 HWY_EXPORT(add_up_f32);
 HWY_EXPORT(add_up_f64);
 
 void multiply(const Problem<float>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f32)(problem); }
 void multiply(const Problem<double>& problem) { HWY_DYNAMIC_DISPATCH(multiply_f64)(problem); }
+void add_products(const Problem<float>& problem, const float* products, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(add_products_f32)(problem, products, count);
+}
+void add_products(const Problem<double>& problem, const double* products, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(add_products_f64)(problem, products, count);
+}
 void add_up(const ProductSum<float>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f32)(sum); }
 void add_up(const ProductSum<double>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f64)(sum); }
 
@@ -241,13 +278,7 @@ void multiply_by_terms(const Problem<T>& problem) {
   parallel_ranges(static_cast<std::int64_t>(blocks), 1, problem.work(), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) multiply_block(static_cast<std::size_t>(block));
   });
-  for (std::size_t i = 0; i < m; ++i) {
-    T* const sum = problem.c + i * problem.ldc;
-    for (std::size_t block = 1; block < blocks; ++block) {
-      const T* const row = product(block, i);
-      for (std::size_t j = 0; j < n; ++j) sum[j] += row[j];
-    }
-  }
+  add_products(problem, products.at(0), blocks - 1);
 }
 
 // Integers, modulo 2ⁿ: multiplied and added as unsigned numbers.
