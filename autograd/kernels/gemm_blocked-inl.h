@@ -101,8 +101,8 @@ class BlockedProduct {
  private:
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
 
-  // A's rows are read well where they are, unless they stand in each other's place in the first-level cache. So are the
-  // terms of a transposed A that are near each other, or few, but by many panels of B.
+  // Rows of A are read well where they are, unless they stand in each other's place in the first-level cache; so are
+  // the terms of a transposed A for some panels of B, if they are near each other, or few.
   static bool pays_to_pack_a(const Problem<T>& problem) {
     const auto& [data, row, column] = problem.a;
     const bool is_far = column == 1 ? row * sizeof(T) % page == 0 : are_far<T>(column) && problem.k >= 64;
@@ -167,13 +167,14 @@ class BlockedProduct {
   };
 
   // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
-  // transposed B, its columns. Only tiles of whole steps ask.
+  // transposed B, its columns. Only tiles of whole steps ask; for few terms one is enough, and the others ask for C.
   Asking asking_for_b(Range rows, Range terms) const {
     const bool has_rest = rows.size % (max_rows / 3) != 0 && rows.size > max_rows;
     const std::size_t strips = quotient_up(rows.size, max_rows) - (has_rest ? 1 : 0);
     if (problem_.b.row == 1)
       return {strips, panel_width, problem_.b.column, terms.size / std::min(panel_width, terms.size)};
-    const std::size_t step = terms.size <= 32 ? terms.size : quotient_up(terms.size, strips);
+    constexpr std::size_t for_one_strip = 32;
+    const std::size_t step = terms.size <= for_one_strip ? terms.size : quotient_up(terms.size, strips);
     return {quotient_up(terms.size, step), step, problem_.b.row, terms.size / step};
   }
 

@@ -199,7 +199,7 @@ HWY_INLINE V tanh(D d, V x) {
   return hn::CopySign(hn::MulAdd(left, inverse, quotient), x);
 }
 
-/// 1 / (1 + e⁻ˣ). Far below 0, where the error of k ln 2 would show and 1 + e⁻ˣ begin to lose the 1, as eˣ − e²ˣ, which
+/// 1 / (1 + e⁻ˣ). Far below 0, where the error of k ln 2 would show and 1 + e⁻ˣ loses the 1, as eˣ − e²ˣ, which
 /// is the same there.
 template <class D, class V>
 HWY_INLINE V logistic(D d, V x) {

@@ -66,7 +66,7 @@ void map2(const Operand& first, const Operand& second, const Operand&, void* out
   const hn::ScalableTag<T> d;
   Reader a(d, first), b(d, second);
   T* const end = static_cast<T*>(out) + count;
-#pragma GCC unroll 4
+  HWY_UNROLL(4)  // such steps are bound by the instructions around them
   for (T* to = static_cast<T*>(out); to < end; to += hn::Lanes(d)) {
     auto x = a.next();
     keep_in_register(x);
@@ -79,7 +79,7 @@ void map3(const Operand& first, const Operand& second, const Operand& third, voi
   const hn::ScalableTag<T> d;
   Reader a(d, first), b(d, second), c(d, third);
   T* const end = static_cast<T*>(out) + count;
-#pragma GCC unroll 4
+  HWY_UNROLL(4)  // such steps are bound by the instructions around them
   for (T* to = static_cast<T*>(out); to < end; to += hn::Lanes(d)) {
     auto x = a.next();
     keep_in_register(x);

@@ -80,18 +80,18 @@ inline int normal_cdf(mpfr_ptr y, mpfr_srcptr x, mpfr_rnd_t rounding) {
 }
 
 inline const std::array functions = {
-    unary(Primitive::sqrt, mpfr_sqrt, 0, 10, 0.5, 0.5),    unary(Primitive::exp, mpfr_exp, -750, 712, 1.2, 1),
-    unary(Primitive::expm1, mpfr_expm1, -2, 2, 1.4, 2),    unary(Primitive::log, mpfr_log, 0, 3, 0.9, 1),
-    unary(Primitive::log1p, mpfr_log1p, -1, 2, 0.9, 1.5),  unary(Primitive::sin, mpfr_sin, -10, 10, 1.6, 1),
-    unary(Primitive::cos, mpfr_cos, -10, 10, 1.6, 1),      unary(Primitive::tan, mpfr_tan, -10, 10, 0.51, 2.5),
-    unary(Primitive::asin, mpfr_asin, -1, 1, 0.51, 2),     unary(Primitive::acos, mpfr_acos, -1, 1, 0.51, 2),
-    unary(Primitive::atan, mpfr_atan, -5, 5, 0.51, 2),     unary(Primitive::sinh, mpfr_sinh, -5, 5, 0.51, 2.5),
-    unary(Primitive::cosh, mpfr_cosh, -5, 5, 0.51, 2),     unary(Primitive::tanh, mpfr_tanh, -5, 5, 1.9, 2.5),
-    unary(Primitive::logistic, logistic, -20, 20, 2, 3), unary(Primitive::normal_cdf, normal_cdf, -40, 6, 1.9, 4),
-    unary(Primitive::asinh, mpfr_asinh, -5, 5, 0.51, 3),   unary(Primitive::acosh, mpfr_acosh, 1, 5, 0.51, 3),
-    unary(Primitive::atanh, mpfr_atanh, -1, 1, 0.51, 3),   unary(Primitive::erf, mpfr_erf, -4, 4, 1, 2),
-    unary(Primitive::erfc, mpfr_erfc, -6, 28, 1.6, 4),     binary(Primitive::pow, mpfr_pow, 0, 20, 0.51, 1.2),
-    binary(Primitive::atan2, mpfr_atan2, -5, 5, 0.51, 3),  binary(Primitive::hypot, mpfr_hypot, -5, 5, 0.51, 2)};
+    unary(Primitive::sqrt, mpfr_sqrt, 0, 10, 0.5, 0.5),   unary(Primitive::exp, mpfr_exp, -750, 712, 1.2, 1),
+    unary(Primitive::expm1, mpfr_expm1, -2, 2, 1.4, 2),   unary(Primitive::log, mpfr_log, 0, 3, 0.9, 1),
+    unary(Primitive::log1p, mpfr_log1p, -1, 2, 0.9, 1.5), unary(Primitive::sin, mpfr_sin, -10, 10, 1.6, 1),
+    unary(Primitive::cos, mpfr_cos, -10, 10, 1.6, 1),     unary(Primitive::tan, mpfr_tan, -10, 10, 0.51, 2.5),
+    unary(Primitive::asin, mpfr_asin, -1, 1, 0.51, 2),    unary(Primitive::acos, mpfr_acos, -1, 1, 0.51, 2),
+    unary(Primitive::atan, mpfr_atan, -5, 5, 0.51, 2),    unary(Primitive::sinh, mpfr_sinh, -5, 5, 0.51, 2.5),
+    unary(Primitive::cosh, mpfr_cosh, -5, 5, 0.51, 2),    unary(Primitive::tanh, mpfr_tanh, -5, 5, 1.9, 2.5),
+    unary(Primitive::logistic, logistic, -20, 20, 2, 3),  unary(Primitive::normal_cdf, normal_cdf, -40, 6, 1.9, 4),
+    unary(Primitive::asinh, mpfr_asinh, -5, 5, 0.51, 3),  unary(Primitive::acosh, mpfr_acosh, 1, 5, 0.51, 3),
+    unary(Primitive::atanh, mpfr_atanh, -1, 1, 0.51, 3),  unary(Primitive::erf, mpfr_erf, -4, 4, 1, 2),
+    unary(Primitive::erfc, mpfr_erfc, -6, 28, 1.6, 4),    binary(Primitive::pow, mpfr_pow, 0, 20, 0.51, 1.2),
+    binary(Primitive::atan2, mpfr_atan2, -5, 5, 0.51, 3), binary(Primitive::hypot, mpfr_hypot, -5, 5, 0.51, 2)};
 
 template <typename T>
 std::vector<T> edges() {
