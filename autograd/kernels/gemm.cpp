@@ -29,8 +29,6 @@ namespace {
 
 // Bytes of a B that does not stay in a cache.
 constexpr std::size_t big_b = std::size_t{4} << 20;
-// Of products that other threads have just written, so many elements further on are asked for.
-constexpr std::size_t products_ahead = 512;
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
 
@@ -179,27 +177,6 @@ void multiply(const Problem<T>& problem) {
   }
 }
 
-// C + product + product + …, `count` of them, each m × n, one after the other in memory: added in that order.
-template <typename T>
-void add_products(const Problem<T>& problem, const T* products, std::size_t count) {
-  using D = Lanes<T>;
-  const D d;
-  const std::size_t size = problem.m * problem.n;
-  for (std::size_t i = 0; i < problem.m; ++i) {
-    for (std::size_t j = 0; j < problem.n; j += vector_length<T>) {
-      const LastVector<D> vector = {d, std::min(vector_length<T>, problem.n - j)};
-      const T* from = products + i * problem.n + j;
-      T* const to = problem.c + i * problem.ldc + j;
-      auto total = vector.load(to);
-      for (std::size_t product = 0; product < count; ++product, from += size) {
-        hwy::Prefetch(from + products_ahead);
-        total = hn::Add(total, vector.load(from));
-      }
-      vector.store(total, to);
-    }
-  }
-}
-
 }  // namespace
 
 void multiply_f32(const Problem<float>& problem) { multiply(problem); }
@@ -247,8 +224,8 @@ void add_up(const ProductSum<double>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f64)(su
 
 // Whether threads take parts of the terms, and thereby rows of B: where those of A are few, B is most of what is read.
 // An optimiser's update of B, and the gradient before it, are divided by rows too. So each thread finds what it wrote
-// in its own cache, where columns of B would be lines that the others have just written; but no thread does of a B that
-// those caches cannot hold.
+// in its own cache, where columns of B would be lines that the others have just written; unless B is more than those
+// caches hold.
 template <typename T>
 bool is_divided_by_terms(const Problem<T>& problem) {
   constexpr std::size_t least = alike_from, few_rows = 64, cache = (std::size_t{2} << 20) / sizeof(T);
@@ -262,7 +239,6 @@ template <typename T>
 void multiply_by_terms(const Problem<T>& problem) {
   const std::size_t m = problem.m, n = problem.n, terms = problem.terms(), blocks = problem.blocks();
   const PoolArray<T> products((blocks - 1) * m * n);
-  const auto product = [&](std::size_t block, std::size_t row) { return products.at(((block - 1) * m + row) * n); };
   const auto multiply_block = [&](std::size_t block) {
     const std::size_t first = block * terms;
     Problem<T> part = problem;
@@ -270,7 +246,7 @@ void multiply_by_terms(const Problem<T>& problem) {
     part.a.data += first * part.a.column;
     part.b.data += first * part.b.row;
     if (block > 0) {
-      part.c = product(block, 0);
+      part.c = products.at((block - 1) * m * n);
       part.ldc = n;
     }
     multiply(part);

@@ -105,9 +105,9 @@ class BlockedProduct {
   // the terms of a transposed A for some panels of B, if they are near each other, or few.
   static bool pays_to_pack_a(const Problem<T>& problem) {
     const auto& [data, row, column] = problem.a;
-    const bool is_far = column == 1 ? row * sizeof(T) % page == 0 : are_far<T>(column) && problem.k >= 64;
-    if (column == 1 && !is_far) return false;
-    return problem.k >= 32 && problem.n >= (is_far ? 3 : 32) * panel_width;
+    if (problem.k < 32) return false;
+    if (column == 1) return row * sizeof(T) % page == 0 && problem.n >= 3 * panel_width;
+    return problem.n >= (are_far<T>(column) && problem.k >= 64 ? 3 : 32) * panel_width;
   }
 
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and stand in each

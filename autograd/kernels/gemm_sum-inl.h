@@ -81,6 +81,29 @@ void add_up(const ProductSum<T>& sum) {
   }
 }
 
+// C + product + product + …, `count` of them, each m × n, one after the other in memory: added in that order.
+template <typename T>
+void add_products(const Problem<T>& problem, const T* products, std::size_t count) {
+  using D = Lanes<T>;
+  const D d;
+  // Other threads have just written them, in part.
+  constexpr std::size_t ahead = 512;
+  const std::size_t size = problem.m * problem.n;
+  for (std::size_t i = 0; i < problem.m; ++i) {
+    for (std::size_t j = 0; j < problem.n; j += vector_length<T>) {
+      const LastVector<D> vector = {d, std::min(vector_length<T>, problem.n - j)};
+      const T* from = products + i * problem.n + j;
+      T* const to = problem.c + i * problem.ldc + j;
+      auto total = vector.load(to);
+      for (std::size_t product = 0; product < count; ++product, from += size) {
+        hwy::Prefetch(from + ahead);
+        total = hn::Add(total, vector.load(from));
+      }
+      vector.store(total, to);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

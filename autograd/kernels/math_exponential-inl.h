@@ -64,14 +64,23 @@ HWY_INLINE V product_error(D d, V a, V b, V product) {
 #endif
 }
 
+// Whether of two numbers the minimum and the maximum are NaN where the second is: on x86 they are the second then, on
+// Arm NaN in any case.
+inline constexpr bool extremes_pass_nan =
+    (HWY_ARCH_X86 || HWY_ARCH_ARM) && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128;
+
 // Bounds that let NaN through.
 template <class D, class V>
-HWY_INLINE V at_most(D d, V x, double bound) {
-  return hn::IfThenElse(hn::Gt(x, hn::Set(d, bound)), hn::Set(d, bound), x);
+HWY_INLINE V at_most(D d, V x, hn::TFromD<D> bound) {
+  const V limit = hn::Set(d, bound);
+  if constexpr (extremes_pass_nan) return hn::Min(limit, x);
+  return hn::IfThenElse(hn::Gt(x, limit), limit, x);
 }
 template <class D, class V>
-HWY_INLINE V at_least(D d, V x, double bound) {
-  return hn::IfThenElse(hn::Lt(x, hn::Set(d, bound)), hn::Set(d, bound), x);
+HWY_INLINE V at_least(D d, V x, hn::TFromD<D> bound) {
+  const V limit = hn::Set(d, bound);
+  if constexpr (extremes_pass_nan) return hn::Max(limit, x);
+  return hn::IfThenElse(hn::Lt(x, limit), limit, x);
 }
 
 /// 2ᵏ for an integer −1022 ≤ k ≤ 1023.

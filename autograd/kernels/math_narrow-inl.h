@@ -36,27 +36,6 @@ inline constexpr float ln2_low = 0x1.7f7d1cp-20F;
 // Added to a number below 2²², it leaves its nearest integer in the last bits of the sum.
 inline constexpr float rounding_shift = 0x1.8p23F;
 
-// Bounds that let NaN through. Of two numbers one of which is NaN x86 takes the second, and Arm NaN.
-#if HWY_ARCH_X86 || HWY_ARCH_ARM
-template <class D, class V>
-HWY_INLINE V at_most(D d, V x, float bound) {
-  return hn::Min(hn::Set(d, bound), x);
-}
-template <class D, class V>
-HWY_INLINE V at_least(D d, V x, float bound) {
-  return hn::Max(hn::Set(d, bound), x);
-}
-#else
-template <class D, class V>
-HWY_INLINE V at_most(D d, V x, float bound) {
-  return hn::IfThenElse(hn::Gt(x, hn::Set(d, bound)), hn::Set(d, bound), x);
-}
-template <class D, class V>
-HWY_INLINE V at_least(D d, V x, float bound) {
-  return hn::IfThenElse(hn::Lt(x, hn::Set(d, bound)), hn::Set(d, bound), x);
-}
-#endif
-
 /// The integer k that is nearest to a number below 2²², and k + bias in the last bits of `biased`.
 template <class V>
 struct Nearest {
@@ -84,8 +63,7 @@ HWY_INLINE V power_of_two(D d, V k) {
 /// x · 2ᵏ rounded once, also where the result is subnormal; |k| < 250.
 template <class D, class V>
 HWY_INLINE V scale(D d, V x, V k) {
-  const V shift = hn::Set(d, rounding_shift);
-  const V half = hn::Sub(hn::MulAdd(k, hn::Set(d, 0.5F), shift), shift);
+  const V half = nearest(d, k, 0.5F, 0).k;
   return hn::Mul(hn::Mul(x, power_of_two(d, half)), power_of_two(d, hn::Sub(k, half)));
 }
 
@@ -234,9 +212,7 @@ HWY_NOINLINE V sin_of_large(D d, V x, std::uint32_t advance) {
 template <class D, class V>
 HWY_INLINE V sin_advanced(D d, V x, std::uint32_t advance) {
   const hn::RebindToUnsigned<D> du;
-  const V shift = hn::Set(d, rounding_shift);
-  const V shifted = hn::MulAdd(x, hn::Set(d, 0x1.45f306p-1F), shift);  // x · 2/π
-  const V n = hn::Sub(shifted, shift);
+  const auto [n, biased] = nearest(d, x, 0x1.45f306p-1F, 0);  // x · 2/π
   V r = hn::NegMulAdd(n, hn::Set(d, half_pi_1), x);
   r = hn::NegMulAdd(n, hn::Set(d, half_pi_2), r);
   r = hn::NegMulAdd(n, hn::Set(d, half_pi_3), r);
@@ -244,7 +220,7 @@ HWY_INLINE V sin_advanced(D d, V x, std::uint32_t advance) {
   const V sine = hn::MulAdd(hn::Mul(z, r), polynomial(d, z, math::narrow::sin_tail), r);
   const V cosine = hn::MulAdd(hn::Mul(z, z), polynomial(d, z, math::narrow::cos_tail),
                               hn::NegMulAdd(hn::Set(d, 0.5F), z, hn::Set(d, 1.0F)));
-  const auto quadrant = hn::Add(hn::BitCast(du, shifted), hn::Set(du, advance));
+  const auto quadrant = hn::Add(hn::BitCast(du, biased), hn::Set(du, advance));
   const auto is_odd = hn::MaskFromVec(hn::BitCast(d, hn::Sub(hn::Zero(du), hn::And(quadrant, hn::Set(du, 1)))));
   const auto sign = hn::ShiftLeft<30>(hn::And(quadrant, hn::Set(du, 2)));
   const V value = hn::Xor(hn::IfThenElse(is_odd, cosine, sine), hn::BitCast(d, sign));
