@@ -12,8 +12,9 @@ namespace wengert::optim::detail {
 /// many processors are a hundred times slower.
 inline Scalar zero_below(Scalar x, Scalar least) { return select(abs(x) < least, 0.0, x); }
 
-/// Far below what moves a parameter, and so far above the subnormal numbers that products with 1 − β are none.
-constexpr double least_moment(DType dtype) { return dtype == DType::f64 ? 0x1p-900 : 0x1p-100; }
+/// Far below what moves a parameter, and so far above the subnormal numbers that neither products with 1 − β nor what
+/// quotient-inl.h computes are any.
+constexpr double least_moment(DType dtype) { return dtype == DType::f64 ? 0x1p-900 : 0x1p-76; }
 
 /// Of a second moment v: such that √v + ε is ε, too.
 constexpr double least_square(DType dtype, double epsilon) {

@@ -3,7 +3,11 @@
 #include <cstdint>
 
 #include <gtest/gtest.h>
+
+#include <wengert/autograd/kernels/instruction_sets.h>  // before anything of Highway
+// clang-format off
 #include <hwy/targets.h>
+// clang-format on
 
 namespace wengert::kernels {
 
