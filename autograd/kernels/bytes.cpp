@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -9,6 +10,8 @@
 #define HWY_TARGET_INCLUDE <wengert/autograd/kernels/bytes.cpp>
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/quotient-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
@@ -26,22 +29,30 @@ HWY_INLINE auto floating(D d, V integers) {
 }
 
 // The last ones one by one.
-template <typename T>
-HWY_INLINE void divide(const std::uint8_t* from, std::size_t count, T divisor, T* to) {
+template <typename T, typename Quotient>
+HWY_INLINE void divide(const std::uint8_t* from, std::size_t count, T divisor, T* to, Quotient quotient) {
   const hn::ScalableTag<T> d;
   const hn::Rebind<std::uint8_t, decltype(d)> bytes;
   const hn::Rebind<std::int32_t, decltype(d)> integers;
-  const auto by = hn::Set(d, divisor);
   std::size_t i = 0;
   for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
-    const auto x = floating(d, hn::PromoteTo(integers, hn::LoadU(bytes, from + i)));
-    hn::StoreU(hn::Div(x, by), d, to + i);
+    hn::StoreU(quotient(floating(d, hn::PromoteTo(integers, hn::LoadU(bytes, from + i)))), d, to + i);
   }
   for (; i < count; ++i) to[i] = static_cast<T>(from[i]) / divisor;
 }
 
+template <typename T>
+HWY_INLINE void divide(const std::uint8_t* from, std::size_t count, T divisor, T* to) {
+  const auto by = hn::Set(hn::ScalableTag<T>(), divisor);
+  divide(from, count, divisor, to, [&](auto x) HWY_ATTR { return hn::Div(x, by); });
+}
+
 void divide_f32(const std::uint8_t* from, std::size_t count, float divisor, float* to) {
-  divide(from, count, divisor, to);
+  if (!HWY_NATIVE_FMA || std::abs(divisor) > 0x1p100F)
+    return divide(from, count, divisor, to);  // or it could underflow
+  const hn::ScalableTag<float> d;
+  const auto by = hn::Set(d, divisor), reciprocal = hn::Set(d, 1 / divisor);
+  divide(from, count, divisor, to, [&](auto x) HWY_ATTR { return quotient_by_reciprocal(x, by, reciprocal); });
 }
 void divide_f64(const std::uint8_t* from, std::size_t count, double divisor, double* to) {
   divide(from, count, divisor, to);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <isa-l/igzip_lib.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/datasets/internal/file_reader.h>
@@ -16,8 +17,14 @@ namespace {
 /// No deflate stream expands further: a match of 258 bytes takes at least two bits (zlib's technical notes).
 constexpr std::uint64_t most_expansion = 1032;
 
-/// For inflateInit2: a window of 2¹⁵ bytes, inside a gzip wrapper, whose checksum is then verified.
-constexpr int gzip_window_bits = 15 + 16;
+const char* meaning_of(int error) {
+  switch (error) {
+    case ISAL_INVALID_WRAPPER: return "no gzip header";
+    case ISAL_UNSUPPORTED_METHOD: return "a compression other than deflate";
+    case ISAL_INCORRECT_CHECKSUM: return "its checksum is wrong";
+    default: return "no deflate data";
+  }
+}
 
 }  // namespace
 
@@ -37,20 +44,21 @@ FileReader::FileReader(const std::string& path) : path_(path) {
   if (!file_) fail(fmt::format("cannot be opened: {}", std::strerror(errno)));
   std::array<char, 2> magic{};
   file_.read(magic.data(), magic.size());
-  compressed_ = file_.gcount() == 2 && magic[0] == '\x1f' && magic[1] == '\x8b';
+  if (file_.gcount() == 2 && magic[0] == '\x1f' && magic[1] == '\x8b') {
+    stream_ = std::make_unique<inflate_state>();
+    isal_inflate_init(stream_.get());
+    stream_->crc_flag = ISAL_GZIP;
+  }
   file_.clear();
   file_.seekg(0);
-  if (compressed_ && inflateInit2(&stream_, gzip_window_bits) != Z_OK) throw std::bad_alloc();
 }
 
-FileReader::~FileReader() {
-  if (compressed_) inflateEnd(&stream_);
-}
+FileReader::~FileReader() = default;
 
 void FileReader::read(std::span<std::uint8_t> bytes) {
   while (!bytes.empty()) {
     const std::size_t count = read_some(bytes);
-    if (count == 0) fail(fmt::format("ends too soon, after {} bytes{}", given_, compressed_ ? " decompressed" : ""));
+    if (count == 0) fail(fmt::format("ends too soon, after {} bytes{}", given_, stream_ ? " decompressed" : ""));
     bytes = bytes.subspan(count);
   }
 }
@@ -58,11 +66,11 @@ void FileReader::read(std::span<std::uint8_t> bytes) {
 void FileReader::finish() {
   std::uint8_t one_more = 0;
   if (read_some({&one_more, 1}) != 0) fail(fmt::format("goes on behind its last element, at byte {}", given_ - 1));
-  if (compressed_ && (stream_.avail_in != 0 || refill())) fail("goes on behind its compressed data");
+  if (stream_ && (stream_->avail_in != 0 || refill())) fail("goes on behind its compressed data");
 }
 
 std::uint64_t FileReader::limit() const {
-  if (!compressed_) return file_size_ - std::min(given_, file_size_);
+  if (!stream_) return file_size_ - std::min(given_, file_size_);
   return file_size_ > std::numeric_limits<std::uint64_t>::max() / most_expansion
              ? std::numeric_limits<std::uint64_t>::max()
              : file_size_ * most_expansion;
@@ -72,7 +80,7 @@ void FileReader::fail(const std::string& what) const { throw FileError(fmt::form
 
 std::size_t FileReader::read_some(std::span<std::uint8_t> bytes) {
   std::size_t count = 0;
-  if (compressed_) {
+  if (stream_) {
     count = inflate_some(bytes);
   } else {
     file_.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -85,28 +93,27 @@ std::size_t FileReader::read_some(std::span<std::uint8_t> bytes) {
 
 /// At least one byte, unless the compressed data are complete.
 std::size_t FileReader::inflate_some(std::span<std::uint8_t> bytes) {
-  const auto room = static_cast<uInt>(std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max()));
-  stream_.next_out = bytes.data();
-  stream_.avail_out = room;
-  while (!stream_ended_ && stream_.avail_out == room) {
-    if (stream_.avail_in == 0 && !refill()) fail("ends in the middle of its compressed data");
-    const int result = inflate(&stream_, Z_NO_FLUSH);
-    if (result == Z_MEM_ERROR) throw std::bad_alloc();
-    if (result != Z_OK && result != Z_STREAM_END) {
-      fail(fmt::format("is damaged: {}", stream_.msg != nullptr ? stream_.msg : "no gzip stream"));
-    }
-    stream_ended_ = result == Z_STREAM_END;
+  const auto room = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), 1 << 30));
+  stream_->next_out = bytes.data();
+  stream_->avail_out = room;
+  while (stream_->block_state != ISAL_BLOCK_FINISH && stream_->avail_out == room) {
+    const bool has_more = stream_->avail_in != 0 || refill();
+    const int result = isal_inflate(stream_.get());
+    if (result < 0) fail(fmt::format("is damaged: {}", meaning_of(result)));
+    // Without more of the file, the last bytes may still stand in the stream.
+    const bool is_stuck = !has_more && stream_->avail_out == room && stream_->block_state != ISAL_BLOCK_FINISH;
+    if (is_stuck) fail("ends in the middle of its compressed data");
   }
-  return room - stream_.avail_out;
+  return room - stream_->avail_out;
 }
 
 /// More compressed bytes; false at the end of the file.
 bool FileReader::refill() {
   file_.read(reinterpret_cast<char*>(buffer_.data()), static_cast<std::streamsize>(buffer_.size()));
   if (file_.bad()) fail("cannot be read");
-  stream_.next_in = buffer_.data();
-  stream_.avail_in = static_cast<uInt>(file_.gcount());
-  return stream_.avail_in != 0;
+  stream_->next_in = buffer_.data();
+  stream_->avail_in = static_cast<std::uint32_t>(file_.gcount());
+  return stream_->avail_in != 0;
 }
 
 }  // namespace wengert::datasets

@@ -3,10 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <fstream>
+#include <memory>
 #include <span>
 #include <string>
 
-#include <zlib.h>
+struct inflate_state;  // of ISA-L
 
 namespace wengert::datasets {
 
@@ -39,9 +40,7 @@ class FileReader {
   std::ifstream file_;
   std::uint64_t file_size_ = 0;
   std::uint64_t given_ = 0;
-  bool compressed_ = false;
-  bool stream_ended_ = false;
-  z_stream stream_{};
+  std::unique_ptr<inflate_state> stream_;  // of a compressed file
   std::array<std::uint8_t, 65536> buffer_;
 };
 

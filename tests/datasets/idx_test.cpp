@@ -148,7 +148,7 @@ TEST(Idx, NamesAWrongChecksum) {
   const test::TemporaryDirectory directory;
   std::string bytes = gzip(six);
   bytes[bytes.size() - 8] = static_cast<char>(bytes[bytes.size() - 8] + 1);
-  EXPECT_TRUE(contains(error_of(directory.write("crc", bytes)), "incorrect data check"));
+  EXPECT_TRUE(contains(error_of(directory.write("crc", bytes)), "its checksum is wrong"));
 }
 
 TEST(Idx, AllocatesNothingForAHeaderThatTheFileCannotHold) {

@@ -133,7 +133,7 @@ TEST_F(MnistFiles, AreRefusedWhenTheyAreDamaged) {
   directory.write("train-images-idx3-ubyte", images(12));
   std::string crc = gzip(labels(12));
   crc[crc.size() - 5] = static_cast<char>(crc[crc.size() - 5] ^ 1);
-  EXPECT_TRUE(contains(error_with("train-labels-idx1-ubyte.gz", crc), "incorrect data check"));
+  EXPECT_TRUE(contains(error_with("train-labels-idx1-ubyte.gz", crc), "its checksum is wrong"));
   std::filesystem::remove(directory / "train-labels-idx1-ubyte.gz");
   std::filesystem::create_directory(directory / "train-labels-idx1-ubyte");
   const std::string error =

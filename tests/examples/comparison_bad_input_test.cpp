@@ -101,7 +101,7 @@ TEST_F(ComparisonRefuses, DataThatAreDamaged) {
       {train_images, images(70) + '\0', "goes on behind its last element"},
       {test_labels, wrong_label, "label 10 of sample 29; expected 0 ... 9"},
       {test_labels, images(30), "u8 [30, 28, 28]; expected labels"},
-      {compressed, wrong_checksum, "is damaged: incorrect data check"},
+      {compressed, wrong_checksum, "is damaged: its checksum is wrong"},
       {compressed, gzip(labels(70)) + "more", "goes on behind its compressed data"},
       {compressed, gzip(labels(70) + '\x01'), "goes on behind its last element"},
       {compressed, "\x1f\x8b nothing that gzip wrote", "is damaged"},
