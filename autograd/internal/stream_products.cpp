@@ -5,6 +5,9 @@
 namespace wengert::detail {
 namespace {
 
+// Of a product that is worth it: beside what is made of it, as an optimiser's state, it does not fit that cache.
+constexpr std::size_t least_bytes = 256 * 1024;
+
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.
 constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
 constexpr std::int64_t few_rows = 48, many_rows = 98;
@@ -40,7 +43,7 @@ Graph stream_products(Graph graph) {
       GraphValue& value = graph.values[use.value];
       const std::size_t maker = made_by[use.value];
       if (maker == no_record || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
-          value.bytes() < beyond_cache_bytes)
+          value.bytes() < least_bytes)
         continue;
       const GraphRecord& product = graph.records[maker];
       const RowKernel kernel = product.operation->prepare_rows(types_of(graph, product.inputs), product.attributes);
