@@ -1,19 +1,16 @@
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <span>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
-#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/subnormals.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/datasets/batches.h>
 #include <wengert/training/evaluate.h>
 #include <wengert/training/fit.h>
+#include <wengert/training/internal/checked_loss.h>
 #include <wengert/training/internal/display.h>
 #include <wengert/training/internal/loop.h>
 #include <wengert/training/interrupt.h>
@@ -64,13 +61,11 @@ class Training {
   }
 
  private:
-  struct GradientsOf {
+  struct Step {
     Training* training;
-    kernels::PoolVector<Tensor> operator()(std::span<const Tensor> batch) const { return training->gradients(batch); }
-  };
-  struct UpdateBy {
-    Training* training;
-    void operator()(std::span<const Tensor> given) const { training->update(given); }
+    std::pair<Tensor, Tensor> operator()(const Tensor& inputs, const Tensor& labels) const {
+      return training->update(inputs, labels);
+    }
   };
 
   std::int64_t steps_per_epoch() const { return (data_.size() - 1) / options_.batch_size + 1; }
@@ -116,40 +111,27 @@ class Training {
   /// The mean loss of the batch before the update, which is left out where the loss is no finite number.
   double step(const datasets::Batch& batch, RunningMeans& means) {
     const SubnormalsAsZero faster;
-    const std::array inputs{batch.images, batch.labels};
-    kernels::PoolVector<Tensor> results = options_.compile ? compiled_gradients_(inputs) : gradients(inputs);
-    const auto value = results[0].item<double>();
-    means.add(value, results[1], batch.labels);
-    if (!std::isfinite(value)) {
-      history_.diverged = true;
+    try {
+      const auto [loss, predictions] =
+          options_.compile ? compiled_(batch.images, batch.labels) : update(batch.images, batch.labels);
+      const auto value = loss.item<double>();
+      means.add(value, predictions, batch.labels);
       return value;
+    } catch (const LossNotFinite& stop) {
+      history_.diverged = true;
+      means.add_no_number(stop.loss);
+      return stop.loss;
     }
-    const auto given = std::span(results).subspan(2);
-    if (options_.compile)
-      compiled_update_(given);
-    else
-      update(given);
-    return value;
   }
 
-  /// The loss, the predictions, then the gradients of the parameters that took part.
-  kernels::PoolVector<Tensor> gradients(std::span<const Tensor> batch) {
+  /// The loss and the predictions of a batch, by whose gradients the parameters are updated.
+  std::pair<Tensor, Tensor> update(const Tensor& inputs, const Tensor& labels) {
     Tape tape;
-    const Tensor predictions = model_(batch[0]);
-    const Tensor loss = loss_(predictions, batch[1]);
-    kernels::PoolVector<Tensor> results{loss, predictions};
-    trained_.clear();
-    for (const Gradients::Entry& entry : tape.gradient(loss)) {
-      trained_.push_back(entry.parameter);
-      results.push_back(entry.gradient);
-    }
-    return results;
-  }
-
-  void update(std::span<const Tensor> given) {
-    Gradients gradients;
-    for (std::size_t i = 0; i < given.size(); ++i) gradients.add(trained_[i], given[i]);
-    optimizer_.step(gradients);
+    const Tensor predictions = model_(inputs);
+    const Tensor loss = loss_(predictions, labels);
+    const Tensor finite = checked_loss(loss);
+    optimizer_.step(tape.gradient(loss));
+    return {finite, predictions};
   }
 
   void report(const StepReport& report, const RunningMeans& means) {
@@ -197,10 +179,7 @@ class Training {
   const FitOptions& options_;
   Display display_;
   DType dtype_;
-  std::vector<Parameter> trained_;  // what the gradients are of
-  // A step in two parts: the update is left out where the loss is no number.
-  Compiled<GradientsOf> compiled_gradients_{GradientsOf{this}, {}};
-  Compiled<UpdateBy> compiled_update_{UpdateBy{this}, {}};
+  Compiled<Step> compiled_{Step{this}, {}};
   std::int64_t total_steps_ = 0;
   StopRequest stop_;
   History history_;

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <csignal>
 #include <limits>
 #include <sstream>
@@ -8,11 +9,14 @@
 #include "training/toy.h"
 #include <gtest/gtest.h>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/datasets/batches.h>
 #include <wengert/optim/optim.h>
 #include <wengert/training/evaluate.h>
 #include <wengert/training/fit.h>
+#include <wengert/training/internal/checked_loss.h>
 
 namespace wengert::training {
 namespace {
@@ -31,15 +35,17 @@ struct Trained {
   nn::Sequential model;
   History history;
   std::vector<double> step_losses;
+  std::int64_t updates = 0;
 };
 
 Trained train(FitOptions options, const datasets::Dataset& data, DType dtype = DType::f32) {
-  Trained trained{toy_model(dtype), {}, {}};
+  Trained trained{toy_model(dtype), {}, {}, 0};
   optim::Adam adam{trained.model.parameters(), {.learning_rate = 0.02}};
   options.callbacks.insert(options.callbacks.begin(), {.on_step_end = [&](const StepReport& report) {
                              trained.step_losses.push_back(report.loss);
                            }});
   trained.history = fit(trained.model, adam, loss, data, options);
+  trained.updates = adam.steps();
   return trained;
 }
 
@@ -202,21 +208,41 @@ TEST(Fit, StopsBeforeAnUpdateByALossThatIsNoNumber) {
   std::vector<float> features(good.images.data<float>().begin(), good.images.data<float>().end());
   features[4 * 9] = std::numeric_limits<float>::quiet_NaN();  // sample 9: of the third batch
   const datasets::Dataset bad{Tensor(features, {12, 4}), good.labels};
-  FitOptions options = quiet(5, 4);
-  options.shuffle = false;
-  options.validation = toy_data(5);
-  const Trained trained = train(options, bad);
-  EXPECT_TRUE(trained.history.diverged);
-  EXPECT_EQ(trained.history.stopped_reason,
-            "stopped: the loss is nan at step 3 (epoch 1); try a smaller learning rate");
-  ASSERT_EQ(trained.history.epochs.size(), 1U);
-  EXPECT_TRUE(std::isnan(trained.history.epochs[0].train.loss));
-  EXPECT_FALSE(trained.history.epochs[0].validation.has_value());
-  EXPECT_EQ(trained.history.csv_header(), "epoch,loss,val_loss,seconds\n");
+  for (const bool compiled : {true, false}) {
+    FitOptions options = quiet(5, 4);
+    options.shuffle = false;
+    options.validation = toy_data(5);
+    options.metrics = {nn::accuracy};
+    options.compile = compiled;
+    const Trained trained = train(options, bad);
+    EXPECT_TRUE(trained.history.diverged);
+    EXPECT_EQ(trained.history.stopped_reason,
+              "stopped: the loss is nan at step 3 (epoch 1); try a smaller learning rate");
+    ASSERT_EQ(trained.history.epochs.size(), 1U);
+    EXPECT_TRUE(std::isnan(trained.history.epochs[0].train.loss));
+    EXPECT_FALSE(trained.history.epochs[0].validation.has_value());
+    EXPECT_EQ(trained.history.csv_header(), "epoch,loss,accuracy,val_loss,val_accuracy,seconds\n");
 
-  options.max_steps = 2;
-  nn::Sequential stopped = trained.model, before = train(options, good).model;
-  EXPECT_EQ(values_of(stopped), values_of(before));
+    options.max_steps = 2;
+    const Trained before = train(options, good);
+    nn::Sequential stopped = trained.model, broken_off = before.model;
+    EXPECT_EQ(values_of(stopped), values_of(broken_off));
+    EXPECT_EQ(trained.updates, 2);
+    EXPECT_EQ(trained.history.epochs[0].train.metrics, before.history.epochs[0].train.metrics);
+  }
+}
+
+TEST(CheckedLoss, IsTheLossOrThrowsWhatIsNoFiniteNumber) {
+  const auto compiled = compile([](const Tensor& x) { return checked_loss(x + x); });
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (int call = 0; call < 3; ++call) {
+      EXPECT_EQ(compiled(full({}, 1.5, dtype)).item<double>(), 3);
+      for (const double bad : {std::nan(""), 1e308 * 1e308, -1e308 * 1e308}) {
+        EXPECT_THROW(compiled(full({}, bad, dtype)), LossNotFinite);
+        EXPECT_THROW(checked_loss(full({}, bad, dtype)), LossNotFinite);
+      }
+    }
+  }
 }
 
 TEST(Fit, EndsAfterTheStepInHandWhenInterrupted) {

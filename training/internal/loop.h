@@ -44,6 +44,8 @@ class RunningMeans {
 
   /// `loss` is the mean over the batch.
   void add(double loss, const Tensor& predictions, const Tensor& labels);
+  /// The mean loss of a batch is no finite number, and so is then that of all.
+  void add_no_number(double loss) { means_.loss = loss; }
   const Scores& means() const { return means_; }
   std::int64_t samples() const { return samples_; }
 
