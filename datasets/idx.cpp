@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/kernels/memory.h>
 #include <wengert/datasets/idx.h>
 #include <wengert/datasets/internal/file_reader.h>
 
@@ -16,7 +17,8 @@ namespace wengert::datasets {
 
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
+/// From the pool, whose large blocks lie on large pages: a shuffled epoch visits them in no order.
+using Bytes = kernels::PoolVector<std::uint8_t>;
 
 /// What is allocated at once; beyond it memory grows with the bytes that really came.
 constexpr std::uint64_t first_allocation = std::uint64_t{64} << 20;
