@@ -120,6 +120,7 @@ class TiledRun {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
     for (const PointwiseOutput& output : outputs) keep_rows_whole(output.rows.run);
+    is_one_tile_ = plan.native_code(dtype_of<T>) != nullptr && are_in_place(elements_of(shape));
   }
 
   void run(std::int64_t begin, std::int64_t end) {
@@ -141,15 +142,32 @@ class TiledRun {
   }
 
  private:
-  // In tiles of nearly the same size.
+  // In tiles of nearly the same size. Native code has no intermediate results that a cache would have to hold.
   void run_tiles(std::int64_t begin, std::int64_t end) {
     constexpr auto step = static_cast<std::int64_t>(block<T>);
+    if (is_one_tile_ && end - begin >= step) {
+      const std::int64_t whole = (end - begin) / step * step;
+      run_tile(begin, static_cast<std::size_t>(whole));
+      begin += whole;
+    }
     const auto largest = static_cast<std::int64_t>(plan_.tile_bytes / sizeof(T));
     const std::int64_t tiles = (end - begin + largest - 1) / largest;
-    const std::int64_t tile = tiles == 1 ? end - begin : ((end - begin + tiles - 1) / tiles + step - 1) / step * step;
+    const std::int64_t tile = tiles <= 1 ? end - begin : ((end - begin + tiles - 1) / tiles + step - 1) / step * step;
     for (std::int64_t first = begin; first < end; first += tile) {
       run_tile(first, static_cast<std::size_t>(std::min(tile, end - first)));
     }
+  }
+
+  // Whether all that is read and written stands where primitives can read and write it, but for the last elements.
+  bool are_in_place(std::int64_t elements) const {
+    for (std::size_t i = 0; i < plan_.program.inputs; ++i) {
+      const bool is_single = frame_.input(i).mask == 0;
+      if (!is_single && !(inputs_[i].is_in_place && inputs_[i].reader.run() == elements)) return false;
+    }
+    for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
+      if (!outputs_[k].is_kept || !is_direct(k) || outputs_[k].rows.run != 0) return false;
+    }
+    return true;
   }
 
   // No tile is to reach beyond long rows: then they need not be copied.
@@ -242,6 +260,7 @@ class TiledRun {
   TileInput* inputs_;
   TileOutput* outputs_;
   bool asks_ahead_;
+  bool is_one_tile_ = false;
   std::int64_t row_ = 0;  // elements of a row that is read or written in place; 0: there is none
 };
 
