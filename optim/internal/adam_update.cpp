@@ -21,16 +21,25 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// An entry of a parameter, and its moments.
+template <typename Number>
+struct Entry {
+  Number p, m, v;
+};
+
 /// One step of one entry (Kingma and Ba, "Adam", 2015; ε outside the bias correction), on symbolic numbers or on
 /// vectors. 1 − β comes as one number, c: in f32 the difference of 1 and a rounded β would be another.
 template <class On, typename Number>
-HWY_INLINE std::array<Number, 3> moved(Number p, Number m, Number v, Number g, Number rate, Number c1, Number c2,
-                                       Number epsilon, Number least_m, Number least_v) {
-  const Number first = On::zero_below(On::fma(g - m, c1, m), least_m);
-  const Number second = On::zero_if_below(On::fma(On::fma_less(g, g, v), c2, v), least_v);
-  return {On::less_product(p, rate, On::quotient(first, On::root(second) + epsilon)), first, second};
+HWY_INLINE Entry<Number> moved(Entry<Number> old, Number g, Number rate, Number c1, Number c2, Number epsilon,
+                               Number least_m, Number least_v) {
+  const Number mean = On::fma(g - old.m, c1, old.m);
+  const Number square = On::fma(On::fma_less(g, g, old.v), c2, old.v);  // never negative
+  const Number m = On::unless_below(least_m, On::abs(mean), mean);
+  const Number v = On::unless_below(least_v, square, square);
+  return {On::less_product(old.p, rate, On::quotient(m, On::root(v) + epsilon)), m, v};
 }
 
+/// What is done on vectors, each rounded once.
 template <typename T>
 struct Vectors {
   using D = hn::ScalableTag<T>;
@@ -40,8 +49,8 @@ struct Vectors {
   static HWY_INLINE V less_product(V a, V b, V c) { return hn::NegMulAdd(b, c, a); }
   static HWY_INLINE V root(V x) { return hn::Sqrt(x); }
   static HWY_INLINE V quotient(V a, V b) { return kernels::HWY_NAMESPACE::quotient(D(), a, b); }
-  static HWY_INLINE V zero_if_below(V x, V least) { return hn::IfThenZeroElse(hn::Lt(x, least), x); }
-  static HWY_INLINE V zero_below(V x, V least) { return hn::IfThenZeroElse(hn::Lt(hn::Abs(x), least), x); }
+  static HWY_INLINE V abs(V x) { return hn::Abs(x); }
+  static HWY_INLINE V unless_below(V least, V size, V x) { return hn::IfThenZeroElse(hn::Lt(size, least), x); }
 };
 
 template <typename T>
@@ -55,18 +64,16 @@ void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* 
   const hn::ScalableTag<T> d;
   const auto c1 = load<T>(uniforms[0], 0), c2 = load<T>(uniforms[1], 0), epsilon = load<T>(uniforms[2], 0),
              least_m = load<T>(uniforms[3], 0), least_v = load<T>(uniforms[4], 0);
-  const kernels::Operand p_in = in[0], m_in = in[1], v_in = in[2], g_in = in[3], rate = in[4];
-  T* const p_out = static_cast<T*>(out[0]);
-  T* const m_out = static_cast<T*>(out[1]);
-  T* const v_out = static_cast<T*>(out[2]);
+  // What is written could be these for all that the compiler knows.
+  const kernels::Operand p = in[0], m = in[1], v = in[2], gradient = in[3], rate = in[4];
+  const std::array<T*, 3> results{static_cast<T*>(out[0]), static_cast<T*>(out[1]), static_cast<T*>(out[2])};
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    auto p = load<T>(p_in, i);
-    if constexpr (decays) p = p - p * load<T>(in[5], i);
-    const auto next = moved<Vectors<T>>(p, load<T>(m_in, i), load<T>(v_in, i), load<T>(g_in, i), load<T>(rate, i), c1,
-                                        c2, epsilon, least_m, least_v);
-    hn::StoreU(next[0], d, p_out + i);
-    hn::StoreU(next[1], d, m_out + i);
-    hn::StoreU(next[2], d, v_out + i);
+    Entry<hn::Vec<decltype(d)>> old{load<T>(p, i), load<T>(m, i), load<T>(v, i)};
+    if constexpr (decays) old.p = old.p - old.p * load<T>(in[5], i);
+    const auto next = moved<Vectors<T>>(old, load<T>(gradient, i), load<T>(rate, i), c1, c2, epsilon, least_m, least_v);
+    hn::StoreU(next.p, d, results[0] + i);
+    hn::StoreU(next.m, d, results[1] + i);
+    hn::StoreU(next.v, d, results[2] + i);
   }
 }
 
@@ -85,15 +92,18 @@ namespace {
 
 HWY_EXPORT(find_native);
 
+/// The same on symbolic numbers.
 struct Symbolic {
   static Scalar fma(Scalar a, Scalar b, Scalar c) { return wengert::fma(a, b, c); }
   static Scalar fma_less(Scalar a, Scalar b, Scalar c) { return wengert::fma(a, b, -c); }
   static Scalar less_product(Scalar a, Scalar b, Scalar c) { return wengert::fma(-b, c, a); }
   static Scalar root(Scalar x) { return sqrt(x); }
   static Scalar quotient(Scalar a, Scalar b) { return a / b; }
-  static Scalar zero_if_below(Scalar x, Scalar least) { return select(x < least, 0.0, x); }
-  static Scalar zero_below(Scalar x, Scalar least) { return detail::zero_below(x, least); }
+  static Scalar abs(Scalar x) { return wengert::abs(x); }
+  static Scalar unless_below(Scalar least, Scalar size, Scalar x) { return select(size < least, 0.0, x); }
 };
+
+std::array<Scalar, 3> results_of(const HWY_NAMESPACE::Entry<Scalar>& entry) { return {entry.p, entry.m, entry.v}; }
 
 Operation update_operation(std::string name, Formula formula, bool decays) {
   return pointwise(std::move(name), {.formula = std::move(formula),
@@ -111,7 +121,7 @@ Operation update_operation(std::string name, Formula formula, bool decays) {
 const Operation& adam_update() {
   const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar c1, Scalar c2, Scalar epsilon,
                           Scalar least_m, Scalar least_v) {
-    return HWY_NAMESPACE::moved<Symbolic>(p, m, v, g, rate, c1, c2, epsilon, least_m, least_v);
+    return results_of(HWY_NAMESPACE::moved<Symbolic>({p, m, v}, g, rate, c1, c2, epsilon, least_m, least_v));
   };
   static const Operation operation = update_operation("adam", formula, false);
   return operation;
@@ -120,7 +130,8 @@ const Operation& adam_update() {
 const Operation& adamw_update() {
   const auto formula = [](Scalar p, Scalar m, Scalar v, Scalar g, Scalar rate, Scalar decay, Scalar c1, Scalar c2,
                           Scalar epsilon, Scalar least_m, Scalar least_v) {
-    return HWY_NAMESPACE::moved<Symbolic>(p - p * decay, m, v, g, rate, c1, c2, epsilon, least_m, least_v);
+    return results_of(
+        HWY_NAMESPACE::moved<Symbolic>({p - p * decay, m, v}, g, rate, c1, c2, epsilon, least_m, least_v));
   };
   static const Operation operation = update_operation("adamw", formula, true);
   return operation;
