@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/training/write_file.h>
 
@@ -75,14 +76,14 @@ std::vector<std::string> curve_names(const std::vector<std::string>& activations
   return names;
 }
 
-std::string plot_script(const Picture& picture, const std::vector<std::string>& activations,
-                        const std::string& terminal) {
+std::string plot_script(const Picture& picture, const std::vector<std::string>& activations) {
   std::vector<std::string> all = curves(picture.column, activations, "linewidth 2.5 pointsize 1.3");
   if (!picture.dashed_column.empty()) {
     const auto dashed = curves(picture.dashed_column, activations, "linewidth 1.5 pointsize 0.9 dashtype (12,6)");
     all.insert(all.end(), dashed.begin(), dashed.end());
   }
-  return fmt::format(R"(set terminal {terminal} noenhanced size 1200,720 font 'Sans,15' background '#ffffff'
+  return fmt::format(R"(look = "noenhanced size 1200,720 font 'Sans,15' background '#ffffff'"
+set terminal svg @look
 set datafile separator ','
 set datafile columnheaders
 set title {title} font 'Sans,17'
@@ -97,8 +98,9 @@ stats 'history.csv' using 'epoch' nooutput
 set xrange [STATS_min - 0.2 : STATS_max + 0.2]
 set xtics 1, (STATS_max <= 20 ? 1 : ceil(STATS_max / 10.0))
 plot {curves}
+set terminal pngcairo @look
+replot
 )",
-                     fmt::arg("terminal", terminal == "png" ? "pngcairo" : terminal),
                      fmt::arg("title", quoted(picture.title)), fmt::arg("label", picture.label),
                      fmt::arg("key", all.size() > activations.size() ? "outside right center" : "top right"),
                      fmt::arg("curves", fmt::join(all, ", \\\n     ")));
@@ -106,15 +108,16 @@ plot {curves}
 
 void draw(const std::string& directory, std::span<const Picture> pictures,
           const std::vector<std::string>& activations) {
-  const auto draw_one = [&](const Picture& picture, const std::string& terminal) {
-    const std::string image = run_gnuplot(directory, plot_script(picture, activations, terminal));
-    wengert::training::write_file_atomically(fmt::format("{}/{}.{}", directory, picture.name, terminal), image);
+  const auto draw_one = [&](const Picture& picture) {
+    const std::string images = run_gnuplot(directory, plot_script(picture, activations));
+    const std::size_t svg = images.find("\x89PNG");  // a PNG begins so, and no character of UTF-8
+    if (svg == std::string::npos) throw wengert::Error("gnuplot: wrote no PNG");
+    const std::string path = fmt::format("{}/{}", directory, picture.name);
+    wengert::training::write_file_atomically(path + ".svg", images.substr(0, svg));
+    wengert::training::write_file_atomically(path + ".png", images.substr(svg));
   };
   std::vector<std::future<void>> drawn;
-  for (const Picture& picture : pictures) {
-    for (const char* const terminal : {"png", "svg"})
-      drawn.push_back(std::async(std::launch::async, draw_one, std::cref(picture), terminal));
-  }
+  for (const Picture& picture : pictures) drawn.push_back(std::async(std::launch::async, draw_one, std::cref(picture)));
   for (std::future<void>& picture : drawn) picture.get();
 }
 

@@ -22,9 +22,8 @@ struct Picture {
 /// The names of the curves before "_loss": the activation without its parameters, unless that names two of them.
 std::vector<std::string> curve_names(const std::vector<std::string>& activations);
 
-/// What gnuplot is told: `terminal` is "png" or "svg", the picture goes to its standard output.
-std::string plot_script(const Picture& picture, const std::vector<std::string>& activations,
-                        const std::string& terminal);
+/// What gnuplot is told to write to its standard output: the picture as SVG, then as PNG.
+std::string plot_script(const Picture& picture, const std::vector<std::string>& activations);
 
 /// Draws pictures from history.csv in `directory`, all at a time, as PNG and SVG beside it, each whole or not at all.
 /// Throws Error where gnuplot is not installed or fails, FileError where a file cannot be written.
