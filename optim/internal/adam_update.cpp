@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -53,28 +54,37 @@ struct Vectors {
   static HWY_INLINE V unless_below(V least, V size, V x) { return hn::IfThenZeroElse(hn::Lt(size, least), x); }
 };
 
-template <typename T>
+template <typename T, bool is_array = false>
 HWY_INLINE hn::Vec<hn::ScalableTag<T>> load(const kernels::Operand& x, std::size_t i) {
-  return hn::LoadU(hn::ScalableTag<T>(), static_cast<const T*>(x.data) + (i & x.mask));
+  return hn::LoadU(hn::ScalableTag<T>(), static_cast<const T*>(x.data) + (is_array ? i : i & x.mask));
 }
 
 /// The interpreter would read and write every intermediate result; here they stay in registers.
-template <typename T, bool decays>
-void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
+template <typename T, bool decays, bool are_arrays>
+void update_entries(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   const auto c1 = load<T>(uniforms[0], 0), c2 = load<T>(uniforms[1], 0), epsilon = load<T>(uniforms[2], 0),
-             least_m = load<T>(uniforms[3], 0), least_v = load<T>(uniforms[4], 0);
+             least_m = load<T>(uniforms[3], 0), least_v = load<T>(uniforms[4], 0), rate = load<T>(in[4], 0),
+             decay = load<T>(in[decays ? 5 : 4], 0);
   // What is written could be these for all that the compiler knows.
-  const kernels::Operand p = in[0], m = in[1], v = in[2], gradient = in[3], rate = in[4];
+  const kernels::Operand p = in[0], m = in[1], v = in[2], gradient = in[3];
   const std::array<T*, 3> results{static_cast<T*>(out[0]), static_cast<T*>(out[1]), static_cast<T*>(out[2])};
+  const auto entry = [&](const kernels::Operand& x, std::size_t i) HWY_ATTR { return load<T, are_arrays>(x, i); };
+  HWY_UNROLL(4)
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
-    Entry<hn::Vec<decltype(d)>> old{load<T>(p, i), load<T>(m, i), load<T>(v, i)};
-    if constexpr (decays) old.p = old.p - old.p * load<T>(in[5], i);
-    const auto next = moved<Vectors<T>>(old, load<T>(gradient, i), load<T>(rate, i), c1, c2, epsilon, least_m, least_v);
+    Entry<hn::Vec<decltype(d)>> old{entry(p, i), entry(m, i), entry(v, i)};
+    if constexpr (decays) old.p = old.p - old.p * decay;
+    const auto next = moved<Vectors<T>>(old, entry(gradient, i), rate, c1, c2, epsilon, least_m, least_v);
     hn::StoreU(next.p, d, results[0] + i);
     hn::StoreU(next.m, d, results[1] + i);
     hn::StoreU(next.v, d, results[2] + i);
   }
+}
+
+template <typename T, bool decays>
+void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
+  const bool are_arrays = std::all_of(in, in + 4, [](const kernels::Operand& x) { return x.mask != 0; });
+  (are_arrays ? update_entries<T, decays, true> : update_entries<T, decays, false>)(in, uniforms, out, count);
 }
 
 kernels::NativePointwise find_native(bool decays) {
