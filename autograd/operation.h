@@ -153,6 +153,8 @@ struct Operation {
   /// The results are all of the input, in order along the axis that the attribute `axis` says; or the inputs, of the
   /// result. A replay may then leave them where they are.
   bool divides = false, joins = false;
+  /// Throws for some values, so that what is recorded after it is not done: a replay does none of that before it.
+  bool guards = false;
   /// The result is a reduction of the input: the kernel follows, and a formula's results are reduced as they are made.
   std::optional<ReductionRule> reduces = {};
   /// Operations on numbers for each element of the result, from the inputs' shapes, as `explain` counts them. Left out:

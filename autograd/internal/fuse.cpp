@@ -199,7 +199,11 @@ class Grouping {
 
   void place(std::size_t r) {
     const GraphRecord& record = graph_.records[r];
-    if (!can_join(record)) return add(r, append_node());
+    if (!can_join(record)) {
+      const std::size_t n = append_node();
+      if (record.operation->guards) earliest_ = n;
+      return add(r, n);
+    }
     std::size_t ready = none;  // the last node that makes an operand
     for (const Use& use : record.inputs) {
       const std::size_t maker = made_by_[use.value];
@@ -209,7 +213,7 @@ class Grouping {
     // anywhere: the last node of its shape) …
     std::size_t best = none;
     const auto consider = [&](std::size_t n) {
-      if (n == none || (ready != none && n < ready) || (best != none && n <= best)) return;
+      if (n == none || n < earliest_ || (ready != none && n < ready) || (best != none && n <= best)) return;
       if (fits(record, n)) best = n;
     };
     for (const Use& use : record.inputs) {
@@ -295,6 +299,7 @@ class Grouping {
 
   const Graph& graph_;
   std::vector<Node> nodes_;
+  std::size_t earliest_ = 0;  // that a record may join: what guards it comes before it
   std::vector<std::size_t> made_by_, last_reader_;
   std::vector<std::vector<std::size_t>> readers_;
 };

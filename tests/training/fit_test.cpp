@@ -1,6 +1,7 @@
 #include <cmath>
 #include <csignal>
 #include <limits>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -243,6 +244,28 @@ TEST(CheckedLoss, IsTheLossOrThrowsWhatIsNoFiniteNumber) {
       }
     }
   }
+}
+
+TEST(CheckedLoss, StopsAStepBeforeAnUpdateThatWouldBeFusedWithWhatTheLossReads) {
+  Parameter p(full({4}, 1.0), "p");
+  const auto step = compile([&](const Tensor& target) {
+    Tape tape;
+    const Tensor difference = p.value() - target;
+    const Tensor value = sum(difference * difference);
+    const Tensor checked = checked_loss(value);
+    p.assign(p.value() - tape.gradient(value, p) * 0.1);
+    return checked;
+  });
+  const auto elements = [&] {  // copied: what somebody else holds is not written over
+    const std::span<const float> now = p.value().data<float>();
+    return std::vector<float>(now.begin(), now.end());
+  };
+  for (int call = 0; call < 3; ++call) step(full({4}, 2.0));
+  const std::vector<float> before = elements();
+  EXPECT_THROW(step(Tensor({2.0F, std::nanf(""), 2.0F, 2.0F})), LossNotFinite);
+  EXPECT_EQ(elements(), before);
+  step(full({4}, 2.0));
+  EXPECT_NE(elements(), before);
 }
 
 TEST(Fit, EndsAfterTheStepInHandWhenInterrupted) {

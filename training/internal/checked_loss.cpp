@@ -12,6 +12,7 @@ LossNotFinite::LossNotFinite(double value) : Error(fmt::format("the loss is {}",
 Tensor checked_loss(const Tensor& loss) {
   static const Operation operation =
       primitive("checked_loss", {.differentiable = false,
+                                 .guards = true,
                                  .infer =
                                      [](auto inputs, const Attributes&, auto results) {
                                        results[0] = {inputs[0].dtype(), inputs[0].shape()};

@@ -35,5 +35,21 @@ TYPED_TEST(DividedBytes, AreCorrectlyRoundedAndNothingElseIsWritten) {
   });
 }
 
+TYPED_TEST(DividedBytes, AreCorrectlyRoundedForManyDivisors) {
+  std::vector<std::uint8_t> bytes(256);
+  std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
+  std::vector<double> divisors{0x1.fffffep23, 0x1p100, 0x1.fffffep100, 0x1.8p125, -0x1.fffffep127};
+  for (int divisor = 1; divisor <= 2000; ++divisor) divisors.push_back(divisor);
+  for_each_instruction_set([&] {
+    for (const double divisor : divisors) {
+      std::vector<TypeParam> given(256);
+      divide_bytes(bytes.data(), bytes.size(), divisor, given.data());
+      for (std::size_t i = 0; i < given.size(); ++i)
+        ASSERT_EQ(given[i], static_cast<TypeParam>(bytes[i]) / static_cast<TypeParam>(divisor))
+            << i << " / " << divisor;
+    }
+  });
+}
+
 }  // namespace
 }  // namespace wengert::kernels
