@@ -5,8 +5,9 @@
 namespace wengert::detail {
 namespace {
 
-// Of a product that is worth it: beside what is made of it, as an optimiser's state, it does not fit that cache.
-constexpr std::size_t least_bytes = 256 * 1024;
+// Of a product that is worth it though it would fit the second-level cache: beside what is made of it, as an optimiser's
+// state, it does not. What each block reads again must then be near.
+constexpr std::size_t least_bytes = 256 * 1024, most_bytes_read_again = 64 * 1024;
 
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.
 constexpr std::int64_t block_bytes = 128 * 1024, most_block_bytes = 512 * 1024;
@@ -26,6 +27,13 @@ std::int64_t block_of(const RowKernel& kernel, const GraphValue& value, const Gr
   return 0;
 }
 
+bool is_worth_it(const Graph& graph, const GraphValue& value, const GraphRecord& product) {
+  if (value.bytes() >= beyond_cache_bytes) return true;
+  std::size_t read_again = 0;
+  for (std::size_t i = 1; i < product.inputs.size(); ++i) read_again += graph.values[product.inputs[i].value].bytes();
+  return value.bytes() >= least_bytes && read_again <= most_bytes_read_again;
+}
+
 }  // namespace
 
 Graph stream_products(Graph graph) {
@@ -42,10 +50,9 @@ Graph stream_products(Graph graph) {
       const Use use = record.inputs[i];
       GraphValue& value = graph.values[use.value];
       const std::size_t maker = made_by[use.value];
-      if (maker == no_record || reads[use.value] != 1 || use.shape != record.outputs[0].shape ||
-          value.bytes() < least_bytes)
-        continue;
+      if (maker == no_record || reads[use.value] != 1 || use.shape != record.outputs[0].shape) continue;
       const GraphRecord& product = graph.records[maker];
+      if (!is_worth_it(graph, value, product)) continue;
       const RowKernel kernel = product.operation->prepare_rows(types_of(graph, product.inputs), product.attributes);
       const std::int64_t block = block_of(kernel, value, record);
       if (block == 0) continue;

@@ -66,6 +66,13 @@ TEST(CompiledProduct, IsWrittenWholeWhereItsRowsMakeNoBlocksOrItIsReadElsewhere)
   EXPECT_FALSE(is_streamed(expect_eager_bits(twice, numbers({1024, 20}, 1), numbers({20, 300}, 2))));
 }
 
+TEST(CompiledProduct, OfAQuarterMegabyteIsStreamedWhereEachBlockReadsLittleAgain) {
+  const Function function = [](const Tensor& a, const Tensor& b) { return Tensors{exp(matmul(a, b) * 0.5)}; };
+  EXPECT_TRUE(is_streamed(expect_eager_bits(function, numbers({784, 32}, 1), numbers({32, 128}, 2))));
+  EXPECT_FALSE(is_streamed(expect_eager_bits(function, numbers({400, 32}, 1), numbers({32, 128}, 2))));
+  EXPECT_FALSE(is_streamed(expect_eager_bits(function, numbers({128, 512}, 1), numbers({512, 1024}, 2))));
+}
+
 TEST(CompiledProduct, IsNotOverwrittenByTheRecordThatComputesIt) {
   // The operands of the products have the results' shape, and are read there for the last time.
   const Function function = [](const Tensor& a, const Tensor& b) {
