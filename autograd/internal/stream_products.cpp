@@ -5,8 +5,8 @@
 namespace wengert::detail {
 namespace {
 
-// Of a product that is worth it though it would fit the second-level cache: beside what is made of it, as an optimiser's
-// state, it does not. What each block reads again must then be near.
+// Of a product that is worth it though it would fit the second-level cache: beside what is made of it, as an
+// optimiser's state, it does not. What each block reads again must then be near.
 constexpr std::size_t least_bytes = 256 * 1024, most_bytes_read_again = 64 * 1024;
 
 // Of a block: beside other operands in that cache, and so many rows that a product is fast.

@@ -39,7 +39,7 @@ std::vector<Tensor> interpreted(const Operation& operation, const std::vector<Te
 void expect_same_bits(const Operation& operation, std::int64_t count, DType dtype) {
   std::vector<Tensor> inputs;
   for (std::uint64_t seed = 0; seed < 4; ++seed) inputs.push_back(random_tensor({count}, seed + 1, dtype));
-  for (const std::size_t k : {0, 1, 3}) inputs[k] = inputs[k] - 0.5;  // all but v
+  for (const std::size_t k : {0U, 1U, 3U}) inputs[k] = inputs[k] - 0.5;  // all but v
   for (std::size_t i = 4; i < operation.inputs; ++i) inputs.push_back(full({}, 1e-3 * static_cast<double>(i), dtype));
   const Attributes attributes{{"one_minus_beta_1", 0.1},
                               {"one_minus_beta_2", 0.001},
