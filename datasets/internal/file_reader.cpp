@@ -96,13 +96,13 @@ std::size_t FileReader::inflate_some(std::span<std::uint8_t> bytes) {
   const auto room = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), 1 << 30));
   stream_->next_out = bytes.data();
   stream_->avail_out = room;
-  while (stream_->block_state != ISAL_BLOCK_FINISH && stream_->avail_out == room) {
+  const auto is_empty_handed = [&] { return stream_->block_state != ISAL_BLOCK_FINISH && stream_->avail_out == room; };
+  while (is_empty_handed()) {
     const bool has_more = stream_->avail_in != 0 || refill();
     const int result = isal_inflate(stream_.get());
     if (result < 0) fail(fmt::format("is damaged: {}", meaning_of(result)));
-    // Without more of the file, the last bytes may still stand in the stream.
-    const bool is_stuck = !has_more && stream_->avail_out == room && stream_->block_state != ISAL_BLOCK_FINISH;
-    if (is_stuck) fail("ends in the middle of its compressed data");
+    // Without more of the file, the last bytes may still have stood in the stream.
+    if (!has_more && is_empty_handed()) fail("ends in the middle of its compressed data");
   }
   return room - stream_->avail_out;
 }

@@ -110,11 +110,11 @@ void draw(const std::string& directory, std::span<const Picture> pictures,
           const std::vector<std::string>& activations) {
   const auto draw_one = [&](const Picture& picture) {
     const std::string images = run_gnuplot(directory, plot_script(picture, activations));
-    const std::size_t svg = images.find("\x89PNG");  // a PNG begins so, and no character of UTF-8
-    if (svg == std::string::npos) throw wengert::Error("gnuplot: wrote no PNG");
+    const std::size_t png = images.find("\x89PNG");  // a PNG begins so, and no character of UTF-8
+    if (png == std::string::npos) throw wengert::Error("gnuplot: wrote no PNG");
     const std::string path = fmt::format("{}/{}", directory, picture.name);
-    wengert::training::write_file_atomically(path + ".svg", images.substr(0, svg));
-    wengert::training::write_file_atomically(path + ".png", images.substr(svg));
+    wengert::training::write_file_atomically(path + ".svg", images.substr(0, png));
+    wengert::training::write_file_atomically(path + ".png", images.substr(png));
   };
   std::vector<std::future<void>> drawn;
   for (const Picture& picture : pictures) drawn.push_back(std::async(std::launch::async, draw_one, std::cref(picture)));

@@ -110,7 +110,7 @@ struct Symbolic {
   static Scalar root(Scalar x) { return sqrt(x); }
   static Scalar quotient(Scalar a, Scalar b) { return a / b; }
   static Scalar abs(Scalar x) { return wengert::abs(x); }
-  static Scalar unless_below(Scalar least, Scalar size, Scalar x) { return select(size < least, 0.0, x); }
+  static Scalar unless_below(Scalar least, Scalar size, Scalar x) { return detail::unless_below(least, size, x); }
 };
 
 std::array<Scalar, 3> results_of(const HWY_NAMESPACE::Entry<Scalar>& entry) { return {entry.p, entry.m, entry.v}; }

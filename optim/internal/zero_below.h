@@ -7,10 +7,11 @@
 
 namespace wengert::optim::detail {
 
-/// x, or 0 where its magnitude is below `least`. A moment that gets no more gradient – of a pixel that is always black,
-/// a unit that is off – is multiplied by β step after step, and would soon be a subnormal number for good, with which
-/// many processors are a hundred times slower.
-inline Scalar zero_below(Scalar x, Scalar least) { return select(abs(x) < least, 0.0, x); }
+/// x, or 0 where `size`, its magnitude, is below `least`. A moment that gets no more gradient – of a pixel that is
+/// always black, a unit that is off – is multiplied by β step after step, and would soon be a subnormal number for
+/// good, with which many processors are a hundred times slower.
+inline Scalar unless_below(Scalar least, Scalar size, Scalar x) { return select(size < least, 0.0, x); }
+inline Scalar zero_below(Scalar x, Scalar least) { return unless_below(least, abs(x), x); }
 
 /// Far below what moves a parameter, and so far above the subnormal numbers that neither products with 1 − β nor what
 /// quotient-inl.h computes are any.
