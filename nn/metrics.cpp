@@ -1,4 +1,4 @@
-#include <cmath>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -9,18 +9,11 @@ namespace wengert::nn {
 
 namespace {
 
-template <typename T>
-bool is_nan(T value) {
-  if constexpr (std::is_floating_point_v<T>)
-    return std::isnan(value);
-  else
-    return false;
-}
-
 /// Whether a comes before b where scores are sorted, largest first and NaN before all.
 template <typename T>
 bool larger(T a, T b) {
-  return a > b || (is_nan(a) && !is_nan(b));
+  const bool is_number = b == b;
+  return is_number && !(a <= b);
 }
 
 template <typename T>
@@ -35,12 +28,10 @@ std::int64_t argmax(std::span<const T> row) {
 /// The place of an entry where the row is sorted, largest first; equal ones stay in order.
 template <typename T>
 std::int64_t rank_of(std::span<const T> row, std::int64_t entry) {
-  const auto place = static_cast<std::size_t>(entry);
-  std::int64_t rank = 0;
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    if (larger(row[i], row[place]) || (i < place && !larger(row[place], row[i]))) ++rank;
-  }
-  return rank;
+  const auto place = row.begin() + entry;
+  const T score = *place;
+  return std::count_if(row.begin(), place, [score](T earlier) { return !larger(score, earlier); }) +
+         std::count_if(place, row.end(), [score](T later) { return larger(later, score); });
 }
 
 std::int64_t checked_label(const char* metric, std::int64_t label, std::int64_t classes) {
@@ -87,6 +78,15 @@ void check_scores(const char* metric, const Tensor& predictions, const Tensor& t
   }
 }
 
+/// Among how many samples the label's score is one of the k largest.
+double count_among_largest(const char* metric, const Tensor& predictions, const Tensor& targets, std::int64_t k) {
+  check_scores(metric, predictions, targets);
+  std::int64_t right = 0;
+  for_each_sample(metric, predictions, targets,
+                  [&](auto scores, std::int64_t label) { right += rank_of(scores, label) < k ? 1 : 0; });
+  return static_cast<double>(right);
+}
+
 void check_floating(const char* metric, const Tensor& predictions) {
   if (!is_floating(predictions.dtype())) {
     throw DTypeError(fmt::format("{}: predictions are {}; expected f32 or f64", metric, name_of(predictions.dtype())));
@@ -120,12 +120,7 @@ double Accuracy::sum(const Tensor& predictions, const Tensor& targets) const {
   check_floating("accuracy", predictions);
   const bool one_score = predictions.rank() == 1 || (predictions.rank() == 2 && predictions.shape()[1] == 1);
   if (one_score && predictions.shape() == targets.shape()) return binary_sum(predictions, targets);
-
-  check_scores("accuracy", predictions, targets);
-  std::int64_t right = 0;
-  for_each_sample("accuracy", predictions, targets,
-                  [&](auto scores, std::int64_t label) { right += argmax(scores) == label ? 1 : 0; });
-  return static_cast<double>(right);
+  return count_among_largest("accuracy", predictions, targets, 1);
 }
 
 double Accuracy::operator()(const Tensor& predictions, const Tensor& targets) const {
@@ -139,11 +134,7 @@ Accuracy::operator Metric() const {
 double TopK::sum(const Tensor& predictions, const Tensor& targets) const {
   if (k < 1) throw ValueError(fmt::format("top_k: k is {}; expected 1 or more", k));
   check_floating("top_k", predictions);
-  check_scores("top_k", predictions, targets);
-  std::int64_t right = 0;
-  for_each_sample("top_k", predictions, targets,
-                  [&](auto scores, std::int64_t label) { right += rank_of(scores, label) < k ? 1 : 0; });
-  return static_cast<double>(right);
+  return count_among_largest("top_k", predictions, targets, k);
 }
 
 double TopK::operator()(const Tensor& predictions, const Tensor& targets) const {

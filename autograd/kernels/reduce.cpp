@@ -152,14 +152,12 @@ std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, cons
   return result;
 }
 
-// Reduces n contiguous elements: as columns, then what is left, then the lanes. Short rows are reduced in order.
+// Reduces n contiguous elements: as columns, then what is left, which is all of a short row, then the lanes.
 template <typename Op, typename T>
 T reduce_row(const RowReducers& reducers, const T* in, std::int64_t n) {
   constexpr std::int64_t width = lanes<T>;
   const std::int64_t rows = n / width, rest = n % width;
-  const T* end = in + (n - rest);
-  T last = Op::template neutral<T>;
-  for (std::int64_t i = 0; i < rest; ++i) last = Op::combine(last, end[i]);
+  const T last = rest == 0 ? Op::template neutral<T> : Columns<Op, T, 1>(reducers)(in + (n - rest), rest, 1)[0];
   if (n < width) return last;
   T sum;
   if (reducers.row != nullptr && rows < chunk_rows) {
@@ -196,6 +194,13 @@ void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int
     column = reduce_tiles(eight, from, to, n, inner, column, end);
     reduce_tiles(one, from, to, n, inner, column, end);
   };
+  constexpr std::int64_t width = lanes<T>, many_rows = 8;
+  if (inner == 1 && n < width && outer >= many_rows && reducers.short_rows != nullptr) {
+    parallel_ranges(outer, width, work_of<T>(cost_of_element, outer * n), [&](std::int64_t begin, std::int64_t end) {
+      reducers.short_rows(out + begin, in + begin * n, end - begin, n);
+    });
+    return;
+  }
   if (inner == 1 || outer >= threads()) {
     parallel_ranges(outer, 1, work_of<T>(cost_of_element, outer * n * inner),
                     [&](std::int64_t begin, std::int64_t end) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -11,6 +12,8 @@
 #define HWY_TARGET_INCLUDE <wengert/autograd/kernels/reduce_rows.cpp>
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/transpose-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels {
@@ -122,10 +125,30 @@ void reduce_row(void* result, const void* in, std::int64_t rows) {
   *static_cast<T*>(result) = lanes[0];
 }
 
+template <class Op, typename T, std::size_t width>
+void reduce_short_rows(void* results, const void* in, std::int64_t count, std::int64_t n) {
+  T columns[width * width], sums[width];
+  const auto size = static_cast<std::size_t>(n);
+  const T* from = static_cast<const T*>(in);
+  T* to = static_cast<T*>(results);
+  for (auto left = static_cast<std::size_t>(count); left > 0;) {
+    const std::size_t together = std::min(left, width);
+    pack_transposed(from, size, together, size, width, columns);
+    reduce_rows<Op, T, width>(sums, columns, n, width);
+    std::copy_n(sums, together, to);
+    from += together * size;
+    to += together;
+    left -= together;
+  }
+}
+
 template <class Op, typename T>
 RowReducers find() {
   constexpr std::size_t wide = 128 / sizeof(T);
-  RowReducers found{reduce_rows<Op, T, wide>, reduce_rows<Op, T, 8>, reduce_rows<Op, T, 1>};
+  RowReducers found{.wide = reduce_rows<Op, T, wide>,
+                    .eight = reduce_rows<Op, T, 8>,
+                    .one = reduce_rows<Op, T, 1>,
+                    .short_rows = reduce_short_rows<Op, T, wide>};
   if constexpr (std::is_same_v<Op, Sum>) found.row = reduce_row<Op, T, wide>;
   return found;
 }

@@ -17,11 +17,15 @@ using ReduceRows = void (*)(void* result, const void* in, std::int64_t rows, std
 /// Reduces a contiguous row, `rows` times 128 bytes, to one number: as columns, then those pairwise.
 using ReduceRow = void (*)(void* result, const void* in, std::int64_t rows);
 
-/// For as many columns as fill 128 bytes, for eight, and for one; and for a row, of which sums alone are so frequent
-/// that they have code of their own: null for the others.
+/// Reduces `count` contiguous rows of n elements each, less than 128 bytes, to one number each: a transpose's columns.
+using ReduceShortRows = void (*)(void* results, const void* in, std::int64_t count, std::int64_t n);
+
+/// For as many columns as fill 128 bytes, for eight, and for one; for a row, of which sums alone are so frequent
+/// that they have code of their own: null for the others; and for many short rows.
 struct RowReducers {
   ReduceRows wide = nullptr, eight = nullptr, one = nullptr;
   ReduceRow row = nullptr;
+  ReduceShortRows short_rows = nullptr;
 };
 
 /// The code for f32 or f64 and the best instruction set of this machine. Which that is makes no difference to the bits.
