@@ -53,10 +53,12 @@ void for_each_part(const Problem<T>& problem, const F& f) {
     }
     f(part);
   };
-  // Each part lays out the other operand for itself, which shows where that is large and takes a transposition.
+  // Each part lays out the other operand for itself, which shows where that is large and takes a transposition; and
+  // parts of a big B's columns are on all of its pages.
   const bool transposes = by_rows ? problem.b.column != 1 : problem.a.column == 1;
+  const bool is_big = !by_rows && problem.b.column == 1 && problem.b.row * problem.k > big_b / sizeof(T);
   const std::int64_t of_each = count / threads();
-  const bool are_fewer = transposes && of_each >= 384;
+  const bool are_fewer = is_big || (transposes && of_each >= 384);
   parallel_ranges(count, static_cast<std::int64_t>(step), problem.work(), multiply_part,
                   are_fewer ? std::clamp(of_each / 512, std::int64_t{1}, pieces_per_thread) : pieces_per_thread);
 }
@@ -304,9 +306,10 @@ bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const 
 
 void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
               std::span<const void* const> factors, const void* before, void* c) {
-  // Each part goes through all products, and so stays in a cache of its thread.
+  // Each part goes through all products, and so stays in a cache of its thread: rows where they are enough, as of a
+  // row's columns the memory is foreseen beyond their end, and taken from the thread that writes there.
   constexpr std::int64_t step = 4 * alike_from;
-  const bool by_rows = m > n;
+  const bool by_rows = m > n || m >= step * threads();
   const auto add_up_part = [&]<typename T>(T, std::int64_t begin, std::int64_t end) {
     const auto size = [](std::int64_t x) { return static_cast<std::size_t>(x); };
     const std::size_t first = size(begin), first_c = by_rows ? first * size(n) : first;

@@ -214,11 +214,17 @@ class BlockedProduct {
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
     const bool is_far = are_far<T>(std::max(problem_.b.row, problem_.b.column));
     const Asking asking = asking_for_b(rows, terms);
+    // The last panel asks for the first of the terms that come next, if they do.
+    const bool are_last_rows = rows.end() == problem_.m;
+    const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
     const std::size_t terms_of_c_row = std::max<std::size_t>(terms.size / max_rows, 1);
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
       if (is_first && !is_direct(panel)) pack_panel(panel, columns, terms);
-      const bool asks_for_b = is_far && next.size > 0 && (is_first || is_direct(panel));
+      const bool is_last = next.size == 0;
+      const Range asked = is_last ? next_panel<T>(columns, columns.begin) : next;
+      const Range asked_terms = is_last ? terms_after : terms;
+      const bool asks_for_b = is_far && asked_terms.size > 0 && (is_first || is_last || is_direct(panel));
       Tile<T> tile = tile_of(panel, columns, terms);
       std::size_t number = 0;
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
@@ -229,7 +235,7 @@ class BlockedProduct {
         }
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
         tile.ahead = asks_for_b && number < asking.strips
-                         ? ahead_in_b(asking, number++, next, terms)
+                         ? ahead_in_b(asking, number++, asked, asked_terms)
                          : Ahead<T>{tile.c + vector_length<T> - 1, problem_.ldc, terms_of_c_row};
         tile_function<T>(strip.size, panel.size,
                          tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
