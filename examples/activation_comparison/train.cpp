@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -36,10 +37,31 @@ nn::Sequential make_model(const Options& options, const std::string& activation)
   return model;
 }
 
+/// A job's share of the threads. Those of jobs that have ended go to the ones that are left, from their next step on.
+class Share {
+ public:
+  Share(std::int64_t threads, std::atomic<std::int64_t>& jobs) : threads_(threads), jobs_(jobs) { renew(); }
+  ~Share() { --jobs_; }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+  void renew() {
+    const std::int64_t own = threads_ / jobs_;
+    if (own == wengert::threads() && limit_) return;
+    limit_.reset();
+    limit_.emplace(static_cast<int>(own));
+  }
+
+ private:
+  std::int64_t threads_;
+  std::atomic<std::int64_t>& jobs_;  // that have not ended
+  std::optional<wengert::ThreadLimit> limit_;
+};
+
 Result train_one(const Options& options, Candidate& candidate, const wengert::datasets::TrainAndTest& data,
-                 Screen& screen) {
+                 Share& share, Screen& screen) {
   Result result{.activation = candidate.activation};
-  std::vector<training::Callback> callbacks;
+  std::vector<training::Callback> callbacks{{.on_step_end = [&](const auto&) { share.renew(); }}};
   if (!options.record_steps.empty()) {
     callbacks.push_back(
         {.on_step_end = [&](const training::StepReport& report) { result.step_losses.push_back(report.loss); }});
@@ -76,16 +98,17 @@ std::vector<Result> train(const Options& options, std::vector<Candidate> candida
                           const wengert::datasets::TrainAndTest& data, Screen& screen) {
   std::vector<Result> results(candidates.size());
   const auto most = static_cast<std::int64_t>(candidates.size());
-  const std::int64_t jobs = std::min({most, options.jobs, options.threads});
+  const std::int64_t count = std::min({most, options.jobs, options.threads});
+  std::atomic<std::int64_t> jobs{count};
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
-    const wengert::ThreadLimit share(static_cast<int>(options.threads / jobs));
+    Share share(options.threads, jobs);
     for (std::size_t i = next++; i < candidates.size(); i = next++) {
-      results[i] = train_one(options, candidates[i], data, screen);
+      results[i] = train_one(options, candidates[i], data, share, screen);
     }
   };
   std::vector<std::future<void>> workers;
-  for (std::int64_t i = 0; i < jobs; ++i) workers.push_back(std::async(std::launch::async, work));
+  for (std::int64_t i = 0; i < count; ++i) workers.push_back(std::async(std::launch::async, work));
   for (std::future<void>& worker : workers) worker.get();  // throws what was thrown there
   return results;
 }

@@ -30,8 +30,8 @@ struct Result {
   std::vector<double> step_losses = {};
 };
 
-/// Trains the candidates, up to `options.jobs` of them side by side, and gives the results in their order. No model's
-/// figures depend on the others, on the number of jobs, or on the threads.
+/// Trains the candidates, up to `options.jobs` of them side by side, each with its share of the threads, and gives the
+/// results in their order. No model's figures depend on the others, on the number of jobs, or on the threads.
 std::vector<Result> train(const Options& options, std::vector<Candidate> candidates,
                           const wengert::datasets::TrainAndTest& data, Screen& screen);
 

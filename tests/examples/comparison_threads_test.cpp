@@ -18,6 +18,8 @@ TEST_F(Comparison, GivesTheSameBitsForAnyNumberOfJobsAndThreads) {
   const auto large_alone = figures("1", "1", "64");
   for (const char* threads : {"2", "3", "7"})
     EXPECT_EQ(figures("1", threads, "64"), large_alone) << threads << " threads";
+  // The last model gets the threads of the others.
+  EXPECT_EQ(figures("3", "3", "64"), large_alone);
 }
 
 TEST_F(Comparison, KeepsTheLinesOfSeveralThreadsWhole) {
