@@ -11,6 +11,7 @@
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/kernels/philox.h>
+#include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 
@@ -55,33 +56,47 @@ void infer_drawn(std::span<const Tensor>, const Attributes& attributes, std::spa
   results[0] = {attributes.get<DType>("dtype"), Shape(attributes.ints("shape"))};
 }
 
-/// Calls draw(elements, seed, stream, position) for the elements of the result, f32 or f64.
+/// Calls draw(elements, the first one's number, seed, stream, position) for parts of the result, f32 or f64, which
+/// begin with a block of the stream. `cost` is an element's (kernels/threads.h).
 template <typename F>
-void draw_with(const Tensor& generator, Tensor& result, F draw) {
+void draw_with(const Tensor& generator, Tensor& result, double cost, F draw) {
   const State state = state_of(generator);
+  constexpr auto most_of_block = static_cast<std::int64_t>(kernels::uniforms_of_block<float>);
   dispatch(result.dtype(), [&](auto type) {
     using T = decltype(type);
-    if constexpr (std::is_floating_point_v<T>) draw(writable<T>(result), state[0], state[1], state[2]);
+    if constexpr (std::is_floating_point_v<T>) {
+      const std::span<T> elements = writable<T>(result);
+      kernels::parallel_ranges(result.size(), most_of_block, kernels::work_of<T>(cost, result.size()),
+                               [&](std::int64_t begin, std::int64_t end) {
+                                 const auto first = static_cast<std::size_t>(begin);
+                                 draw(elements.subspan(first, static_cast<std::size_t>(end) - first), first, state[0],
+                                      state[1], state[2]);
+                               });
+    }
   });
 }
 
 void draw_uniform(std::span<const Tensor> inputs, const Attributes& attributes, std::span<Tensor> results) {
   const double low = attributes.number("low"), high = attributes.number("high");
-  draw_with(inputs[0], results[0], [&]<typename T>(std::span<T> elements, auto... state) {
-    kernels::fill_uniform(elements.data(), results[0].size(), state...);
-    // Where low + u · (high − low) rounds up to high, the largest number below it is meant.
-    const auto bottom = static_cast<T>(low);
-    const T top = std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
-    for (T& u : elements) u = std::min(static_cast<T>(low + static_cast<double>(u) * (high - low)), top);
-  });
+  draw_with(inputs[0], results[0], 150,
+            [=]<typename T>(std::span<T> elements, std::size_t first, auto seed, auto stream, auto position) {
+              kernels::fill_uniform(elements.data(), static_cast<std::int64_t>(elements.size()), seed, stream,
+                                    position + first / kernels::uniforms_of_block<T>);
+              // Where low + u · (high − low) rounds up to high, the largest number below it is meant.
+              const auto bottom = static_cast<T>(low);
+              const T top = std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
+              for (T& u : elements) u = std::min(static_cast<T>(low + static_cast<double>(u) * (high - low)), top);
+            });
 }
 
 void draw_normal(std::span<const Tensor> inputs, const Attributes& attributes, std::span<Tensor> results) {
   const double mean = attributes.number("mean"), deviation = attributes.number("deviation");
-  draw_with(inputs[0], results[0], [&]<typename T>(std::span<T> elements, auto... state) {
-    kernels::fill_normal(elements.data(), results[0].size(), state...);
-    for (T& z : elements) z = static_cast<T>(mean + deviation * static_cast<double>(z));
-  });
+  draw_with(inputs[0], results[0], 1000,
+            [=]<typename T>(std::span<T> elements, std::size_t first, auto seed, auto stream, auto position) {
+              kernels::fill_normal(elements.data(), static_cast<std::int64_t>(elements.size()), seed, stream,
+                                   position + first / kernels::normals_of_block);
+              for (T& z : elements) z = static_cast<T>(mean + deviation * static_cast<double>(z));
+            });
 }
 
 const Operation& uniform_operation() {

@@ -24,8 +24,18 @@ class AxisIndices {
   void add(const Tensor& x, const Tensor& updates, Tensor& result) const;
 
  private:
+  struct Interval {
+    std::int64_t begin, end;
+  };
+  /// Of the result, [outer, k, inner].
+  struct Part {
+    Interval outer, indices, inner;
+  };
   template <typename F>
-  void for_each(F f) const;  // f(place in the array, place in the part, run of elements)
+  void for_each(const Part& part, F f) const;  // f(place in the array, place in the result, run of elements)
+  /// The same by several threads, of parts of the first axis or, where that is short, of another.
+  template <typename T, typename F>
+  void divide(Interval Part::*axis, F f) const;
 
   AxisRun run_;
   std::int64_t count_;  // k

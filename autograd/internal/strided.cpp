@@ -4,9 +4,13 @@
 
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/strided.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::detail {
 namespace {
+
+/// In multiply-adds (kernels/threads.h): of an f32 that is read and written somewhere in memory.
+constexpr double cost_of_element = 20;
 
 /// One axis to copy along: how many elements, and how far they are from one to the next on either side.
 struct Axis {
@@ -31,7 +35,13 @@ struct Loops {
     }
   }
 
-  Axis take_last() { return count == 0 ? Axis{1, 1, 1} : axes[--count]; }
+  Loops with_outermost(std::int64_t extent) const {
+    Loops result = *this;
+    result.axes[0].extent = extent;
+    return result;
+  }
+
+  Axis take_last() { return axes[--count]; }
 
   /// Takes out the axis along which neighbours are read, if there is one: what a transposition needs.
   Axis take_contiguous_source() {
@@ -46,8 +56,9 @@ struct Loops {
 
   /// Calls f(offset in `from`, offset in `to`) for every index of the axes left.
   template <typename F>
-  void for_each(std::int64_t from, std::int64_t to, F f) const {
+  void for_each(F f) const {
     std::array<std::int64_t, max_rank> index{};
+    std::int64_t from = 0, to = 0;
     for (;;) {
       f(from, to);
       std::size_t i = count;
@@ -91,6 +102,16 @@ void copy_plane(const T* from, T* to, const Axis& rows, const Axis& columns) {
   }
 }
 
+template <typename T>
+void copy(const T* source, T* target, Loops loops) {
+  const Axis last = loops.take_last();
+  const Axis rows = last.from == 0 || last.from == 1 ? Axis{} : loops.take_contiguous_source();
+  loops.for_each([&](std::int64_t read, std::int64_t written) {
+    if (rows.extent == 1) return copy_run(source + read, target + written, last);
+    copy_plane(source + read, target + written, rows, last);
+  });
+}
+
 }  // namespace
 
 StridedCopy StridedCopy::permutation(const Shape& shape, const Ints& order) {
@@ -103,17 +124,21 @@ StridedCopy StridedCopy::permutation(const Shape& shape, const Ints& order) {
 
 void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   if (shape.elements() == 0) return;
+  const Loops loops(*this);
   dispatch(from.dtype(), [&](auto type) {
     using T = decltype(type);
-    const T* source = static_cast<const T*>(Access::elements(from));
-    T* target = static_cast<T*>(Access::elements(to));
-    Loops loops(*this);
-    const Axis last = loops.take_last();
-    const Axis rows = last.from == 0 || last.from == 1 ? Axis{} : loops.take_contiguous_source();
-    loops.for_each(from_offset, to_offset, [&](std::int64_t read, std::int64_t written) {
-      if (rows.extent == 1) return copy_run(source + read, target + written, last);
-      copy_plane(source + read, target + written, rows, last);
-    });
+    const T* const source = static_cast<const T*>(Access::elements(from)) + from_offset;
+    T* const target = static_cast<T*>(Access::elements(to)) + to_offset;
+    if (loops.count == 0) {
+      *target = *source;
+      return;
+    }
+    const Axis outermost = loops.axes[0];
+    kernels::parallel_ranges(outermost.extent, 1, kernels::work_of<T>(cost_of_element, shape.elements()),
+                             [&](std::int64_t begin, std::int64_t end) {
+                               copy(source + begin * outermost.from, target + begin * outermost.to,
+                                    loops.with_outermost(end - begin));
+                             });
   });
 }
 

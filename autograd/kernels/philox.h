@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace wengert::kernels {
@@ -11,6 +12,11 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
 
 /// One block of a stream: `number` is the low half of the Philox counter, `stream` the high half.
 std::array<std::uint32_t, 4> philox_block(std::uint64_t key, std::uint64_t stream, std::uint64_t number);
+
+/// Numbers of T that one block makes: 128 bits of uniform ones, or two normal ones.
+template <typename T>
+constexpr std::size_t uniforms_of_block = 16 / sizeof(T);
+constexpr std::size_t normals_of_block = 2;
 
 /// Fills `out` with `count` numbers uniform on [0, 1), from the words of a stream's blocks `first`, `first` + 1 … f32
 /// takes the upper 24 bits of one word, f64 the upper 53 bits of two (the first is the low one). The same key and

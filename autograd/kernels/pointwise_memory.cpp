@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <wengert/autograd/kernels/pointwise_memory.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -164,7 +165,11 @@ void convert_elements(const void* from, DType from_dtype, void* to, DType to_dty
   if (count == 0) return;  // there may be no memory
   dispatch(from_dtype, [&]<typename From>(From) {
     dispatch(to_dtype, [&]<typename To>(To) {
-      copy_run(static_cast<const From*>(from), 1, static_cast<std::size_t>(count), static_cast<To*>(to));
+      constexpr double cost = 20;  // in multiply-adds (threads.h)
+      parallel_ranges(count, 16, work_of<To>(cost, count), [&](std::int64_t begin, std::int64_t end) {
+        copy_run(static_cast<const From*>(from) + begin, 1, static_cast<std::size_t>(end - begin),
+                 static_cast<To*>(to) + begin);
+      });
     });
   });
 }

@@ -180,42 +180,49 @@ std::int64_t reduce_tiles(const Columns<Op, T, width>& columns, const T* in, T* 
   return first;
 }
 
+template <typename T, typename Op>
+RowReducers reducers_of() {
+  if constexpr (std::is_floating_point_v<T>)
+    return find_row_reducers(Op::reduction, dtype_of<T>);
+  else
+    return {};
+}
+
+// The columns of [n, stride] from `begin` on, before `end`.
+template <typename Op, typename T>
+void reduce_columns_as(const RowReducers& reducers, const T* in, T* out, std::int64_t n, std::int64_t stride,
+                       std::int64_t begin, std::int64_t end) {
+  std::int64_t column = reduce_tiles(Columns<Op, T, lanes<T>>(reducers), in, out, n, stride, begin, end);
+  column = reduce_tiles(Columns<Op, T, 8>(reducers), in, out, n, stride, column, end);
+  reduce_tiles(Columns<Op, T, 1>(reducers), in, out, n, stride, column, end);
+}
+
 template <typename Op, typename T>
 void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
-  RowReducers reducers;
-  if constexpr (std::is_floating_point_v<T>) reducers = find_row_reducers(Op::reduction, dtype_of<T>);
-  const Columns<Op, T, lanes<T>> wide(reducers);
-  const Columns<Op, T, 8> eight(reducers);
-  const Columns<Op, T, 1> one(reducers);
-  const auto reduce_columns = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
-    const T* const from = in + o * n * inner;
-    T* const to = out + o * inner;
-    std::int64_t column = reduce_tiles(wide, from, to, n, inner, begin, end);
-    column = reduce_tiles(eight, from, to, n, inner, column, end);
-    reduce_tiles(one, from, to, n, inner, column, end);
-  };
+  const RowReducers reducers = reducers_of<T, Op>();
   constexpr std::int64_t width = lanes<T>, many_rows = 8;
+  const double work = work_of<T>(cost_of_element, outer * n * inner);
+  const auto reduce_slab = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
+    reduce_columns_as<Op>(reducers, in + o * n * inner, out + o * inner, n, inner, begin, end);
+  };
   if (inner == 1 && n < width && outer >= many_rows && reducers.short_rows != nullptr) {
-    parallel_ranges(outer, width, work_of<T>(cost_of_element, outer * n), [&](std::int64_t begin, std::int64_t end) {
+    parallel_ranges(outer, width, work, [&](std::int64_t begin, std::int64_t end) {
       reducers.short_rows(out + begin, in + begin * n, end - begin, n);
     });
-    return;
-  }
-  if (inner == 1 || outer >= threads()) {
-    parallel_ranges(outer, 1, work_of<T>(cost_of_element, outer * n * inner),
-                    [&](std::int64_t begin, std::int64_t end) {
-                      for (std::int64_t o = begin; o < end; ++o) {
-                        if (inner == 1)
-                          out[o] = reduce_row<Op>(reducers, in + o * n, n);
-                        else
-                          reduce_columns(o, 0, inner);
-                      }
-                    });
-    return;
-  }
-  for (std::int64_t o = 0; o < outer; ++o) {
-    parallel_ranges(inner, lanes<T>, work_of<T>(cost_of_element, n * inner),
-                    [&](std::int64_t begin, std::int64_t end) { reduce_columns(o, begin, end); });
+  } else if (inner == 1 || outer >= threads()) {
+    parallel_ranges(outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o) {
+        if (inner == 1)
+          out[o] = reduce_row<Op>(reducers, in + o * n, n);
+        else
+          reduce_slab(o, 0, inner);
+      }
+    });
+  } else {
+    for (std::int64_t o = 0; o < outer; ++o) {
+      parallel_ranges(inner, width, work / static_cast<double>(outer),
+                      [&](std::int64_t begin, std::int64_t end) { reduce_slab(o, begin, end); });
+    }
   }
 }
 
@@ -247,12 +254,12 @@ void arg_reduce_as(const T* in, std::int64_t* out, std::int64_t outer, std::int6
 template <typename T>
 using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
-// `width` columns side by side, from `first` on as many times as there are; gives the first column left.
+// `width` columns side by side, from `first` on as many times as there are before `end`; gives the first column left.
 template <typename T, std::size_t width>
-std::int64_t cumulative_sum_tiles(const T* in, T* out, std::int64_t n, std::int64_t inner, std::int64_t stride,
-                                  std::int64_t first) {
+std::int64_t cumulative_sum_tiles(const T* in, T* out, std::int64_t n, std::int64_t stride, std::int64_t first,
+                                  std::int64_t end) {
   constexpr auto step = static_cast<std::int64_t>(width);
-  for (; first + step <= inner; first += step) {
+  for (; first + step <= end; first += step) {
     std::array<Running<T>, width> sums{};
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::size_t j = 0; j < width; ++j) {
@@ -265,14 +272,30 @@ std::int64_t cumulative_sum_tiles(const T* in, T* out, std::int64_t n, std::int6
   return first;
 }
 
+// In multiply-adds (threads.h): each sum waits for the one before.
+constexpr double cost_of_running_sum = 150;
+
 template <typename T>
 void cumulative_sum_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner, bool reverse) {
   if (n == 0) return;
   const std::int64_t start = reverse ? (n - 1) * inner : 0;
   const std::int64_t stride = reverse ? -inner : inner;
-  for (std::int64_t o = 0; o < outer; ++o, in += n * inner, out += n * inner) {
-    const std::int64_t column = cumulative_sum_tiles<T, 8>(in + start, out + start, n, inner, stride, 0);
-    cumulative_sum_tiles<T, 1>(in + start, out + start, n, inner, stride, column);
+  const auto sum_columns = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
+    const T* const from = in + o * n * inner + start;
+    T* const to = out + o * n * inner + start;
+    const std::int64_t column = cumulative_sum_tiles<T, 8>(from, to, n, stride, begin, end);
+    cumulative_sum_tiles<T, 1>(from, to, n, stride, column, end);
+  };
+  const double work = work_of<T>(cost_of_running_sum, outer * n * inner);
+  if (outer >= threads()) {
+    parallel_ranges(outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o) sum_columns(o, 0, inner);
+    });
+    return;
+  }
+  for (std::int64_t o = 0; o < outer; ++o) {
+    parallel_ranges(inner, 8, work / static_cast<double>(outer),
+                    [&](std::int64_t begin, std::int64_t end) { sum_columns(o, begin, end); });
   }
 }
 
@@ -303,6 +326,16 @@ void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::in
     using T = decltype(tag);
     dispatch_reduction(reduction, [&]<typename Op>(Op) {
       reduce_as<Op>(static_cast<const T*>(in), static_cast<T*>(out), outer, n, inner);
+    });
+  });
+}
+
+void reduce_columns(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t n, std::int64_t count,
+                    std::int64_t stride) {
+  dispatch_stored(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    dispatch_reduction(reduction, [&]<typename Op>(Op) {
+      reduce_columns_as<Op>(reducers_of<T, Op>(), static_cast<const T*>(in), static_cast<T*>(out), n, stride, 0, count);
     });
   });
 }

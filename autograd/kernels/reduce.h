@@ -16,6 +16,10 @@ enum class Reduction : std::uint8_t { sum, prod, max, min };
 void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n,
             std::int64_t inner);
 
+/// The same of `count` columns of n elements, which are `stride` apart: to [count].
+void reduce_columns(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t n, std::int64_t count,
+                    std::int64_t stride);
+
 /// A reduction in chunks, for who makes the elements bit by bit; `reduce` itself cuts long rows like this. A chunk is
 /// 16·2ᵏ rows of [n, inner], reduced by itself. `sums` of the chunks, [chunks, inner] (used up), and the `result` of
 /// reducing the rows behind them, fewer than a chunk, give in `result` what `reduce` gives for all rows.

@@ -13,8 +13,9 @@
 namespace wengert::kernels {
 namespace {
 
+// Of an array [outer, n, inner], or of some columns of a matrix: then `stride` elements are from one row to the next.
 struct Extents {
-  std::int64_t outer, n, inner;
+  std::int64_t outer, n, inner, stride = inner;
   std::int64_t rows() const { return outer * inner; }
   std::int64_t elements() const { return rows() * n; }
 };
@@ -37,26 +38,22 @@ std::size_t padded(std::int64_t count) {
   return (static_cast<std::size_t>(count) + block - 1) / block * block;
 }
 
-// y[o, j, i] = f(x[o, j, i], row[o, i])
-template <typename T, typename F>
-void along_rows(const Extents& e, const T* x, const T* row, T* y, F f) {
+// y[o, j, i] = f(x[o, j, i], rows[o, i] …), of which x and y have rows `x_stride` and `y_stride` apart.
+template <typename T, typename F, typename... Rows>
+void along_rows(const Extents& e, const T* x, std::int64_t x_stride, T* y, std::int64_t y_stride, F f,
+                const Rows*... rows) {
   if (e.inner == 1) {
     for (std::int64_t o = 0; o < e.outer; ++o, x += e.n, y += e.n) {
-      const T value = row[o];
-      for (std::int64_t j = 0; j < e.n; ++j) y[j] = f(x[j], value);
+      const auto of_row = [f, ... values = rows[o]](T element) { return f(element, values...); };
+      for (std::int64_t j = 0; j < e.n; ++j) y[j] = of_row(x[j]);
     }
     return;
   }
-  for (std::int64_t o = 0; o < e.outer; ++o, row += e.inner) {
-    for (std::int64_t j = 0; j < e.n; ++j, x += e.inner, y += e.inner) {
-      for (std::int64_t i = 0; i < e.inner; ++i) y[i] = f(x[i], row[i]);
+  for (std::int64_t o = 0; o < e.outer; ++o) {
+    for (std::int64_t j = 0; j < e.n; ++j, x += x_stride, y += y_stride) {
+      for (std::int64_t i = 0; i < e.inner; ++i) y[i] = f(x[i], rows[o * e.inner + i]...);
     }
   }
-}
-
-template <typename T>
-T difference(T a, T b) {
-  return a - b;
 }
 
 // The work on a group of slabs: exponentials of differences to the largest, and their sums.
@@ -70,25 +67,45 @@ class Exponentials {
         rows_(padded<T>(largest_group.rows())) {}
 
   void softmax(const Extents& e, const T* x, T* y) const {
-    reduce(Reduction::max, dtype_of<T>, x, rows_.at(0), e.outer, e.n, e.inner);
+    find_largest(e, x, rows_.at(0));
     exponentiate(e, x, rows_.at(0));
     reduce(Reduction::sum, dtype_of<T>, terms_.at(0), rows_.at(0), e.outer, e.n, e.inner);
-    along_rows(e, terms_.at(0), rows_.at(0), y, [](T term, T sum) { return term / sum; });
+    along_rows(
+        e, terms_.at(0), e.inner, y, e.stride, [](T term, T sum) { return term / sum; }, rows_.at(0));
   }
 
-  // Σ eˣ⁻ᵐ is 1 and what all others add to it: ln(1 + others) is exact also where they are tiny.
   void log_sum_exp(const Extents& e, const T* x, T* largest, T* rest) const {
-    reduce(Reduction::max, dtype_of<T>, x, largest, e.outer, e.n, e.inner);
+    find_rest(e, x, largest);
+    std::copy_n(rows_.at(0), e.rows(), rest);
+  }
+
+  void log_softmax(const Extents& e, const T* x, T* y) const {
+    const PoolArray<T> largest(static_cast<std::size_t>(e.rows()));
+    find_rest(e, x, largest.at(0));
+    const auto less_both = [](T element, T m, T rest) { return element - m - rest; };
+    along_rows(e, x, e.stride, y, e.stride, less_both, largest.at(0), rows_.at(0));
+  }
+
+ private:
+  // Σ eˣ⁻ᵐ is 1 and what all others add to it: ln(1 + others) is exact also where they are tiny. It is left in rows_.
+  void find_rest(const Extents& e, const T* x, T* largest) const {
+    find_largest(e, x, largest);
     exponentiate(e, x, largest);
     leave_out_largest(e, x, largest);
     reduce(Reduction::sum, dtype_of<T>, terms_.at(0), rows_.at(0), e.outer, e.n, e.inner);
     log1p_({rows_.at(0)}, {}, {}, rows_.at(0), static_cast<std::size_t>(e.rows()));
-    std::copy_n(rows_.at(0), e.rows(), rest);
   }
 
- private:
+  void find_largest(const Extents& e, const T* x, T* largest) const {
+    if (e.stride == e.inner)
+      reduce(Reduction::max, dtype_of<T>, x, largest, e.outer, e.n, e.inner);
+    else
+      reduce_columns(Reduction::max, dtype_of<T>, x, largest, e.n, e.inner, e.stride);
+  }
+
   void exponentiate(const Extents& e, const T* x, const T* largest) const {
-    along_rows(e, x, largest, terms_.at(0), difference<T>);
+    along_rows(
+        e, x, e.stride, terms_.at(0), e.inner, [](T element, T m) { return element - m; }, largest);
     exp_({terms_.at(0)}, {}, {}, terms_.at(0), static_cast<std::size_t>(e.elements()));
   }
 
@@ -97,9 +114,10 @@ class Exponentials {
       for (std::int64_t i = 0; i < e.inner; ++i) {
         const T found = largest[o * e.inner + i];
         if (!std::isfinite(found)) continue;
-        std::int64_t at = o * e.n * e.inner + i;
-        while (x[at] != found) at += e.inner;
-        terms_.at(0)[at] = 0;
+        const T* at = x + o * e.n * e.stride + i;
+        std::int64_t j = 0;
+        for (; *at != found; at += e.stride) ++j;
+        terms_.at(0)[(o * e.n + j) * e.inner + i] = 0;
       }
     }
   }
@@ -108,21 +126,33 @@ class Exponentials {
   PoolArray<T> terms_, rows_;
 };
 
-// Calls f(work, extents, first element, first row) group by group, as the type that `dtype` stands for.
+// Calls f(work, extents, first element, first row) group by group, as the type that `dtype` stands for. Groups are of
+// whole slabs or, where threads are more than those, of columns.
 template <typename F>
 void for_each_group(DType dtype, const Extents& all, F f) {
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
-      const std::int64_t together = slabs_together(all);
-      parallel_ranges(all.outer, together, work_of<T>(cost_of_element, all.elements()),
-                      [&](std::int64_t begin, std::int64_t end) {
-                        const Exponentials<T> room({together, all.n, all.inner});
-                        for (std::int64_t o = begin; o < end; o += together) {
-                          const Extents group = {std::min(together, end - o), all.n, all.inner};
-                          f(room, group, o * all.n * all.inner, o * all.inner, tag);
-                        }
-                      });
+      const double work = work_of<T>(cost_of_element, all.elements());
+      const std::int64_t together = slabs_together(all), slab = all.n * all.inner;
+      if (all.outer < threads() && all.inner > 1) {
+        constexpr std::int64_t least = 32;
+        for (std::int64_t o = 0; o < all.outer; ++o) {
+          parallel_ranges(all.inner, least, work / static_cast<double>(all.outer),
+                          [&](std::int64_t begin, std::int64_t end) {
+                            const Extents columns = {1, all.n, end - begin, all.inner};
+                            f(Exponentials<T>(columns), columns, o * slab + begin, o * all.inner + begin, tag);
+                          });
+        }
+        return;
+      }
+      parallel_ranges(all.outer, together, work, [&](std::int64_t begin, std::int64_t end) {
+        const Exponentials<T> room({together, all.n, all.inner});
+        for (std::int64_t o = begin; o < end; o += together) {
+          const Extents group = {std::min(together, end - o), all.n, all.inner};
+          f(room, group, o * slab, o * all.inner, tag);
+        }
+      });
     }
   });
 }
@@ -131,16 +161,17 @@ void for_each_group(DType dtype, const Extents& all, F f) {
 
 void softmax(DType dtype, const void* x, void* y, std::int64_t outer, std::int64_t n, std::int64_t inner) {
   if (outer * n * inner == 0) return;
-  for_each_group(dtype, {outer, n, inner}, [&](auto& work, const Extents& e, std::int64_t at, std::int64_t, auto tag) {
-    using T = decltype(tag);
-    work.softmax(e, static_cast<const T*>(x) + at, static_cast<T*>(y) + at);
-  });
+  for_each_group(dtype, {outer, n, inner},
+                 [&](const auto& work, const Extents& e, std::int64_t at, std::int64_t, auto tag) {
+                   using T = decltype(tag);
+                   work.softmax(e, static_cast<const T*>(x) + at, static_cast<T*>(y) + at);
+                 });
 }
 
 void log_sum_exp(DType dtype, const void* x, void* largest, void* rest, std::int64_t outer, std::int64_t n,
                  std::int64_t inner) {
   for_each_group(dtype, {outer, n, inner},
-                 [&](auto& work, const Extents& e, std::int64_t at, std::int64_t row, auto tag) {
+                 [&](const auto& work, const Extents& e, std::int64_t at, std::int64_t row, auto tag) {
                    using T = decltype(tag);
                    T* m = static_cast<T*>(largest) + row;
                    T* r = static_cast<T*>(rest) + row;
@@ -155,15 +186,11 @@ void log_sum_exp(DType dtype, const void* x, void* largest, void* rest, std::int
 
 void log_softmax(DType dtype, const void* x, void* y, std::int64_t outer, std::int64_t n, std::int64_t inner) {
   if (outer * n * inner == 0) return;
-  for_each_group(dtype, {outer, n, inner}, [&](auto& work, const Extents& e, std::int64_t at, std::int64_t, auto tag) {
-    using T = decltype(tag);
-    const PoolArray<T> largest(static_cast<std::size_t>(e.rows())), rest(static_cast<std::size_t>(e.rows()));
-    const T* from = static_cast<const T*>(x) + at;
-    T* to = static_cast<T*>(y) + at;
-    work.log_sum_exp(e, from, largest.at(0), rest.at(0));
-    along_rows(e, from, largest.at(0), to, difference<T>);
-    along_rows(e, to, rest.at(0), to, difference<T>);
-  });
+  for_each_group(dtype, {outer, n, inner},
+                 [&](const auto& work, const Extents& e, std::int64_t at, std::int64_t, auto tag) {
+                   using T = decltype(tag);
+                   work.log_softmax(e, static_cast<const T*>(x) + at, static_cast<T*>(y) + at);
+                 });
 }
 
 }  // namespace wengert::kernels

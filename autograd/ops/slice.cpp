@@ -5,6 +5,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/operations.h>
 
@@ -116,10 +117,7 @@ WENGERT_OPERATION(embed) {
         results[0] = {dtype, whole};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        dispatch(inputs[0].dtype(), [&](auto type) {
-          const auto elements = writable<decltype(type)>(results[0]);
-          std::fill(elements.begin(), elements.end(), static_cast<decltype(type)>(attributes.number("value")));
-        });
+        detail::stretch(scalar(attributes.number("value"), results[0].dtype()), results[0]);
         detail::StridedCopy copy{inputs[0].shape(), row_major_strides(inputs[0].shape()), {}};
         locate(results[0].shape(), attributes.ints("starts"), attributes.ints("steps"), copy.to_strides, copy.to_offset);
         copy(inputs[0], results[0]);

@@ -114,6 +114,10 @@ std::vector<Tensor> results(DType dtype) {
   const Tensor column = random({301, 1}, dtype, 4), row = random({1003}, dtype, 5);
   const Tensor batch = random({40, 33, 70}, dtype, 6), flat = random({1'000'003}, dtype, 7);
   const Tensor wide = random({700, 3001}, dtype, 12);
+  const Tensor low = random({9, 40'001}, dtype, 28), other = random({301, 1003}, dtype, 29);
+  // Some indices several times: what is added to one place is added in order.
+  const Tensor places = cast(floor(24 * abs(a)), DType::i64), few = cast(floor(70 * abs(row)), DType::i64);
+  Generator generator(30);
   return {
       matmul(a, b),
       matmul(a, c, {.transpose_a = true}),
@@ -143,6 +147,30 @@ std::vector<Tensor> results(DType dtype) {
       log_softmax(a, 0),
       logsumexp(a),
       cast(argmax(a, 0), dtype),
+      softmax(low, 0),
+      log_softmax(low, 0),
+      logsumexp(low, {0}),
+      transpose(wide),
+      transpose(batch.reshape({40, 33, 35, 2}), {2, 0, 3, 1}),
+      flip(wide),
+      slice(wide, {1, 2}, {699, 3000}, {2, 3}),
+      pad(wide, {1, 2}, {3, 0}, 0.5),
+      broadcast_to(row, {301, 1003}),
+      concat({a, other, a}),
+      concat({a, other}, 1),
+      stack({flat, flat}, 1),
+      split(wide, 7)[3],
+      cumsum(a, 0),
+      cumsum(a, 1, true),
+      cumsum(flat),
+      gather(a, places, 0),
+      take(wide, few),
+      take(wide, few, 1),
+      scatter_add(a, places, other, 1),
+      index_add(transpose(a), few, transpose(other)),
+      index_add(a, few, other, 1),
+      one_hot(places, 50, dtype),
+      normal({1'000'003}, 1, 2, generator, dtype),
   };
 }
 
