@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <string>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -14,36 +16,38 @@
 namespace wengert::detail {
 namespace {
 
-/// In multiply-adds (kernels/threads.h): an index, and an f32 that is anywhere in memory.
-constexpr double cost_of_index = 25, cost_of_element = 40;
+/// In multiply-adds (kernels/threads.h): an index, and what is anywhere in memory.
+constexpr double cost_of_index = 25, cost_of_byte = 10;
 
 /// The indices as i64, each found to be one of `n`; those below 0 count from the end where that is allowed. `of` says
 /// in a message what n is.
-template <typename Describe>
-Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_t n, bool from_end, Describe of) {
+Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_t n, bool from_end,
+                       const std::function<std::string()>& of) {
   Tensor result = empty(indices.shape(), DType::i64);
-  std::int64_t* const out = writable<std::int64_t>(result).data();
-  dispatch(indices.dtype(), [&](auto type) {
-    const auto given = indices.data<decltype(type)>();
-    const auto place_of = [&](std::int64_t i) {
-      const auto index = static_cast<std::int64_t>(given[static_cast<std::size_t>(i)]);
-      return from_end && index < 0 ? index + n : index;
-    };
-    const auto is_outside = [n](std::int64_t place) { return place < 0 || place >= n; };
-    std::atomic<bool> all_inside = true;
-    kernels::parallel_ranges(indices.size(), 1, cost_of_index * static_cast<double>(indices.size()),
-                             [&](std::int64_t begin, std::int64_t end) {
-                               for (std::int64_t i = begin; i < end; ++i) out[i] = place_of(i);
-                               if (std::any_of(out + begin, out + end, is_outside)) all_inside = false;
-                             });
-    if (all_inside) return;
-    const std::int64_t first = std::find_if(out, out + indices.size(), is_outside) - out;
-    const auto index = static_cast<std::int64_t>(given[static_cast<std::size_t>(first)]);
-    throw ValueError(n == 0 ? fmt::format("{}: index {} is out of range: {} has no elements", operation, index, of())
-                            : fmt::format("{}: index {} is out of range; expected {} … {} for {}", operation, index,
-                                          from_end ? -n : 0, n - 1, of()));
+  std::int64_t* const places = writable<std::int64_t>(result).data();
+  const auto find_places = [&](std::int64_t begin, std::int64_t end) {
+    dispatch(indices.dtype(), [&](auto type) {
+      const auto* const given = static_cast<const decltype(type)*>(Access::elements(indices));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto index = static_cast<std::int64_t>(given[i]);
+        places[i] = from_end && index < 0 ? index + n : index;
+      }
+    });
+  };
+  const auto is_outside = [n](std::int64_t place) { return place < 0 || place >= n; };
+  std::atomic<bool> all_inside = true;
+  const double work = cost_of_index * static_cast<double>(indices.size());
+  kernels::parallel_ranges(indices.size(), 1, work, [&](std::int64_t begin, std::int64_t end) {
+    find_places(begin, end);
+    if (std::any_of(places + begin, places + end, is_outside)) all_inside = false;
   });
-  return result;
+  if (all_inside) return result;
+
+  const std::int64_t place = *std::find_if(places, places + indices.size(), is_outside);
+  const std::int64_t index = from_end && place < 0 ? place - n : place;  // as it was given
+  throw ValueError(n == 0 ? fmt::format("{}: index {} is out of range: {} has no elements", operation, index, of())
+                          : fmt::format("{}: index {} is out of range; expected {} … {} for {}", operation, index,
+                                        from_end ? -n : 0, n - 1, of()));
 }
 
 /// Sums as the dtype does: integers wrap.
@@ -89,52 +93,55 @@ void AxisIndices::for_each(const Part& part, F f) const {
   }
 }
 
-template <typename T, typename F>
-void AxisIndices::divide(Interval Part::*axis, F f) const {
+void AxisIndices::divide(Interval Part::*axis, std::size_t bytes, const std::function<void(const Part&)>& f) const {
   const Part whole = {{0, run_.outer}, {0, count_}, {0, run_.inner}};
-  const bool has_many = run_.outer >= kernels::threads();
-  Interval Part::*const divided = has_many ? &Part::outer : axis;
-  const double work = kernels::work_of<T>(cost_of_element, run_.outer * count_ * run_.inner);
+  Interval Part::*const divided = run_.outer >= kernels::threads() ? &Part::outer : axis;
+  const auto elements = static_cast<double>(run_.outer * count_ * run_.inner);
+  const double work = cost_of_byte * static_cast<double>(bytes) * elements;
   kernels::parallel_ranges((whole.*divided).end, 1, work, [&](std::int64_t begin, std::int64_t end) {
     Part part = whole;
     part.*divided = {begin, end};
-    for_each(part, f);
+    f(part);
   });
 }
 
 void AxisIndices::read(const Tensor& x, Tensor& result) const {
-  dispatch(x.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const T* from = static_cast<const T*>(Access::elements(x));
-    T* to = static_cast<T*>(Access::elements(result));
-    divide<T>(&Part::indices, [=](std::int64_t whole, std::int64_t part, auto run) {
-      std::copy_n(from + whole, std::int64_t{run}, to + part);
+  const auto read_part = [&](const Part& part) {
+    dispatch(x.dtype(), [&](auto type) {
+      const auto* from = static_cast<const decltype(type)*>(Access::elements(x));
+      auto* to = static_cast<decltype(type)*>(Access::elements(result));
+      for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
+        std::copy_n(from + whole, std::int64_t{run}, to + place);
+      });
     });
-  });
+  };
+  divide(&Part::indices, size_of(x.dtype()), std::cref(read_part));
 }
 
 void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) const {
-  dispatch(x.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const T* from = static_cast<const T*>(Access::elements(updates));
-    T* to = static_cast<T*>(Access::elements(result));
-    StridedCopy{x.shape(), row_major_strides(x.shape()), row_major_strides(x.shape())}(x, result);
-    // Not by indices: of those to one place, one must wait for the other.
-    divide<T>(&Part::inner, [=](std::int64_t whole, std::int64_t part, auto run) {
-      for (std::int64_t i = 0; i < run; ++i) to[whole + i] = wrapped_sum(to[whole + i], from[part + i]);
+  StridedCopy{x.shape(), row_major_strides(x.shape()), row_major_strides(x.shape())}(x, result);
+  const auto add_part = [&](const Part& part) {
+    dispatch(x.dtype(), [&](auto type) {
+      const auto* from = static_cast<const decltype(type)*>(Access::elements(updates));
+      auto* to = static_cast<decltype(type)*>(Access::elements(result));
+      for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
+        for (std::int64_t i = 0; i < run; ++i) to[whole + i] = wrapped_sum(to[whole + i], from[place + i]);
+      });
     });
-  });
+  };
+  // Not by indices: of those to one place, one must wait for the other.
+  divide(&Part::inner, size_of(x.dtype()), std::cref(add_part));
 }
 
 void write_one_hot(const Tensor& indices, std::int64_t depth, Tensor& result) {
   const Tensor places =
       checked_indices("one_hot", indices, depth, false, [&] { return fmt::format("depth {}", depth); });
-  dispatch(result.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const std::int64_t* const place = places.data<std::int64_t>().data();
-    T* const out = static_cast<T*>(Access::elements(result));
-    const double work = kernels::work_of<T>(cost_of_element, result.size());
-    kernels::parallel_ranges(places.size(), 1, work, [=](std::int64_t begin, std::int64_t end) {
+  const double bytes = static_cast<double>(size_of(result.dtype())) * static_cast<double>(result.size());
+  kernels::parallel_ranges(places.size(), 1, cost_of_byte * bytes, [&](std::int64_t begin, std::int64_t end) {
+    dispatch(result.dtype(), [&](auto type) {
+      using T = decltype(type);
+      const std::int64_t* const place = static_cast<const std::int64_t*>(Access::elements(places));
+      T* const out = static_cast<T*>(Access::elements(result));
       std::fill(out + begin * depth, out + end * depth, T{0});
       for (std::int64_t row = begin; row < end; ++row) out[row * depth + place[row]] = T{1};
     });

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/tensor.h>
 
@@ -33,9 +35,8 @@ class AxisIndices {
   };
   template <typename F>
   void for_each(const Part& part, F f) const;  // f(place in the array, place in the result, run of elements)
-  /// The same by several threads, of parts of the first axis or, where that is short, of another.
-  template <typename T, typename F>
-  void divide(Interval Part::*axis, F f) const;
+  /// Calls f with parts of the result for several threads, of the first axis or, where that is short, of another.
+  void divide(Interval Part::*axis, std::size_t bytes_of_element, const std::function<void(const Part&)>& f) const;
 
   AxisRun run_;
   std::int64_t count_;  // k

@@ -9,8 +9,8 @@
 namespace wengert::detail {
 namespace {
 
-/// In multiply-adds (kernels/threads.h): of an f32 that is read and written somewhere in memory.
-constexpr double cost_of_element = 20;
+/// In multiply-adds (kernels/threads.h): what is read and written somewhere in memory.
+constexpr double cost_of_byte = 5;
 
 /// One axis to copy along: how many elements, and how far they are from one to the next on either side.
 struct Axis {
@@ -41,7 +41,7 @@ struct Loops {
     return result;
   }
 
-  Axis take_last() { return axes[--count]; }
+  Axis take_last() { return count == 0 ? Axis{1, 1, 1} : axes[--count]; }
 
   /// Takes out the axis along which neighbours are read, if there is one: what a transposition needs.
   Axis take_contiguous_source() {
@@ -125,20 +125,14 @@ StridedCopy StridedCopy::permutation(const Shape& shape, const Ints& order) {
 void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   if (shape.elements() == 0) return;
   const Loops loops(*this);
-  dispatch(from.dtype(), [&](auto type) {
-    using T = decltype(type);
-    const T* const source = static_cast<const T*>(Access::elements(from)) + from_offset;
-    T* const target = static_cast<T*>(Access::elements(to)) + to_offset;
-    if (loops.count == 0) {
-      *target = *source;
-      return;
-    }
-    const Axis outermost = loops.axes[0];
-    kernels::parallel_ranges(outermost.extent, 1, kernels::work_of<T>(cost_of_element, shape.elements()),
-                             [&](std::int64_t begin, std::int64_t end) {
-                               copy(source + begin * outermost.from, target + begin * outermost.to,
-                                    loops.with_outermost(end - begin));
-                             });
+  const Axis outermost = loops.count == 0 ? Axis{} : loops.axes[0];
+  const double work = cost_of_byte * static_cast<double>(size_of(from.dtype())) * static_cast<double>(shape.elements());
+  kernels::parallel_ranges(outermost.extent, 1, work, [&](std::int64_t begin, std::int64_t end) {
+    dispatch(from.dtype(), [&](auto type) {
+      using T = decltype(type);
+      copy(static_cast<const T*>(Access::elements(from)) + from_offset + begin * outermost.from,
+           static_cast<T*>(Access::elements(to)) + to_offset + begin * outermost.to, loops.with_outermost(end - begin));
+    });
   });
 }
 

@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 #include <type_traits>
 
 #include <wengert/autograd/kernels/primitives.h>
@@ -24,24 +27,52 @@ T quotient(T a, T b) {
   return b == -1 ? negate(a) : static_cast<T>(a / b);
 }
 
+// Elements of some blocks. More than one, or g++ would write a loop over them out.
+template <typename T>
+using Blocks = std::array<T, 4 * block_bytes / sizeof(T)>;
+
+// An operand, some blocks at a time; of a single number, that over and over.
+template <typename T>
+class Elements {
+ public:
+  [[gnu::noinline]] explicit Elements(const Operand& x) : data_(static_cast<const T*>(x.data)), is_number_(x.mask == 0) {
+    if (is_number_) number_.fill(*data_);
+  }
+  const T* at(std::size_t i) const { return is_number_ ? number_.data() : data_ + i; }
+
+ private:
+  const T* data_;
+  bool is_number_;
+  Blocks<T> number_;
+};
+
 // Applies `f`, a function of one to three numbers, to each element. Whole blocks: the elements beyond `count` are
-// there, and mean nothing.
-template <typename T, auto f>
-void map(const Operand& first, const Operand& second, const Operand& third, void* out, std::size_t count) {
-  const Operand a = first;
-  [[maybe_unused]] const Operand b = second, c = third;
+// there, and mean nothing. Results go to memory of their own first, so that loops become vectors.
+template <typename T, auto f, typename... Operands>
+void map_blocks(void* out, std::size_t count, const Operands&... operands) {
   constexpr std::size_t block = block_bytes / sizeof(T);
   const std::size_t end = (count + block - 1) / block * block;
-  const auto at = [](const Operand& x, std::size_t i) { return static_cast<const T*>(x.data)[i & x.mask]; };
-  T* const result = static_cast<T*>(out);
-  for (std::size_t i = 0; i < end; ++i) {
-    if constexpr (std::is_invocable_v<decltype(f), T>) {
-      result[i] = f(at(a, i));
-    } else if constexpr (std::is_invocable_v<decltype(f), T, T>) {
-      result[i] = f(at(a, i), at(b, i));
-    } else {
-      result[i] = f(at(a, i), at(b, i), at(c, i));
-    }
+  const std::tuple inputs{Elements<T>(operands)...};
+  Blocks<T> results;
+  for (std::size_t i = 0; i < end; i += results.size()) {
+    const std::size_t size = std::min(results.size(), end - i);
+    const auto compute = [&](const auto*... elements) {
+      for (std::size_t j = 0; j < size; ++j) results[j] = f(elements[j]...);
+    };
+    std::apply([&](const auto&... input) { compute(input.at(i)...); }, inputs);
+    std::copy_n(results.data(), size, static_cast<T*>(out) + i);
+  }
+}
+
+template <typename T, auto f>
+void map(const Operand& a, [[maybe_unused]] const Operand& b, [[maybe_unused]] const Operand& c, void* out,
+         std::size_t count) {
+  if constexpr (std::is_invocable_v<decltype(f), T>) {
+    map_blocks<T, f>(out, count, a);
+  } else if constexpr (std::is_invocable_v<decltype(f), T, T>) {
+    map_blocks<T, f>(out, count, a, b);
+  } else {
+    map_blocks<T, f>(out, count, a, b, c);
   }
 }
 

@@ -197,32 +197,42 @@ void reduce_columns_as(const RowReducers& reducers, const T* in, T* out, std::in
   reduce_tiles(Columns<Op, T, 1>(reducers), in, out, n, stride, column, end);
 }
 
+// What threads take of the result, [outer, inner].
+struct Part {
+  std::int64_t outer_begin, outer_end, inner_begin, inner_end;
+};
+
+// Calls f with parts of [outer, inner]: of the first axis or, where it is short, of the second, in such steps.
+template <typename F>
+void for_each_part(std::int64_t outer, std::int64_t inner, std::int64_t outer_step, std::int64_t inner_step,
+                   double work, const F& f) {
+  if (inner == 1 || outer >= threads()) {
+    parallel_ranges(outer, outer_step, work, [&](std::int64_t begin, std::int64_t end) {
+      f(Part{begin, end, 0, inner});
+    });
+    return;
+  }
+  for (std::int64_t o = 0; o < outer; ++o) {
+    parallel_ranges(inner, inner_step, work / static_cast<double>(outer), [&](std::int64_t begin, std::int64_t end) {
+      f(Part{o, o + 1, begin, end});
+    });
+  }
+}
+
 template <typename Op, typename T>
-void reduce_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
+void reduce_part(const T* in, T* out, std::int64_t n, std::int64_t inner, const Part& part) {
   const RowReducers reducers = reducers_of<T, Op>();
   constexpr std::int64_t width = lanes<T>, many_rows = 8;
-  const double work = work_of<T>(cost_of_element, outer * n * inner);
-  const auto reduce_slab = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
-    reduce_columns_as<Op>(reducers, in + o * n * inner, out + o * inner, n, inner, begin, end);
-  };
-  if (inner == 1 && n < width && outer >= many_rows && reducers.short_rows != nullptr) {
-    parallel_ranges(outer, width, work, [&](std::int64_t begin, std::int64_t end) {
-      reducers.short_rows(out + begin, in + begin * n, end - begin, n);
-    });
-  } else if (inner == 1 || outer >= threads()) {
-    parallel_ranges(outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o) {
-        if (inner == 1)
-          out[o] = reduce_row<Op>(reducers, in + o * n, n);
-        else
-          reduce_slab(o, 0, inner);
-      }
-    });
-  } else {
-    for (std::int64_t o = 0; o < outer; ++o) {
-      parallel_ranges(inner, width, work / static_cast<double>(outer),
-                      [&](std::int64_t begin, std::int64_t end) { reduce_slab(o, begin, end); });
-    }
+  const std::int64_t rows = part.outer_end - part.outer_begin;
+  in += part.outer_begin * n * inner;
+  out += part.outer_begin * inner;
+  if (inner == 1 && n < width && rows >= many_rows && reducers.short_rows != nullptr)
+    return reducers.short_rows(reducers.wide, out, in, rows, n);
+  for (std::int64_t o = 0; o < rows; ++o, in += n * inner, out += inner) {
+    if (inner == 1)
+      *out = reduce_row<Op>(reducers, in, n);
+    else
+      reduce_columns_as<Op>(reducers, in, out, n, inner, part.inner_begin, part.inner_end);
   }
 }
 
@@ -239,15 +249,6 @@ std::int64_t arg_best(const T* in, std::int64_t n, std::int64_t stride) {
     }
   }
   return position;
-}
-
-template <bool largest, typename T>
-void arg_reduce_as(const T* in, std::int64_t* out, std::int64_t outer, std::int64_t n, std::int64_t inner) {
-  parallel_ranges(outer * inner, 1, work_of<T>(cost_of_element, outer * n * inner),
-                  [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t i = begin; i < end; ++i)
-                      out[i] = arg_best<largest>(in + i / inner * n * inner + i % inner, n, inner);
-                  });
 }
 
 // Running sums of f32 are kept in f64, and rounded as they are written.
@@ -275,30 +276,6 @@ std::int64_t cumulative_sum_tiles(const T* in, T* out, std::int64_t n, std::int6
 // In multiply-adds (threads.h): each sum waits for the one before.
 constexpr double cost_of_running_sum = 150;
 
-template <typename T>
-void cumulative_sum_as(const T* in, T* out, std::int64_t outer, std::int64_t n, std::int64_t inner, bool reverse) {
-  if (n == 0) return;
-  const std::int64_t start = reverse ? (n - 1) * inner : 0;
-  const std::int64_t stride = reverse ? -inner : inner;
-  const auto sum_columns = [&](std::int64_t o, std::int64_t begin, std::int64_t end) {
-    const T* const from = in + o * n * inner + start;
-    T* const to = out + o * n * inner + start;
-    const std::int64_t column = cumulative_sum_tiles<T, 8>(from, to, n, stride, begin, end);
-    cumulative_sum_tiles<T, 1>(from, to, n, stride, column, end);
-  };
-  const double work = work_of<T>(cost_of_running_sum, outer * n * inner);
-  if (outer >= threads()) {
-    parallel_ranges(outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o) sum_columns(o, 0, inner);
-    });
-    return;
-  }
-  for (std::int64_t o = 0; o < outer; ++o) {
-    parallel_ranges(inner, 8, work / static_cast<double>(outer),
-                    [&](std::int64_t begin, std::int64_t end) { sum_columns(o, begin, end); });
-  }
-}
-
 // Calls f with the kind of reduction as a type.
 template <typename F>
 void dispatch_reduction(Reduction reduction, F f) {
@@ -308,6 +285,11 @@ void dispatch_reduction(Reduction reduction, F f) {
     case Reduction::max: return f(Maximum{});
     case Reduction::min: return f(Minimum{});
   }
+}
+
+// In multiply-adds (threads.h): of so many elements, each of which costs so much as f32.
+double work_on(DType dtype, double cost, std::int64_t elements) {
+  return cost * static_cast<double>(elements) * static_cast<double>(size_of(dtype)) / sizeof(float);
 }
 
 // Calls f with a value of the element type; truth values are read as the bytes they are.
@@ -322,12 +304,16 @@ void dispatch_stored(DType dtype, F f) {
 
 void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n,
             std::int64_t inner) {
-  dispatch_stored(dtype, [&](auto tag) {
-    using T = decltype(tag);
-    dispatch_reduction(reduction, [&]<typename Op>(Op) {
-      reduce_as<Op>(static_cast<const T*>(in), static_cast<T*>(out), outer, n, inner);
-    });
-  });
+  const std::int64_t step = 32;
+  for_each_part(outer, inner, inner == 1 && n < step ? step : 1, step,
+                work_on(dtype, cost_of_element, outer * n * inner), [&](const Part& part) {
+                  dispatch_stored(dtype, [&](auto tag) {
+                    using T = decltype(tag);
+                    dispatch_reduction(reduction, [&]<typename Op>(Op) {
+                      reduce_part<Op>(static_cast<const T*>(in), static_cast<T*>(out), n, inner, part);
+                    });
+                  });
+                });
 }
 
 void reduce_columns(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t n, std::int64_t count,
@@ -362,17 +348,32 @@ void finish_row(Reduction reduction, DType dtype, const void* sums, const void* 
 
 void arg_reduce(bool largest, DType dtype, const void* in, std::int64_t* out, std::int64_t outer, std::int64_t n,
                 std::int64_t inner) {
-  dispatch_stored(dtype, [&](auto tag) {
-    const auto* from = static_cast<const decltype(tag)*>(in);
-    largest ? arg_reduce_as<true>(from, out, outer, n, inner) : arg_reduce_as<false>(from, out, outer, n, inner);
-  });
+  parallel_ranges(outer * inner, 1, work_on(dtype, cost_of_element, outer * n * inner),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    dispatch_stored(dtype, [&](auto tag) {
+                      const auto* from = static_cast<const decltype(tag)*>(in);
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        const auto* sequence = from + i / inner * n * inner + i % inner;
+                        out[i] = largest ? arg_best<true>(sequence, n, inner) : arg_best<false>(sequence, n, inner);
+                      }
+                    });
+                  });
 }
 
 void cumulative_sum(DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n, std::int64_t inner,
                     bool reverse) {
-  dispatch_stored(dtype, [&](auto tag) {
-    using T = decltype(tag);
-    cumulative_sum_as(static_cast<const T*>(in), static_cast<T*>(out), outer, n, inner, reverse);
+  if (n == 0) return;
+  const std::int64_t start = reverse ? (n - 1) * inner : 0, stride = reverse ? -inner : inner;
+  for_each_part(outer, inner, 1, 8, work_on(dtype, cost_of_running_sum, outer * n * inner), [&](const Part& part) {
+    dispatch_stored(dtype, [&](auto tag) {
+      using T = decltype(tag);
+      for (std::int64_t o = part.outer_begin; o < part.outer_end; ++o) {
+        const T* const from = static_cast<const T*>(in) + o * n * inner + start;
+        T* const to = static_cast<T*>(out) + o * n * inner + start;
+        const std::int64_t column = cumulative_sum_tiles<T, 8>(from, to, n, stride, part.inner_begin, part.inner_end);
+        cumulative_sum_tiles<T, 1>(from, to, n, stride, column, part.inner_end);
+      }
+    });
   });
 }
 

@@ -125,17 +125,17 @@ void reduce_row(void* result, const void* in, std::int64_t rows) {
   *static_cast<T*>(result) = lanes[0];
 }
 
-template <class Op, typename T, std::size_t width>
-void reduce_short_rows(void* results, const void* in, std::int64_t count, std::int64_t n) {
-  T columns[width * width], sums[width];
+template <typename T, std::size_t width>
+void reduce_short_rows(ReduceRows wide, void* results, const void* in, std::int64_t count, std::int64_t n) {
+  T columns[width * width], reduced[width];
   const auto size = static_cast<std::size_t>(n);
   const T* from = static_cast<const T*>(in);
   T* to = static_cast<T*>(results);
   for (auto left = static_cast<std::size_t>(count); left > 0;) {
     const std::size_t together = std::min(left, width);
     pack_transposed(from, size, together, size, width, columns);
-    reduce_rows<Op, T, width>(sums, columns, n, width);
-    std::copy_n(sums, together, to);
+    wide(reduced, columns, n, width);
+    std::copy_n(reduced, together, to);
     from += together * size;
     to += together;
     left -= together;
@@ -148,7 +148,7 @@ RowReducers find() {
   RowReducers found{.wide = reduce_rows<Op, T, wide>,
                     .eight = reduce_rows<Op, T, 8>,
                     .one = reduce_rows<Op, T, 1>,
-                    .short_rows = reduce_short_rows<Op, T, wide>};
+                    .short_rows = reduce_short_rows<T, wide>};
   if constexpr (std::is_same_v<Op, Sum>) found.row = reduce_row<Op, T, wide>;
   return found;
 }

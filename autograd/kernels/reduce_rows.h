@@ -17,8 +17,9 @@ using ReduceRows = void (*)(void* result, const void* in, std::int64_t rows, std
 /// Reduces a contiguous row, `rows` times 128 bytes, to one number: as columns, then those pairwise.
 using ReduceRow = void (*)(void* result, const void* in, std::int64_t rows);
 
-/// Reduces `count` contiguous rows of n elements each, less than 128 bytes, to one number each: a transpose's columns.
-using ReduceShortRows = void (*)(void* results, const void* in, std::int64_t count, std::int64_t n);
+/// Reduces `count` contiguous rows of n elements each, less than 128 bytes, to one number each: as columns of their
+/// transpose, by what reduces 128 bytes of them.
+using ReduceShortRows = void (*)(ReduceRows wide, void* results, const void* in, std::int64_t count, std::int64_t n);
 
 /// For as many columns as fill 128 bytes, for eight, and for one; for a row, of which sums alone are so frequent
 /// that they have code of their own: null for the others; and for many short rows.

@@ -53,7 +53,8 @@ void transpose_block(const T* from, std::size_t from_stride, T* to, std::size_t 
 
 // Writes the transpose of `count` rows (1 … width) of k elements as k rows of `width`, the rest zero.
 template <typename T>
-void pack_transposed(const T* from, std::size_t stride, std::size_t count, std::size_t k, std::size_t width, T* to) {
+HWY_NOINLINE void pack_transposed(const T* from, std::size_t stride, std::size_t count, std::size_t k,
+                                  std::size_t width, T* to) {
   constexpr std::size_t side = block_side<T>;
   std::size_t r = 0;
   for (; r + side <= count; r += side) {
