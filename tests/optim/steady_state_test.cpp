@@ -57,6 +57,23 @@ TEST(SteadyState, AStepOfTrainingAsksTheSystemForNothing) {
   }
 }
 
+TEST(SteadyState, AStepThatMovesElementsAsksTheSystemForNothing) {
+  const Parameter embedding(ones({50, 6}), "embedding");
+  SGD sgd{{embedding}};
+  const Tensor words = cast(Tensor({3, 1, 4, 1, 5, 9, 2, 6}), DType::i64);
+  const Tensor columns = cast(Tensor({0, 5, 3, 1, 1, 2, 4, 0}), DType::i64);
+  const auto step = [&](const Tensor& indices) {
+    Tape tape;
+    const Tensor rows = take(embedding, indices), turned = transpose(rows + flip(rows));
+    const Tensor loss = sum(square(cumsum(pad(turned, {1, 0}, {0, 1})))) + sum(gather(rows, reshape(columns, {8, 1})));
+    sgd.step(tape.gradient(loss));
+    return loss;
+  };
+  const auto compiled = compile(step);
+  EXPECT_EQ(allocations_of([&] { step(words); }), 0);
+  EXPECT_EQ(allocations_of([&] { compiled(words); }), 0);
+}
+
 TEST(SteadyState, TheCounterCounts) {
   EXPECT_GT(allocations_of([] { std::vector<int>(100).swap(*std::make_unique<std::vector<int>>(50)); }), 20);
 }
