@@ -10,6 +10,7 @@
 #include <wengert/autograd/internal/indexing.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/strided.h>
+#include <wengert/autograd/kernels/along_axis.h>
 #include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
 
@@ -48,15 +49,6 @@ Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_
   throw ValueError(n == 0 ? fmt::format("{}: index {} is out of range: {} has no elements", operation, index, of())
                           : fmt::format("{}: index {} is out of range; expected {} … {} for {}", operation, index,
                                         from_end ? -n : 0, n - 1, of()));
-}
-
-/// Sums as the dtype does: integers wrap.
-template <typename T>
-T wrapped_sum(T a, T b) {
-  if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>)
-    return static_cast<T>(a + b);
-  else
-    return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) + static_cast<std::make_unsigned_t<T>>(b));
 }
 
 }  // namespace
@@ -125,7 +117,7 @@ void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) co
       const auto* from = static_cast<const decltype(type)*>(Access::elements(updates));
       auto* to = static_cast<decltype(type)*>(Access::elements(result));
       for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
-        for (std::int64_t i = 0; i < run; ++i) to[whole + i] = wrapped_sum(to[whole + i], from[place + i]);
+        for (std::int64_t i = 0; i < run; ++i) to[whole + i] = kernels::wrapped_sum(to[whole + i], from[place + i]);
       });
     });
   };

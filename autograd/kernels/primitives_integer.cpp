@@ -35,7 +35,8 @@ using Blocks = std::array<T, 4 * block_bytes / sizeof(T)>;
 template <typename T>
 class Elements {
  public:
-  [[gnu::noinline]] explicit Elements(const Operand& x) : data_(static_cast<const T*>(x.data)), is_number_(x.mask == 0) {
+  [[gnu::noinline]] explicit Elements(const Operand& x)
+      : data_(static_cast<const T*>(x.data)), is_number_(x.mask == 0) {
     if (is_number_) number_.fill(*data_);
   }
   const T* at(std::size_t i) const { return is_number_ ? number_.data() : data_ + i; }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <type_traits>
 
+#include <wengert/autograd/kernels/along_axis.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/reduce_rows.h>
@@ -13,18 +14,13 @@
 namespace wengert::kernels {
 namespace {
 
-// Integers are added and multiplied as unsigned numbers, which wrap; u8 by way of u32.
-template <typename T>
-using Wide = std::conditional_t<std::is_floating_point_v<T>, T,
-                                std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>;
-
 struct Sum {
   static constexpr Reduction reduction = Reduction::sum;
   template <typename T>
   static constexpr T neutral = 0;
   template <typename T>
   static T combine(T a, T b) {
-    return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));
+    return wrapped_sum(a, b);
   }
 };
 
@@ -197,28 +193,6 @@ void reduce_columns_as(const RowReducers& reducers, const T* in, T* out, std::in
   reduce_tiles(Columns<Op, T, 1>(reducers), in, out, n, stride, column, end);
 }
 
-// What threads take of the result, [outer, inner].
-struct Part {
-  std::int64_t outer_begin, outer_end, inner_begin, inner_end;
-};
-
-// Calls f with parts of [outer, inner]: of the first axis or, where it is short, of the second, in such steps.
-template <typename F>
-void for_each_part(std::int64_t outer, std::int64_t inner, std::int64_t outer_step, std::int64_t inner_step,
-                   double work, const F& f) {
-  if (inner == 1 || outer >= threads()) {
-    parallel_ranges(outer, outer_step, work, [&](std::int64_t begin, std::int64_t end) {
-      f(Part{begin, end, 0, inner});
-    });
-    return;
-  }
-  for (std::int64_t o = 0; o < outer; ++o) {
-    parallel_ranges(inner, inner_step, work / static_cast<double>(outer), [&](std::int64_t begin, std::int64_t end) {
-      f(Part{o, o + 1, begin, end});
-    });
-  }
-}
-
 template <typename Op, typename T>
 void reduce_part(const T* in, T* out, std::int64_t n, std::int64_t inner, const Part& part) {
   const RowReducers reducers = reducers_of<T, Op>();
@@ -236,46 +210,6 @@ void reduce_part(const T* in, T* out, std::int64_t n, std::int64_t inner, const 
   }
 }
 
-// The scan of one sequence: not (x ≤ best) is true of a larger x and of a NaN.
-template <bool largest, typename T>
-std::int64_t arg_best(const T* in, std::int64_t n, std::int64_t stride) {
-  T best = in[0];
-  std::int64_t position = 0;
-  for (std::int64_t i = 1; i < n && best == best; ++i) {
-    const T x = in[i * stride];
-    if (largest ? !(x <= best) : !(x >= best)) {
-      best = x;
-      position = i;
-    }
-  }
-  return position;
-}
-
-// Running sums of f32 are kept in f64, and rounded as they are written.
-template <typename T>
-using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
-
-// `width` columns side by side, from `first` on as many times as there are before `end`; gives the first column left.
-template <typename T, std::size_t width>
-std::int64_t cumulative_sum_tiles(const T* in, T* out, std::int64_t n, std::int64_t stride, std::int64_t first,
-                                  std::int64_t end) {
-  constexpr auto step = static_cast<std::int64_t>(width);
-  for (; first + step <= end; first += step) {
-    std::array<Running<T>, width> sums{};
-    for (std::int64_t i = 0; i < n; ++i) {
-      for (std::size_t j = 0; j < width; ++j) {
-        const std::int64_t at = i * stride + first + static_cast<std::int64_t>(j);
-        sums[j] = Sum::combine(sums[j], static_cast<Running<T>>(in[at]));
-        out[at] = static_cast<T>(sums[j]);
-      }
-    }
-  }
-  return first;
-}
-
-// In multiply-adds (threads.h): each sum waits for the one before.
-constexpr double cost_of_running_sum = 150;
-
 // Calls f with the kind of reduction as a type.
 template <typename F>
 void dispatch_reduction(Reduction reduction, F f) {
@@ -285,19 +219,6 @@ void dispatch_reduction(Reduction reduction, F f) {
     case Reduction::max: return f(Maximum{});
     case Reduction::min: return f(Minimum{});
   }
-}
-
-// In multiply-adds (threads.h): of so many elements, each of which costs so much as f32.
-double work_on(DType dtype, double cost, std::int64_t elements) {
-  return cost * static_cast<double>(elements) * static_cast<double>(size_of(dtype)) / sizeof(float);
-}
-
-// Calls f with a value of the element type; truth values are read as the bytes they are.
-template <typename F>
-void dispatch_stored(DType dtype, F f) {
-  dispatch(dtype == DType::boolean ? DType::u8 : dtype, [&](auto tag) {
-    if constexpr (!std::is_same_v<decltype(tag), bool>) f(tag);
-  });
 }
 
 }  // namespace
@@ -342,37 +263,6 @@ void finish_row(Reduction reduction, DType dtype, const void* sums, const void* 
     dispatch_reduction(reduction, [&]<typename Op>(Op) {
       const auto& all = *static_cast<const std::array<T, lanes<T>>*>(sums);
       *static_cast<T*>(out) = Op::combine(fold<Op>(all), *static_cast<const T*>(rest));
-    });
-  });
-}
-
-void arg_reduce(bool largest, DType dtype, const void* in, std::int64_t* out, std::int64_t outer, std::int64_t n,
-                std::int64_t inner) {
-  parallel_ranges(outer * inner, 1, work_on(dtype, cost_of_element, outer * n * inner),
-                  [&](std::int64_t begin, std::int64_t end) {
-                    dispatch_stored(dtype, [&](auto tag) {
-                      const auto* from = static_cast<const decltype(tag)*>(in);
-                      for (std::int64_t i = begin; i < end; ++i) {
-                        const auto* sequence = from + i / inner * n * inner + i % inner;
-                        out[i] = largest ? arg_best<true>(sequence, n, inner) : arg_best<false>(sequence, n, inner);
-                      }
-                    });
-                  });
-}
-
-void cumulative_sum(DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n, std::int64_t inner,
-                    bool reverse) {
-  if (n == 0) return;
-  const std::int64_t start = reverse ? (n - 1) * inner : 0, stride = reverse ? -inner : inner;
-  for_each_part(outer, inner, 1, 8, work_on(dtype, cost_of_running_sum, outer * n * inner), [&](const Part& part) {
-    dispatch_stored(dtype, [&](auto tag) {
-      using T = decltype(tag);
-      for (std::int64_t o = part.outer_begin; o < part.outer_end; ++o) {
-        const T* const from = static_cast<const T*>(in) + o * n * inner + start;
-        T* const to = static_cast<T*>(out) + o * n * inner + start;
-        const std::int64_t column = cumulative_sum_tiles<T, 8>(from, to, n, stride, part.inner_begin, part.inner_end);
-        cumulative_sum_tiles<T, 1>(from, to, n, stride, column, part.inner_end);
-      }
     });
   });
 }

@@ -30,14 +30,4 @@ void combine_chunks(Reduction reduction, DType dtype, void* sums, void* result, 
 constexpr std::size_t row_lanes(std::size_t size_of_element) { return size_of_element == 8 ? 16 : 32; }
 void finish_row(Reduction reduction, DType dtype, const void* sums, const void* rest, void* out);
 
-/// Position of the largest (`largest`) or smallest element along the middle axis; of equals the first; the first NaN
-/// where there is one. n > 0. Any dtype.
-void arg_reduce(bool largest, DType dtype, const void* in, std::int64_t* out, std::int64_t outer, std::int64_t n,
-                std::int64_t inner);
-
-/// Running sum along the middle axis, from its end where `reverse`; `out` may be `in`. In and out have the same shape
-/// and dtype (not boolean). f32 is added up in f64 and rounded as it is written; integers wrap modulo 2ⁿ.
-void cumulative_sum(DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n, std::int64_t inner,
-                    bool reverse);
-
 }  // namespace wengert::kernels

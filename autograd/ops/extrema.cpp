@@ -4,6 +4,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/kernels/scan.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {

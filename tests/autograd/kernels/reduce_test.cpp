@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/kernels/reduce.h>
+#include <wengert/autograd/kernels/scan.h>
 
 namespace wengert::kernels {
 namespace {
