@@ -2,8 +2,10 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -22,6 +24,9 @@ using Bytes = kernels::PoolVector<std::uint8_t>;
 
 /// What is allocated at once; beyond it memory grows with the bytes that really came.
 constexpr std::uint64_t first_allocation = std::uint64_t{64} << 20;
+
+/// So much memory may take the system longer to find than it takes to fill.
+constexpr std::uint64_t worth_a_thread = std::uint64_t{4} << 20;
 
 struct Header {
   DType dtype = DType::u8;
@@ -75,9 +80,20 @@ Header read_header(FileReader& file) {
   }
 }
 
+/// Has another thread populate what has been reserved, until the result is destroyed; nobody where there is no thread.
+std::future<void> populated(Bytes& bytes) {
+  try {
+    return std::async(std::launch::async, kernels::populate, bytes.data(), bytes.capacity());
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
 Bytes read_elements(FileReader& file, std::uint64_t size) {
   Bytes bytes;
   bytes.reserve(std::min(size, first_allocation));
+  const bool stays = size <= first_allocation, is_large = size >= worth_a_thread;
+  const std::future<void> ahead = stays && is_large ? populated(bytes) : std::future<void>();
   while (bytes.size() < size) {
     const std::size_t begin = bytes.size();
     bytes.resize(std::min<std::uint64_t>(size, begin + (std::uint64_t{1} << 20)));

@@ -1,6 +1,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -209,6 +210,15 @@ void deallocate(void* memory, std::size_t bytes) noexcept {
 }
 
 #endif
+
+void populate([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#ifdef MADV_POPULATE_WRITE
+  constexpr std::size_t page = 4096;  // or more, and then the call fails, or succeeds all the same
+  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+#endif
+}
 
 std::uint64_t system_allocations() noexcept { return system_calls.load(std::memory_order_relaxed); }
 

@@ -15,6 +15,10 @@ void* allocate(std::size_t bytes);
 /// Gives back what `allocate(bytes)` returned; any thread may.
 void deallocate(void* memory, std::size_t bytes) noexcept;
 
+/// Has the system find memory for the pages of a block now, as it would when they are first written; what stands there
+/// stays. It takes as long as then, so it is for a thread that has nothing else to do. Nothing on a system that cannot.
+void populate(void* memory, std::size_t bytes) noexcept;
+
 /// How often the pool had to ask the system since the process began.
 std::uint64_t system_allocations() noexcept;
 
