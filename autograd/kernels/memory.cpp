@@ -1,7 +1,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <cstdint>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -214,9 +214,7 @@ void deallocate(void* memory, std::size_t bytes) noexcept {
 void populate([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) noexcept {
 #ifdef MADV_POPULATE_WRITE
   constexpr std::size_t page = 4096;  // or more, and then the call fails, or succeeds all the same
-  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + page - 1) / page * page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+  if (std::align(page, page, memory, bytes) != nullptr) ::madvise(memory, bytes / page * page, MADV_POPULATE_WRITE);
 #endif
 }
 
