@@ -27,10 +27,9 @@ bool is_finite(double value, DType dtype) {
   return std::isfinite(dtype == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value);
 }
 
-/// Blocks of 128 bits that `count` numbers of `bits` each take.
-std::uint64_t blocks(std::int64_t count, std::uint64_t bits) {
-  const std::uint64_t per_block = 128 / bits;
-  return (static_cast<std::uint64_t>(count) + per_block - 1) / per_block;
+/// Blocks that `count` numbers take.
+std::uint64_t blocks(std::int64_t count, std::size_t of_block) {
+  return (static_cast<std::uint64_t>(count) + of_block - 1) / of_block;
 }
 
 /// Seed, stream and position as a tensor holds them.
@@ -61,7 +60,7 @@ void infer_drawn(std::span<const Tensor>, const Attributes& attributes, std::spa
 template <typename F>
 void draw_with(const Tensor& generator, Tensor& result, double cost, F draw) {
   const State state = state_of(generator);
-  constexpr auto most_of_block = static_cast<std::int64_t>(kernels::uniforms_of_block<float>);
+  constexpr auto most_of_block = static_cast<std::int64_t>(kernels::uniforms_of_block(sizeof(float)));
   dispatch(result.dtype(), [&](auto type) {
     using T = decltype(type);
     if constexpr (std::is_floating_point_v<T>) {
@@ -81,7 +80,7 @@ void draw_uniform(std::span<const Tensor> inputs, const Attributes& attributes, 
   draw_with(inputs[0], results[0], 150,
             [=]<typename T>(std::span<T> elements, std::size_t first, auto seed, auto stream, auto position) {
               kernels::fill_uniform(elements.data(), static_cast<std::int64_t>(elements.size()), seed, stream,
-                                    position + first / kernels::uniforms_of_block<T>);
+                                    position + first / kernels::uniforms_of_block(sizeof(T)));
               // Where low + u · (high − low) rounds up to high, the largest number below it is meant.
               const auto bottom = static_cast<T>(low);
               const T top = std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
@@ -197,7 +196,7 @@ Tensor uniform(const Shape& shape, double low, double high, Generator& generator
   if (!is_finite(low, dtype) || !is_finite(high, dtype) || !is_finite(high - low, dtype) || low > high) {
     throw ValueError(fmt::format("uniform: bounds {} and {}; expected finite numbers in ascending order", low, high));
   }
-  const Tensor state = generator.advance(blocks(shape.elements(), 8 * size_of(dtype)));
+  const Tensor state = generator.advance(blocks(shape.elements(), kernels::uniforms_of_block(size_of(dtype))));
   return apply(uniform_operation(), {state}, {{"shape", Ints(shape)}, {"low", low}, {"high", high}, {"dtype", dtype}});
 }
 
@@ -207,7 +206,7 @@ Tensor normal(const Shape& shape, double mean, double deviation, Generator& gene
     throw ValueError(fmt::format(
         "normal: mean {} and deviation {}; expected finite numbers, the deviation not negative", mean, deviation));
   }
-  const Tensor state = generator.advance(blocks(shape.elements(), 64));  // two f64 uniforms make two numbers
+  const Tensor state = generator.advance(blocks(shape.elements(), kernels::normals_of_block));
   return apply(normal_operation(), {state},
                {{"shape", Ints(shape)}, {"mean", mean}, {"deviation", deviation}, {"dtype", dtype}});
 }

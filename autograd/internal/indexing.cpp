@@ -9,7 +9,6 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/indexing.h>
 #include <wengert/autograd/internal/node.h>
-#include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/along_axis.h>
 #include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
@@ -18,7 +17,7 @@ namespace wengert::detail {
 namespace {
 
 /// In multiply-adds (kernels/threads.h): an index, and what is anywhere in memory.
-constexpr double cost_of_index = 25, cost_of_byte = 10;
+constexpr double cost_of_index = 25, cost_of_element = 40;
 
 /// The indices as i64, each found to be one of `n`; those below 0 count from the end where that is allowed. `of` says
 /// in a message what n is.
@@ -87,12 +86,11 @@ void AxisIndices::for_each(const Part& part, F f) const {
 
 void AxisIndices::divide(Interval Part::*axis, std::size_t bytes, const std::function<void(const Part&)>& f) const {
   const Part whole = {{0, run_.outer}, {0, count_}, {0, run_.inner}};
-  Interval Part::*const divided = run_.outer >= kernels::threads() ? &Part::outer : axis;
-  const auto elements = static_cast<double>(run_.outer * count_ * run_.inner);
-  const double work = cost_of_byte * static_cast<double>(bytes) * elements;
-  kernels::parallel_ranges((whole.*divided).end, 1, work, [&](std::int64_t begin, std::int64_t end) {
+  const double work = kernels::work_of(cost_of_element, run_.outer * count_ * run_.inner, bytes);
+  kernels::for_each_part(run_.outer, (whole.*axis).end, 1, 1, work, [&](const kernels::Part& own) {
     Part part = whole;
-    part.*divided = {begin, end};
+    part.outer = {own.outer_begin, own.outer_end};
+    part.*axis = {own.inner_begin, own.inner_end};
     f(part);
   });
 }
@@ -111,7 +109,7 @@ void AxisIndices::read(const Tensor& x, Tensor& result) const {
 }
 
 void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) const {
-  StridedCopy{x.shape(), row_major_strides(x.shape()), row_major_strides(x.shape())}(x, result);
+  stretch(x, result);
   const auto add_part = [&](const Part& part) {
     dispatch(x.dtype(), [&](auto type) {
       const auto* from = static_cast<const decltype(type)*>(Access::elements(updates));
@@ -128,8 +126,8 @@ void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) co
 void write_one_hot(const Tensor& indices, std::int64_t depth, Tensor& result) {
   const Tensor places =
       checked_indices("one_hot", indices, depth, false, [&] { return fmt::format("depth {}", depth); });
-  const double bytes = static_cast<double>(size_of(result.dtype())) * static_cast<double>(result.size());
-  kernels::parallel_ranges(places.size(), 1, cost_of_byte * bytes, [&](std::int64_t begin, std::int64_t end) {
+  const double work = kernels::work_of(cost_of_element, result.size(), size_of(result.dtype()));
+  kernels::parallel_ranges(places.size(), 1, work, [&](std::int64_t begin, std::int64_t end) {
     dispatch(result.dtype(), [&](auto type) {
       using T = decltype(type);
       const std::int64_t* const place = static_cast<const std::int64_t*>(Access::elements(places));

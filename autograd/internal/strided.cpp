@@ -9,8 +9,8 @@
 namespace wengert::detail {
 namespace {
 
-/// In multiply-adds (kernels/threads.h): what is read and written somewhere in memory.
-constexpr double cost_of_byte = 5;
+/// In multiply-adds (kernels/threads.h): of what is read and written somewhere in memory.
+constexpr double cost_of_element = 20;
 
 /// One axis to copy along: how many elements, and how far they are from one to the next on either side.
 struct Axis {
@@ -126,7 +126,7 @@ void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   if (shape.elements() == 0) return;
   const Loops loops(*this);
   const Axis outermost = loops.count == 0 ? Axis{} : loops.axes[0];
-  const double work = cost_of_byte * static_cast<double>(size_of(from.dtype())) * static_cast<double>(shape.elements());
+  const double work = kernels::work_of(cost_of_element, shape.elements(), size_of(from.dtype()));
   kernels::parallel_ranges(outermost.extent, 1, work, [&](std::int64_t begin, std::int64_t end) {
     dispatch(from.dtype(), [&](auto type) {
       using T = decltype(type);

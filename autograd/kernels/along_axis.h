@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <wengert/autograd/kernels/dtype.h>
 #include <wengert/autograd/kernels/threads.h>
 
 /// What the kernels along an axis of row-major arrays [outer, n, inner] share.
@@ -18,19 +17,6 @@ using Wide = std::conditional_t<std::is_floating_point_v<T>, T,
 template <typename T>
 T wrapped_sum(T a, T b) {
   return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));
-}
-
-/// In multiply-adds (threads.h): of so many elements, each of which costs so much as f32.
-inline double work_on(DType dtype, double cost, std::int64_t elements) {
-  return cost * static_cast<double>(elements) * static_cast<double>(size_of(dtype)) / sizeof(float);
-}
-
-/// Calls f with a value of the element type; truth values are read as the bytes they are.
-template <typename F>
-void dispatch_stored(DType dtype, F f) {
-  dispatch(dtype == DType::boolean ? DType::u8 : dtype, [&](auto tag) {
-    if constexpr (!std::is_same_v<decltype(tag), bool>) f(tag);
-  });
 }
 
 /// What a thread takes of the result, [outer, inner].

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace wengert {
 
@@ -73,6 +74,14 @@ decltype(auto) dispatch(DType dtype, F&& f) {
     case DType::boolean: break;
   }
   return f(bool{});
+}
+
+/// The same for whom truth values are the bytes, 0 or 1, that they are stored as.
+template <typename F>
+void dispatch_stored(DType dtype, F&& f) {
+  dispatch(dtype == DType::boolean ? DType::u8 : dtype, [&](auto tag) {
+    if constexpr (!std::is_same_v<decltype(tag), bool>) f(tag);
+  });
 }
 
 }  // namespace wengert

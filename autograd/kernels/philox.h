@@ -13,9 +13,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
 /// One block of a stream: `number` is the low half of the Philox counter, `stream` the high half.
 std::array<std::uint32_t, 4> philox_block(std::uint64_t key, std::uint64_t stream, std::uint64_t number);
 
-/// Numbers of T that one block makes: 128 bits of uniform ones, or two normal ones.
-template <typename T>
-constexpr std::size_t uniforms_of_block = 16 / sizeof(T);
+/// Numbers that one block makes: 128 bits of uniform ones, or two normal ones.
+constexpr std::size_t uniforms_of_block(std::size_t size_of_number) { return 16 / size_of_number; }
 constexpr std::size_t normals_of_block = 2;
 
 /// Fills `out` with `count` numbers uniform on [0, 1), from the words of a stream's blocks `first`, `first` + 1 … f32

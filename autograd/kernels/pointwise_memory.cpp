@@ -36,9 +36,6 @@ To convert(From value) {
   }
 }
 
-// Truth values are read as the bytes that they are.
-DType as_read(DType dtype) { return dtype == DType::boolean ? DType::u8 : dtype; }
-
 // Fills whole blocks: up to one block less an element is written beyond `count`.
 template <typename T>
 void fill_blocks(T* out, std::size_t count, T value) {
@@ -145,9 +142,7 @@ template <typename T>
 void InputReader::read(std::int64_t first, std::size_t count, T* out) const {
   const bool repeats = period_ > 0 && period_ < static_cast<std::int64_t>(count);
   const std::size_t distinct = repeats ? static_cast<std::size_t>(period_) : count;
-  dispatch(as_read(dtype_), [&]<typename Stored>(Stored) {
-    if constexpr (!std::is_same_v<Stored, bool>) gather<Stored>(first, distinct, out);
-  });
+  dispatch_stored(dtype_, [&]<typename Stored>(Stored) { gather<Stored>(first, distinct, out); });
   repeat(out, distinct, count);
   constexpr std::size_t block = block_bytes / sizeof(T);
   for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;
@@ -167,18 +162,16 @@ void write_elements(const Operand& from, DType dtype, void* data, std::int64_t f
 }
 
 void convert_elements(const void* from, DType from_dtype, void* to, DType to_dtype, std::int64_t count) {
-  constexpr double cost = 10;  // of a byte, in multiply-adds (threads.h)
-  const auto convert_part = [&](std::int64_t begin, std::int64_t end) {
-    dispatch(as_read(from_dtype), [&]<typename From>(From) {
-      if constexpr (std::is_same_v<From, bool>) return;
+  if (count == 0) return;      // there may be no memory
+  constexpr double cost = 40;  // in multiply-adds (threads.h)
+  parallel_ranges(count, 16, work_of(cost, count, size_of(to_dtype)), [&](std::int64_t begin, std::int64_t end) {
+    dispatch_stored(from_dtype, [&]<typename From>(From) {
       dispatch(to_dtype, [&]<typename To>(To) {
         copy_run(static_cast<const From*>(from) + begin, 1, static_cast<std::size_t>(end - begin),
                  static_cast<To*>(to) + begin);
       });
     });
-  };
-  if (count == 0) return;  // there may be no memory
-  parallel_ranges(count, 16, cost * static_cast<double>(count) * static_cast<double>(size_of(to_dtype)), convert_part);
+  });
 }
 
 #define WENGERT_INSTANTIATE(T)                                              \

@@ -225,9 +225,9 @@ void dispatch_reduction(Reduction reduction, F f) {
 
 void reduce(Reduction reduction, DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n,
             std::int64_t inner) {
-  const std::int64_t step = 32;
+  const auto step = static_cast<std::int64_t>(row_lanes(size_of(dtype)));
   for_each_part(outer, inner, inner == 1 && n < step ? step : 1, step,
-                work_on(dtype, cost_of_element, outer * n * inner), [&](const Part& part) {
+                work_of(cost_of_element, outer * n * inner, size_of(dtype)), [&](const Part& part) {
                   dispatch_stored(dtype, [&](auto tag) {
                     using T = decltype(tag);
                     dispatch_reduction(reduction, [&]<typename Op>(Op) {

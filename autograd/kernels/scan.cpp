@@ -90,28 +90,32 @@ void sum_up(const T* in, T* out, std::int64_t n, std::int64_t stride, std::int64
 void arg_reduce(bool largest, DType dtype, const void* in, std::int64_t* out, std::int64_t outer, std::int64_t n,
                 std::int64_t inner) {
   const Reduction extreme = largest ? Reduction::max : Reduction::min;
-  for_each_part(outer, inner, 1, lanes, work_on(dtype, cost_of_look, outer * n * inner), [&](const Part& part) {
-    dispatch_stored(
-        dtype, [&](auto tag) { arg_reduce_part(extreme, static_cast<const decltype(tag)*>(in), out, n, inner, part); });
-  });
+  for_each_part(outer, inner, 1, lanes, work_of(cost_of_look, outer * n * inner, size_of(dtype)),
+                [&](const Part& part) {
+                  dispatch_stored(dtype, [&](auto tag) {
+                    arg_reduce_part(extreme, static_cast<const decltype(tag)*>(in), out, n, inner, part);
+                  });
+                });
 }
 
 void cumulative_sum(DType dtype, const void* in, void* out, std::int64_t outer, std::int64_t n, std::int64_t inner,
                     bool reverse) {
   if (n == 0) return;
   const std::int64_t start = reverse ? (n - 1) * inner : 0, stride = reverse ? -inner : inner;
-  for_each_part(outer, inner, lanes, lanes, work_on(dtype, cost_of_sum, outer * n * inner), [&](const Part& part) {
-    dispatch_stored(dtype, [&](auto tag) {
-      const auto* from = static_cast<const decltype(tag)*>(in) + start;
-      auto* to = static_cast<decltype(tag)*>(out) + start;
-      const std::int64_t rows = part.outer_end - part.outer_begin, slab = n * inner;
-      if (inner == 1) return sum_up(from + part.outer_begin * n, to + part.outer_begin * n, n, stride, rows, n);
-      for (std::int64_t o = part.outer_begin; o < part.outer_end; ++o) {
-        const std::int64_t first = o * slab + part.inner_begin;
-        sum_up(from + first, to + first, n, stride, part.inner_end - part.inner_begin, 1);
-      }
-    });
-  });
+  for_each_part(outer, inner, lanes, lanes, work_of(cost_of_sum, outer * n * inner, size_of(dtype)),
+                [&](const Part& part) {
+                  dispatch_stored(dtype, [&](auto tag) {
+                    const auto* from = static_cast<const decltype(tag)*>(in) + start;
+                    auto* to = static_cast<decltype(tag)*>(out) + start;
+                    const std::int64_t rows = part.outer_end - part.outer_begin, slab = n * inner;
+                    if (inner == 1)
+                      return sum_up(from + part.outer_begin * n, to + part.outer_begin * n, n, stride, rows, n);
+                    for (std::int64_t o = part.outer_begin; o < part.outer_end; ++o) {
+                      const std::int64_t first = o * slab + part.inner_begin;
+                      sum_up(from + first, to + first, n, stride, part.inner_end - part.inner_begin, 1);
+                    }
+                  });
+                });
 }
 
 }  // namespace wengert::kernels

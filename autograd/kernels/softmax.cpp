@@ -4,11 +4,11 @@
 #include <limits>
 #include <type_traits>
 
+#include <wengert/autograd/kernels/along_axis.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/softmax.h>
-#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -133,24 +133,15 @@ void for_each_group(DType dtype, const Extents& all, F f) {
   dispatch(dtype, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_floating_point_v<T>) {
+      constexpr std::int64_t least_columns = 32;
+      const std::int64_t together = slabs_together(all);
       const double work = work_of<T>(cost_of_element, all.elements());
-      const std::int64_t together = slabs_together(all), slab = all.n * all.inner;
-      if (all.outer < threads() && all.inner > 1) {
-        constexpr std::int64_t least = 32;
-        for (std::int64_t o = 0; o < all.outer; ++o) {
-          parallel_ranges(all.inner, least, work / static_cast<double>(all.outer),
-                          [&](std::int64_t begin, std::int64_t end) {
-                            const Extents columns = {1, all.n, end - begin, all.inner};
-                            f(Exponentials<T>(columns), columns, o * slab + begin, o * all.inner + begin, tag);
-                          });
-        }
-        return;
-      }
-      parallel_ranges(all.outer, together, work, [&](std::int64_t begin, std::int64_t end) {
-        const Exponentials<T> room({together, all.n, all.inner});
-        for (std::int64_t o = begin; o < end; o += together) {
-          const Extents group = {std::min(together, end - o), all.n, all.inner};
-          f(room, group, o * slab, o * all.inner, tag);
+      for_each_part(all.outer, all.inner, together, least_columns, work, [&](const Part& part) {
+        const std::int64_t columns = part.inner_end - part.inner_begin;
+        const Exponentials<T> room({together, all.n, columns});
+        for (std::int64_t o = part.outer_begin; o < part.outer_end; o += together) {
+          const Extents group = {std::min(together, part.outer_end - o), all.n, columns, all.inner};
+          f(room, group, o * all.n * all.inner + part.inner_begin, o * all.inner + part.inner_begin, tag);
         }
       });
     }

@@ -51,11 +51,13 @@ std::int64_t pieces_of(double work, std::int64_t most = pieces_per_thread) noexc
 /// Whether that are two pieces at least, where there are threads for them.
 bool is_worth_dividing(double work) noexcept;
 
-/// The work of `count` elements of T that cost so much each, if T is f32: more where they take more memory.
+/// The work of `count` elements that cost so much each, if they are f32: more where they take more memory.
+inline double work_of(double cost, std::int64_t count, std::size_t size_of_element) noexcept {
+  return cost * static_cast<double>(count) * static_cast<double>(size_of_element) / sizeof(float);
+}
 template <typename T>
 double work_of(double cost, std::int64_t count) noexcept {
-  constexpr double size = sizeof(T), size_of_f32 = sizeof(float);
-  return cost * static_cast<double>(count) * (size / size_of_f32);
+  return work_of(cost, count, sizeof(T));
 }
 
 /// Calls f(begin, end) for intervals that make up [0, count), whole multiples of `step` but for the last: as pieces, as

@@ -40,19 +40,19 @@ nn::Sequential make_model(const Options& options, const std::string& activation)
 /// A job's share of the threads. Those of jobs that have ended go to the ones that are left, from their next step on.
 class Share {
  public:
-  Share(std::int64_t threads, std::atomic<std::int64_t>& jobs) : threads_(threads), jobs_(jobs) { renew(); }
+  Share(std::int64_t threads, std::atomic<std::int64_t>& jobs)
+      : threads_(threads), jobs_(jobs), limit_(std::in_place, own()) {}
   ~Share() { --jobs_; }
   Share(const Share&) = delete;
   Share& operator=(const Share&) = delete;
 
   void renew() {
-    const std::int64_t own = threads_ / jobs_;
-    if (own == wengert::threads() && limit_) return;
-    limit_.reset();
-    limit_.emplace(static_cast<int>(own));
+    if (own() != wengert::threads()) limit_.emplace(own());
   }
 
  private:
+  int own() const { return static_cast<int>(threads_ / jobs_); }
+
   std::int64_t threads_;
   std::atomic<std::int64_t>& jobs_;  // that have not ended
   std::optional<wengert::ThreadLimit> limit_;
