@@ -11,8 +11,6 @@
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/quotient-inl.h>
-
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
@@ -26,6 +24,14 @@ HWY_INLINE auto floating(D d, V integers) {
   } else {
     return hn::PromoteTo(d, integers);
   }
+}
+
+/// a / b, correctly rounded, if y is 1 / b correctly rounded: a y, corrected by what it lacks (Markstein, "Computation
+/// of elementary functions on the IBM RISC System/6000 processor", 1990). With a fused multiply-add.
+template <class V>
+HWY_INLINE V quotient_by_reciprocal(V a, V b, V y) {
+  const V q = hn::Mul(a, y);
+  return hn::MulAdd(hn::NegMulAdd(b, q, a), y, q);
 }
 
 // The last ones one by one.

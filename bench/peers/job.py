@@ -31,7 +31,7 @@ def options():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=0, help="0: as the library decides")
     parser.add_argument("--shuffle", action="store_true", help="another order in every epoch, not that of the file")
-    parser.add_argument("--whole", action="store_true", help="four activations, five epochs each, shuffled, evaluated")
+    parser.add_argument("--whole", action="store_true", help="four activations, five epochs each, shuffled, each evaluated")
     return parser.parse_args()
 
 
@@ -67,8 +67,9 @@ def run(make_trainer):
         for activation in ACTIVATIONS:
             asked.activation = activation
             trainer = make_trainer(asked)
-            losses = [float(trainer.epoch()) for _ in range(5)]
-            say(activation=activation, losses=losses, test_accuracy=float(trainer.test_accuracy()))
+            epochs = [(float(trainer.epoch()), float(trainer.test_accuracy())) for _ in range(5)]
+            losses, accuracies = zip(*epochs)
+            say(activation=activation, losses=losses, test_accuracies=accuracies)
         return
     trainer = make_trainer(asked)
     say(losses=trainer.first_losses(STEPS_COMPARED), ready_seconds=time.perf_counter() - began)

@@ -66,7 +66,7 @@ class Trainer:
         return losses
 
     def test_accuracy(self):
-        return self.model.evaluate(*data("t10k"), verbose=0)[1]
+        return self.model.evaluate(*data("t10k"), batch_size=256, verbose=0)[1]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/quotient-inl.h>
+#include <wengert/autograd/kernels/reciprocal-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::optim::HWY_NAMESPACE {
@@ -37,7 +37,7 @@ HWY_INLINE Entry<Number> moved(Entry<Number> old, Number g, Number rate, Number 
   const Number square = On::fma(On::fma_less(g, g, old.v), c2, old.v);  // never negative
   const Number m = On::unless_below(least_m, On::abs(mean), mean);
   const Number v = On::unless_below(least_v, square, square);
-  return {On::less_product(old.p, rate, On::quotient(m, On::root(v) + epsilon)), m, v};
+  return {On::less_product(old.p, rate, m * On::reciprocal(On::root(v) + epsilon)), m, v};
 }
 
 /// What is done on vectors, each rounded once.
@@ -49,7 +49,7 @@ struct Vectors {
   static HWY_INLINE V fma_less(V a, V b, V c) { return hn::MulSub(a, b, c); }
   static HWY_INLINE V less_product(V a, V b, V c) { return hn::NegMulAdd(b, c, a); }
   static HWY_INLINE V root(V x) { return hn::Sqrt(x); }
-  static HWY_INLINE V quotient(V a, V b) { return kernels::HWY_NAMESPACE::quotient(D(), a, b); }
+  static HWY_INLINE V reciprocal(V x) { return kernels::HWY_NAMESPACE::reciprocal(D(), x); }
   static HWY_INLINE V abs(V x) { return hn::Abs(x); }
   static HWY_INLINE V unless_below(V least, V size, V x) { return hn::IfThenZeroElse(hn::Lt(size, least), x); }
 };
@@ -108,7 +108,7 @@ struct Symbolic {
   static Scalar fma_less(Scalar a, Scalar b, Scalar c) { return wengert::fma(a, b, -c); }
   static Scalar less_product(Scalar a, Scalar b, Scalar c) { return wengert::fma(-b, c, a); }
   static Scalar root(Scalar x) { return sqrt(x); }
-  static Scalar quotient(Scalar a, Scalar b) { return a / b; }
+  static Scalar reciprocal(Scalar x) { return 1.0 / x; }
   static Scalar abs(Scalar x) { return wengert::abs(x); }
   static Scalar unless_below(Scalar least, Scalar size, Scalar x) { return detail::unless_below(least, size, x); }
 };

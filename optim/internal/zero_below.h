@@ -13,8 +13,8 @@ namespace wengert::optim::detail {
 inline Scalar unless_below(Scalar least, Scalar size, Scalar x) { return select(size < least, 0.0, x); }
 inline Scalar zero_below(Scalar x, Scalar least) { return unless_below(least, abs(x), x); }
 
-/// Far below what moves a parameter, and so far above the subnormal numbers that neither products with 1 − β nor what
-/// quotient-inl.h computes are any.
+/// Far below what moves a parameter, and so far above the subnormal numbers that neither products with 1 − β nor those
+/// with 1 / (√v + ε) are any.
 constexpr double least_moment(DType dtype) { return dtype == DType::f64 ? 0x1p-900 : 0x1p-76; }
 
 /// Of a second moment v: such that √v + ε is ε, too.
