@@ -10,7 +10,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/internal/capture.h>
-#include <wengert/autograd/kernels/philox.h>
+#include <wengert/autograd/kernels/random.h>
 #include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
@@ -55,21 +55,20 @@ void infer_drawn(std::span<const Tensor>, const Attributes& attributes, std::spa
   results[0] = {attributes.get<DType>("dtype"), Shape(attributes.ints("shape"))};
 }
 
-/// Calls draw(elements, the first one's number, seed, stream, position) for parts of the result, f32 or f64, which
-/// begin with a block of the stream. `cost` is an element's (kernels/threads.h).
+/// Calls fill(elements, stream) for parts of the result, f32 or f64, of whose numbers `of_block` come from one block.
+/// `cost` is an element's (kernels/threads.h).
 template <typename F>
-void draw_with(const Tensor& generator, Tensor& result, double cost, F draw) {
+void draw_with(const Tensor& generator, Tensor& result, std::size_t of_block, double cost, F fill) {
   const State state = state_of(generator);
-  constexpr auto most_of_block = static_cast<std::int64_t>(kernels::uniforms_of_block(sizeof(float)));
   dispatch(result.dtype(), [&](auto type) {
     using T = decltype(type);
     if constexpr (std::is_floating_point_v<T>) {
       const std::span<T> elements = writable<T>(result);
-      kernels::parallel_ranges(result.size(), most_of_block, kernels::work_of<T>(cost, result.size()),
-                               [&](std::int64_t begin, std::int64_t end) {
+      kernels::parallel_ranges(result.size(), static_cast<std::int64_t>(of_block),
+                               kernels::work_of<T>(cost, result.size()), [&](std::int64_t begin, std::int64_t end) {
                                  const auto first = static_cast<std::size_t>(begin);
-                                 draw(elements.subspan(first, static_cast<std::size_t>(end) - first), first, state[0],
-                                      state[1], state[2]);
+                                 fill(elements.subspan(first, static_cast<std::size_t>(end) - first),
+                                      kernels::Stream{state[0], state[1], state[2] + first / of_block});
                                });
     }
   });
@@ -77,25 +76,14 @@ void draw_with(const Tensor& generator, Tensor& result, double cost, F draw) {
 
 void draw_uniform(std::span<const Tensor> inputs, const Attributes& attributes, std::span<Tensor> results) {
   const double low = attributes.number("low"), high = attributes.number("high");
-  draw_with(inputs[0], results[0], 150,
-            [=]<typename T>(std::span<T> elements, std::size_t first, auto seed, auto stream, auto position) {
-              kernels::fill_uniform(elements.data(), static_cast<std::int64_t>(elements.size()), seed, stream,
-                                    position + first / kernels::uniforms_of_block(sizeof(T)));
-              // Where low + u · (high − low) rounds up to high, the largest number below it is meant.
-              const auto bottom = static_cast<T>(low);
-              const T top = std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
-              for (T& u : elements) u = std::min(static_cast<T>(low + static_cast<double>(u) * (high - low)), top);
-            });
+  draw_with(inputs[0], results[0], kernels::uniforms_of_block(size_of(results[0].dtype())), 50,
+            [=](auto elements, const auto& stream) { kernels::fill_uniform(elements, stream, low, high); });
 }
 
 void draw_normal(std::span<const Tensor> inputs, const Attributes& attributes, std::span<Tensor> results) {
   const double mean = attributes.number("mean"), deviation = attributes.number("deviation");
-  draw_with(inputs[0], results[0], 1000,
-            [=]<typename T>(std::span<T> elements, std::size_t first, auto seed, auto stream, auto position) {
-              kernels::fill_normal(elements.data(), static_cast<std::int64_t>(elements.size()), seed, stream,
-                                   position + first / kernels::normals_of_block);
-              for (T& z : elements) z = static_cast<T>(mean + deviation * static_cast<double>(z));
-            });
+  draw_with(inputs[0], results[0], kernels::normals_of_block, 150,
+            [=](auto elements, const auto& stream) { kernels::fill_normal(elements, stream, mean, deviation); });
 }
 
 const Operation& uniform_operation() {
@@ -121,19 +109,27 @@ const Operation& normal_operation() {
 /// A generator's state on the host.
 class Generator::Counter {
  public:
-  explicit Counter(const State& state) : state_(state) {}
+  /// `draws` are going to be made: to make many at a time takes less.
+  Counter(const State& state, std::int64_t draws)
+      : state_(state), batch_(static_cast<std::size_t>(std::clamp<std::int64_t>(draws, 1, most_ahead))) {}
 
   std::uint64_t next() {
-    const auto words = kernels::philox_block(state_[0], state_[1], state_[2]++);
-    return std::uint64_t{words[1]} << 32 | words[0];
+    if (used_ == batch_) {
+      kernels::fill_integers(std::span(ahead_).first(batch_), {state_[0], state_[1], state_[2]});
+      used_ = 0;
+    }
+    ++state_[2];
+    return ahead_[used_++];
   }
 
   std::uint64_t below(std::uint64_t bound) {
     if (bound == 0) throw ValueError("below: the bound is 0; expected 1 or more");
     // 2⁶⁴ mod bound: so many of the smallest numbers are drawn again, and each remainder is left equally often.
-    const std::uint64_t surplus = (std::numeric_limits<std::uint64_t>::max() - bound + 1) % bound;
+    const auto is_surplus = [bound](std::uint64_t drawn) {
+      return drawn < bound && drawn < (std::numeric_limits<std::uint64_t>::max() - bound + 1) % bound;
+    };
     std::uint64_t drawn = next();
-    while (drawn < surplus) drawn = next();
+    while (is_surplus(drawn)) drawn = next();
     return drawn % bound;
   }
 
@@ -141,7 +137,11 @@ class Generator::Counter {
   const State& state() const { return state_; }
 
  private:
+  static constexpr std::int64_t most_ahead = 128;
+
   State state_;
+  std::size_t batch_, used_ = batch_;
+  std::array<std::uint64_t, most_ahead> ahead_;
 };
 
 Generator::Generator(std::uint64_t seed, std::uint64_t stream) : state_(tensor_of({seed, stream, 0})) {}
@@ -153,10 +153,10 @@ Generator& Generator::operator=(const Generator& other) {
   return *this;
 }
 
-Generator::Counter Generator::counter(const char* what) const {
+Generator::Counter Generator::counter(const char* what, std::int64_t draws) const {
   const Tensor state = state_.value();
   detail::before_host_read(state, what);
-  return Counter(state_of(state));
+  return {state_of(state), draws};
 }
 
 void Generator::set(const Counter& counter) { state_.assign(tensor_of(counter.state())); }
@@ -216,7 +216,7 @@ Tensor permutation(std::int64_t n, Generator& generator) {
   Tensor result = empty({n}, DType::i64);
   const std::span<std::int64_t> order = writable<std::int64_t>(result);
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  Generator::Counter counter = generator.counter("permutation");
+  Generator::Counter counter = generator.counter("permutation", n);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[counter.below(i)]);
   generator.set(counter);
   return result;

@@ -39,7 +39,7 @@ class Generator {
   class Counter;
   /// Seed, stream and position as they are now, i64 [3]; and moves on by `blocks`.
   Tensor advance(std::uint64_t blocks);
-  Counter counter(const char* what) const;
+  Counter counter(const char* what, std::int64_t draws = 1) const;
   void set(const Counter& counter);
 
   Slot state_;

@@ -10,7 +10,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
-#include <wengert/autograd/kernels/philox.h>
+#include <wengert/autograd/kernels/random.h>
 
 namespace wengert {
 namespace {
