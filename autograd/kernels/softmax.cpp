@@ -42,7 +42,7 @@ std::size_t padded(std::int64_t count) {
 template <typename T, typename F, typename... Rows>
 void along_rows(const Extents& e, const T* x, std::int64_t x_stride, T* y, std::int64_t y_stride, F f,
                 const Rows*... rows) {
-  if (e.inner == 1) {
+  if (e.inner == 1 && x_stride == 1 && y_stride == 1) {
     for (std::int64_t o = 0; o < e.outer; ++o, x += e.n, y += e.n) {
       const auto of_row = [f, ... values = rows[o]](T element) { return f(element, values...); };
       for (std::int64_t j = 0; j < e.n; ++j) y[j] = of_row(x[j]);
@@ -67,9 +67,9 @@ class Exponentials {
         rows_(padded<T>(largest_group.rows())) {}
 
   void softmax(const Extents& e, const T* x, T* y) const {
-    find_largest(e, x, rows_.at(0));
+    reduced(Reduction::max, e, x, e.stride, rows_.at(0));
     exponentiate(e, x, rows_.at(0));
-    reduce(Reduction::sum, dtype_of<T>, terms_.at(0), rows_.at(0), e.outer, e.n, e.inner);
+    reduced(Reduction::sum, e, terms_.at(0), e.inner, rows_.at(0));
     along_rows(
         e, terms_.at(0), e.inner, y, e.stride, [](T term, T sum) { return term / sum; }, rows_.at(0));
   }
@@ -89,18 +89,19 @@ class Exponentials {
  private:
   // Σ eˣ⁻ᵐ is 1 and what all others add to it: ln(1 + others) is exact also where they are tiny. It is left in rows_.
   void find_rest(const Extents& e, const T* x, T* largest) const {
-    find_largest(e, x, largest);
+    reduced(Reduction::max, e, x, e.stride, largest);
     exponentiate(e, x, largest);
     leave_out_largest(e, x, largest);
-    reduce(Reduction::sum, dtype_of<T>, terms_.at(0), rows_.at(0), e.outer, e.n, e.inner);
+    reduced(Reduction::sum, e, terms_.at(0), e.inner, rows_.at(0));
     log1p_({rows_.at(0)}, {}, {}, rows_.at(0), static_cast<std::size_t>(e.rows()));
   }
 
-  void find_largest(const Extents& e, const T* x, T* largest) const {
+  // Rows of `in` are `stride` apart. Some columns of a matrix are reduced as columns also where they are one.
+  static void reduced(Reduction reduction, const Extents& e, const T* in, std::int64_t stride, T* out) {
     if (e.stride == e.inner)
-      reduce(Reduction::max, dtype_of<T>, x, largest, e.outer, e.n, e.inner);
+      reduce(reduction, dtype_of<T>, in, out, e.outer, e.n, e.inner);
     else
-      reduce_columns(Reduction::max, dtype_of<T>, x, largest, e.n, e.inner, e.stride);
+      reduce_columns(reduction, dtype_of<T>, in, out, e.n, e.inner, stride);
   }
 
   void exponentiate(const Extents& e, const T* x, const T* largest) const {

@@ -115,6 +115,7 @@ std::vector<Tensor> results(DType dtype) {
   const Tensor batch = random({40, 33, 70}, dtype, 6), flat = random({1'000'003}, dtype, 7);
   const Tensor wide = random({700, 3001}, dtype, 12);
   const Tensor low = random({9, 40'001}, dtype, 28), other = random({301, 1003}, dtype, 29);
+  const Tensor one_left = random({3001, 65}, dtype, 31);  // columns are shared out by the 32
   // Some indices several times: what is added to one place is added in order.
   const Tensor places = cast(floor(24 * abs(a)), DType::i64), few = cast(floor(70 * abs(row)), DType::i64);
   Generator generator(30);
@@ -150,6 +151,11 @@ std::vector<Tensor> results(DType dtype) {
       softmax(low, 0),
       log_softmax(low, 0),
       logsumexp(low, {0}),
+      softmax(one_left, 0),
+      log_softmax(one_left, 0),
+      logsumexp(one_left, {0}),
+      cumsum(one_left, 0),
+      cast(argmax(one_left, 0), dtype),
       transpose(wide),
       transpose(batch.reshape({40, 33, 35, 2}), {2, 0, 3, 1}),
       flip(wide),
