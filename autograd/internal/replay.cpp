@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <utility>
 
 #include <fmt/format.h>
@@ -124,9 +125,10 @@ const Replay::Kernel& Replay::kernel_of(const GraphRecord& record) {
 
 /// What makes two records do the same, on other memory.
 Numbering::Words Replay::words_of(const GraphRecord& record) const {
-  Numbering::Words words{reinterpret_cast<std::uintptr_t>(record.operation),
-                         reinterpret_cast<std::uintptr_t>(record.fused.get()),
-                         static_cast<std::uint64_t>(record.compute)};
+  Numbering::Words words;
+  const auto word = [](auto number) { return static_cast<std::uint64_t>(number); };
+  const auto address = [](const void* thing) { return std::uint64_t{reinterpret_cast<std::uintptr_t>(thing)}; };
+  const auto add = [&](std::initializer_list<std::uint64_t> numbers) { words.insert(words.end(), numbers); };
   const auto add_text = [&](const Attributes& attributes) {
     const std::string text = to_string(attributes);
     words.push_back(text.size());
@@ -136,26 +138,21 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
     for (const Use& use : uses) {
       const GraphValue& value = graph_.values[use.value];
       const bool is_in_rows = value.is_in_rows();
-      words.push_back(static_cast<std::uint64_t>(value.dtype) << 2 | std::uint64_t{is_padded(use.value)} << 1 |
-                      std::uint64_t{is_in_rows});
-      if (is_in_rows) {
-        words.push_back(static_cast<std::uint64_t>(value.part->run));
-        words.push_back(static_cast<std::uint64_t>(value.part->step));
-      }
-      words.push_back(use.shape.rank());
+      add({word(value.dtype), word(is_padded(use.value)), word(is_in_rows), use.shape.rank()});
+      if (is_in_rows) add({word(value.part->run), word(value.part->step)});
       words.insert(words.end(), use.shape.begin(), use.shape.end());
     }
   };
+  add({address(record.operation), address(record.fused.get()), word(record.compute)});
   add_text(record.attributes);
   add_uses(record.inputs);
   add_uses(record.outputs);
-  for (const Reduced& reduced : record.reductions) {
-    words.push_back(reinterpret_cast<std::uintptr_t>(reduced.operation));
-    words.push_back(reduced.output);
-  }
+  for (const auto& [operation, output, array] : record.reductions)
+    add({address(operation), output, word(array.outer), word(array.n), word(array.inner)});
   if (record.streamed) {
-    words.push_back(reinterpret_cast<std::uintptr_t>(record.streamed->operation));
-    add_text(record.streamed->attributes);
+    const auto& [operation, attributes, input, operands, block] = *record.streamed;
+    add({address(operation), input, operands, word(block)});
+    add_text(attributes);
   }
   return words;
 }

@@ -96,5 +96,17 @@ TEST(CompiledProduct, LeavesAParameterAloneUntilItsOldValueWasMultiplied) {
   }
 }
 
+TEST(CompiledProduct, OnTheOtherSideOfADifferenceIsAnotherKernel) {
+  const Tensor y = numbers({1024, 96}, 5);
+  const std::string program = expect_eager_bits(
+      [&](const Tensor& x, const Tensor& w) {
+        const Tensor subtracted = cumsum(y, 0), first = matmul(cumsum(x, 0) * 0.01, w) - subtracted;
+        const Tensor second = subtracted - matmul(cumsum(first, 0) * 0.01, w);
+        return Tensors{cumsum(first, 0), cumsum(second, 0)};
+      },
+      numbers({1024, 96}, 3), numbers({96, 96}, 4));
+  EXPECT_EQ(occurrences(program, "{matmul"), 2);
+}
+
 }  // namespace
 }  // namespace wengert

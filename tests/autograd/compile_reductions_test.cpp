@@ -81,6 +81,14 @@ TEST(CompiledReduction, OverLongColumnsOfSeveralMatricesGivesTheBitsOfEager) {
   EXPECT_NE(compiled.explain().find("{tanh sum}"), std::string::npos) << compiled.explain();
 }
 
+TEST(CompiledReduction, OverOtherAxesOfASquareIsAnotherKernel) {
+  expect_eager_bits(
+      [](const Tensor& a) {
+        return std::vector{mean(square(cumsum(a, 0)), {0}), mean(square(cumsum(a, 1)), {1})};
+      },
+      numbers({128, 128}, 3));
+}
+
 TEST(CompiledReduction, OfAxesThatAreNoNeighboursGivesTheBitsOfEager) {
   expect_eager_bits([](const Tensor& a) { return std::vector{sum(exp(a), {0, 2})}; }, numbers({30, 20, 40}, 3));
 }
