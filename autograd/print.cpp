@@ -220,6 +220,7 @@ class Printer {
 
 /// A single number with all its digits, and marked as floating.
 std::string number(const Tensor& tensor) {
+  if (std::isnan(tensor.item())) return "nan";
   const std::string text =
       tensor.dtype() == DType::f32 ? fmt::format("{}", tensor.item<float>()) : fmt::format("{}", tensor.item());
   return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;

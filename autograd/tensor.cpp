@@ -182,12 +182,13 @@ Tensor scalar(Number value, DType dtype) { return full({}, value, dtype); }
 
 namespace {
 
+std::uint64_t bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
 /// How many numbers there are from start on, short of stop. Of integers exactly; their difference may need 64 bits.
 double count_of(Number start, Number stop, Number step) {
   if (!start.is_integral() || !stop.is_integral() || !step.is_integral()) {
     return std::ceil((stop.real() - start.real()) / step.real());
   }
-  const auto bits = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
   const bool ascending = step.integer() > 0;
   const std::int64_t low = ascending ? start.integer() : stop.integer();
   const std::int64_t high = ascending ? stop.integer() : start.integer();
@@ -209,10 +210,11 @@ Tensor arange(Number start, Number stop, Number step, DType dtype) {
   Tensor result = empty({static_cast<std::int64_t>(count)}, dtype);
   dispatch(dtype, [&](auto type) {
     using T = decltype(type);
-    std::int64_t i = 0;
+    std::uint64_t i = 0;
     for (T& element : writable<T>(result)) {
       const bool exact = start.is_integral() && step.is_integral();
-      element = exact ? convert<T>(start.integer() + i * step.integer(), dtype)
+      // Between two numbers of 64 bits may be more than such a number: their sum is right again.
+      element = exact ? convert<T>(static_cast<std::int64_t>(bits(start.integer()) + i * bits(step.integer())), dtype)
                       : convert<T>(start.real() + static_cast<double>(i) * step.real(), dtype);
       ++i;
     }

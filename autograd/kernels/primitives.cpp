@@ -18,6 +18,7 @@
 #include <wengert/autograd/kernels/math_narrow_error-inl.h>
 #include <wengert/autograd/kernels/math_power-inl.h>
 #include <wengert/autograd/kernels/math_trigonometric-inl.h>
+#include <wengert/autograd/kernels/narrowed-inl.h>
 #include <wengert/autograd/kernels/register-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -97,10 +98,7 @@ HWY_INLINE hn::Vec<Wide> load_wide(const float* from) {
   return hn::PromoteTo(Wide(), hn::LoadU(hn::Rebind<float, Wide>(), from));
 }
 HWY_INLINE void store_wide(hn::Vec<Wide> x, double* to) { hn::StoreU(x, Wide(), to); }
-HWY_INLINE void store_wide(hn::Vec<Wide> x, float* to) {
-  const hn::Rebind<float, Wide> d;
-  hn::StoreU(hn::DemoteTo(d, x), d, to);
-}
+HWY_INLINE void store_wide(hn::Vec<Wide> x, float* to) { hn::StoreU(narrowed(x), hn::Rebind<float, Wide>(), to); }
 
 template <typename T, auto function>
 void wide1(const Operand& first, const Operand&, const Operand&, void* out, std::size_t count) {
@@ -139,14 +137,18 @@ void fused_multiply_add(const Operand& a, const Operand& b, const Operand& c, vo
 #endif
 }
 
-// Truth values are 1 and 0, and any number but 0 is true.
+// Truth values are 1 and 0, and any number but 0 is true, NaN too.
 template <class D, class M>
 HWY_INLINE hn::Vec<D> truth(D d, M mask) {
   return hn::IfThenElseZero(mask, hn::Set(d, hn::TFromD<D>{1}));
 }
+template <class D, class M>
+HWY_INLINE hn::Vec<D> untruth(D d, M mask) {
+  return hn::IfThenZeroElse(mask, hn::Set(d, hn::TFromD<D>{1}));
+}
 template <class D, class V>
-HWY_INLINE hn::Mask<D> is_true(D d, V a) {
-  return hn::Ne(a, hn::Zero(d));
+HWY_INLINE hn::Mask<D> is_zero(D d, V a) {
+  return hn::Eq(a, hn::Zero(d));
 }
 
 // As in IEEE 754-2019: NaN if either is, and −0 is below +0.
@@ -224,16 +226,17 @@ PrimitiveFunction find(Primitive primitive) {
     case Primitive::pow: return WIDE2(pow);
     case Primitive::atan2: return WIDE2(atan2);
     case Primitive::hypot: return WIDE2(hypot);
-    case Primitive::floor: return MAP1(hn::Floor(a));
-    case Primitive::ceil: return MAP1(hn::Ceil(a));
-    case Primitive::round: return MAP1(hn::Round(a));
+    // Highway's plain fallback does not keep the sign of 0.
+    case Primitive::floor: return MAP1(hn::CopySign(hn::Floor(a), a));
+    case Primitive::ceil: return MAP1(hn::CopySign(hn::Ceil(a), a));
+    case Primitive::round: return MAP1(hn::CopySign(hn::Round(a), a));
     case Primitive::less: return MAP2(truth(d, hn::Lt(a, b)));
     case Primitive::less_equal: return MAP2(truth(d, hn::Le(a, b)));
     case Primitive::equal: return MAP2(truth(d, hn::Eq(a, b)));
-    case Primitive::logical_not: return MAP1(truth(d, hn::Eq(a, hn::Zero(d))));
-    case Primitive::logical_and: return MAP2(truth(d, hn::And(is_true(d, a), is_true(d, b))));
-    case Primitive::logical_or: return MAP2(truth(d, hn::Or(is_true(d, a), is_true(d, b))));
-    case Primitive::select: return MAP3(hn::IfThenElse(is_true(d, a), b, c));
+    case Primitive::logical_not: return MAP1(truth(d, is_zero(d, a)));
+    case Primitive::logical_and: return MAP2(untruth(d, hn::Or(is_zero(d, a), is_zero(d, b))));
+    case Primitive::logical_or: return MAP2(untruth(d, hn::And(is_zero(d, a), is_zero(d, b))));
+    case Primitive::select: return MAP3(hn::IfThenElse(is_zero(d, a), c, b));
     case Primitive::is_finite: return MAP1(truth(d, hn::IsFinite(a)));
     case Primitive::is_nan: return MAP1(truth(d, hn::IsNaN(a)));
     case Primitive::copy_sign: return MAP2(hn::CopySign(a, b));

@@ -16,6 +16,8 @@
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/narrowed-inl.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
@@ -102,7 +104,7 @@ HWY_INLINE void scale(T* x, std::size_t count, double start, double factor, T mo
     if constexpr (sizeof(T) == sizeof(double)) {
       hn::Store(hn::Min(scaled(old), hn::Set(d, most)), d, x + i);
     } else {
-      hn::Store(hn::Min(hn::DemoteTo(narrow, scaled(hn::PromoteTo(d, old))), hn::Set(narrow, most)), narrow, x + i);
+      hn::Store(hn::Min(narrowed(scaled(hn::PromoteTo(d, old))), hn::Set(narrow, most)), narrow, x + i);
     }
   }
 }
@@ -228,7 +230,7 @@ HWY_INLINE void transform_uniform(std::span<T> out, const Stream& stream, double
     if constexpr (sizeof(T) == sizeof(double))
       return x;
     else
-      return hn::DemoteTo(narrow, x);
+      return narrowed(x);
   };
   fill<2>(out, stream, [&](const std::uint64_t* from, std::size_t count, T* to) HWY_ATTR {
     for (std::size_t i = 0; i < count; i += 2 * hn::Lanes(d)) {

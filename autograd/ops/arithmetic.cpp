@@ -91,7 +91,7 @@ Tensor neg(const Tensor& x) { return apply(operations::neg(), {x}); }
 Tensor operator-(const Tensor& x) { return neg(x); }
 
 #ifdef WENGERT_DECLARATIONS
-/// |x|, any number. Derivative: the sign of x, at 0 that is 0. |−0| = 0; NaN stays NaN. The smallest integer wraps to itself.
+/// |x|, any number. Derivative: the sign of x, at 0 that is 0, at NaN that of its sign bit. |−0| = 0; NaN stays NaN. The smallest integer wraps to itself.
 Tensor abs(const Tensor& x);
 #endif
 WENGERT_OPERATION(abs) {

@@ -71,7 +71,8 @@ template <typename T>
 void cross_entropy_of_rows(const Rows<T>& rows, const T* t, T* losses) {
   const kernels::PoolArray<T> terms(static_cast<std::size_t>(rows.classes));
   for (std::int64_t row = 0; row < rows.count; ++row, t += rows.classes) {
-    for (std::int64_t j = 0; j < rows.classes; ++j) terms.at(0)[j] = t[j] == 0 ? T{0} : t[j] * rows.surprisal(row, j);
+    const T nothing = *rows.rest.at(static_cast<std::size_t>(row)) * 0;  // NaN where the whole row is
+    for (std::int64_t j = 0; j < rows.classes; ++j) terms.at(0)[j] = t[j] == 0 ? nothing : t[j] * rows.surprisal(row, j);
     kernels::reduce(kernels::Reduction::sum, dtype_of<T>, terms.at(0), losses + row, 1, rows.classes, 1);
   }
 }
@@ -105,7 +106,7 @@ void cross_entropy_vjp(const Vjp& vjp) {
 /// The cross-entropy −Σ t ln softmax(x) of each row of logits x [rows, classes], floating, as [rows]: with integer labels [rows] of
 /// any width, −ln softmax(x)[label]; or with rows t [rows, classes] of probabilities, which need not sum to 1 and may be
 /// differentiated too. Nothing overflows, and no digits are lost where a probability is near 0 or 1. A class whose t is 0 adds nothing,
-/// also where its logit is −inf; a row with inf or NaN gives NaN. Throws ValueError for a label out of 0 … classes−1.
+/// also where its logit is −inf; a row with +inf or NaN gives NaN, a label whose logit is −inf gives inf. Throws ValueError for a label out of 0 … classes−1.
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
 #endif
 WENGERT_OPERATION(softmax_cross_entropy) {

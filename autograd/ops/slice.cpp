@@ -107,8 +107,8 @@ WENGERT_OPERATION(embed) {
         require_one_per_axis("embed", "steps", attributes.ints("steps"), from.rank());
         for (std::size_t axis = 0; axis < from.rank(); ++axis) {
           const std::int64_t start = attributes.ints("starts")[axis], step = attributes.ints("steps")[axis];
-          const bool reaches_out = from[axis] > 0 && (start >= whole[axis] || (from[axis] - 1) > (whole[axis] - 1 - start) / step);
-          if (start < 0 || step < 1 || reaches_out) {
+          const auto reaches_out = [&] { return from[axis] > 0 && (start == whole[axis] || from[axis] - 1 > (whole[axis] - 1 - start) / step); };
+          if (start < 0 || start > whole[axis] || step < 1 || reaches_out()) {
             throw ShapeError(fmt::format("embed: {} from {} on, {} apart, does not fit {}", to_string(from),
                                          to_string(attributes.ints("starts")), to_string(attributes.ints("steps")), to_string(whole)));
           }

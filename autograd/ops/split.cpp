@@ -8,10 +8,17 @@
 namespace wengert {
 namespace {
 
+/// How many results there are.
+std::size_t count_sections(const Attributes& attributes) {
+  const std::int64_t sections = attributes.integer("sections");
+  if (sections < 1) throw ValueError(fmt::format("split: {} sections; expected 1 or more", sections));
+  return static_cast<std::size_t>(sections);
+}
+
 /// A part of x, the first one of `sections`.
 Shape part_of(const Shape& x, const Attributes& attributes) {
   const std::size_t axis = normalize_axis("split", attributes.integer("axis"), x.rank());
-  const std::int64_t sections = attributes.integer("sections");
+  const auto sections = static_cast<std::int64_t>(count_sections(attributes));
   if (x[axis] % sections != 0) {
     throw ShapeError(fmt::format("split: {} into {} sections along axis {}; expected an extent that they divide; for parts of other sizes, slice",
                                  to_string(x), sections, axis));
@@ -19,13 +26,6 @@ Shape part_of(const Shape& x, const Attributes& attributes) {
   Ints extents(x);
   extents[axis] /= sections;
   return Shape(extents);
-}
-
-/// How many results there are.
-std::size_t count_sections(const Attributes& attributes) {
-  const std::int64_t sections = attributes.integer("sections");
-  if (sections < 1) throw ValueError(fmt::format("split: {} sections; expected 1 or more", sections));
-  return static_cast<std::size_t>(sections);
 }
 
 }  // namespace
@@ -75,6 +75,7 @@ WENGERT_OPERATION(split) {
 }
 std::vector<Tensor> split(const Tensor& x, std::int64_t sections, std::int64_t axis) {
   const Attributes attributes = {{"sections", sections}, {"axis", axis}};
+  static_cast<void>(part_of(x.shape(), attributes));  // throws where there are none, before there is room for them
   std::vector<Tensor> parts(count_sections(attributes));
   apply(operations::split(), {&x, 1}, attributes, parts);
   return parts;

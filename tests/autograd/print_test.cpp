@@ -33,6 +33,7 @@ TEST(Print, WritesWhatNumPyWrites) {
       {"a wide range", Tensor({1.0, 1001.0}), "[1.000e+00 1.001e+03]"},
       {"a range not so wide", Tensor({1.0, 1000.0}), "[   1. 1000.]"},
       {"three digits of exponent", Tensor({1e-300, 1.0}), "[1.e-300 1.e+000]"},
+      {"nan with a sign", Tensor(-NAN), "nan"},
       {"nan and inf", Tensor({NAN, infinity, -infinity, 0.5}), "[ nan  inf -inf  0.5]"},
       {"nothing finite", Tensor({NAN, infinity}), "[nan inf]"},
       {"negative zero", Tensor({-0.0, 0.0}), "[-0.  0.]"},

@@ -151,6 +151,10 @@ TYPED_TEST(Softmax, TreatsInfinityAndNaNAsDocumented) {
     EXPECT_TRUE(std::isnan(losses.template data<T>()[row])) << row;
   }
   EXPECT_EQ(softmax_cross_entropy(x, Tensor({1, 0, 0, 0})).template data<T>()[0], infinity<T>);
+
+  const Tensor of_nothing = softmax_cross_entropy(x, zeros({4, 3}, dtype_of<T>));
+  EXPECT_EQ(of_nothing.template data<T>()[0], 0);
+  for (std::size_t row = 1; row < 4; ++row) EXPECT_TRUE(std::isnan(of_nothing.template data<T>()[row])) << row;
 }
 
 TYPED_TEST(Softmax, GivesARowTheSameBitsAloneAndAmongOthers) {

@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -172,6 +173,9 @@ const std::vector<Case> cases = {
     {"split_uneven", [] { split(x, 2, 1); }, Kind::shape,
      "split: [2, 3] into 2 sections along axis 1; expected an extent that they divide; for parts of other sizes, "
      "slice"},
+    {"split_into_very_many", [] { split(x, std::int64_t{1} << 62); }, Kind::shape,
+     "split: [2, 3] into 4611686018427387904 sections along axis 0; expected an extent that they divide; for parts of "
+     "other sizes, slice"},
     {"split_none", [] { split(x, 0); }, Kind::value, "split: 0 sections; expected 1 or more"},
     {"split_axis", [] { split(x, 2, 2); }, Kind::value, "split: axis 2 is out of range; expected -2 … 1 for rank 2"},
     {"split_scalar", [] { split(Tensor(1.0), 1); }, Kind::value, "split: axis 0 given; a scalar has no axes"},
@@ -211,6 +215,21 @@ const std::vector<Case> cases = {
        embed(x, {2, 3}, {0, 1});
      },
      Kind::shape, "embed: [2, 3] from [0, 1] on, [1, 1] apart, does not fit [2, 3]"},
+    {"embed_step",
+     [] {
+       embed(x, {2, 3}, {0, 0}, {0, 1});
+     },
+     Kind::shape, "embed: [2, 3] from [0, 0] on, [0, 1] apart, does not fit [2, 3]"},
+    {"embed_start",
+     [] {
+       embed(x, {2, 3}, {std::numeric_limits<std::int64_t>::min(), 0});
+     },
+     Kind::shape, "embed: [2, 3] from [-9223372036854775808, 0] on, [1, 1] apart, does not fit [2, 3]"},
+    {"embed_nothing_beyond",
+     [] {
+       embed(zeros({0, 3}), {2, 3}, {3, 0});
+     },
+     Kind::shape, "embed: [0, 3] from [3, 0] on, [1, 1] apart, does not fit [2, 3]"},
     {"embed_value",
      [] {
        embed(integers, {2, 3}, {0, 0}, {}, 0.5);
