@@ -14,6 +14,8 @@ Tensor Parameter::value() const { return detail::thread_list().read(state_); }
 
 void Parameter::assign(const Tensor& value) { detail::assign_state(state_, value); }
 
+bool Parameter::is_assigned() const { return state_->is_assigned; }
+
 const Shape& Parameter::shape() const { return state_->value.shape(); }
 DType Parameter::dtype() const { return state_->value.dtype(); }
 const std::string& Parameter::name() const { return state_->name; }

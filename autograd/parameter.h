@@ -25,11 +25,13 @@ class Parameter {
 
   /// Replaces the value. Throws ShapeError or DTypeError where it differs from the present one in shape or dtype.
   void assign(const Tensor& value);
+  /// Whether that was done since the parameter was made.
+  bool is_assigned() const;
 
   const Shape& shape() const;
   DType dtype() const;
   const std::string& name() const;
-  /// Named once by the module that owns it ("hidden.weight").
+  /// A module that is used, or lists its parameters, names them by their path in it ("hidden.weight").
   void set_name(std::string name);
 
   /// A parameter of its own with the same value and name.

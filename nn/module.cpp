@@ -29,39 +29,17 @@ void draw(Parameter& parameter, const Initializer& initializer, std::uint64_t se
   parameter.assign(initializer(parameter.shape(), generator, parameter.dtype()));
 }
 
-/// Calls an action for every parameter as often as it is listed.
-class EachParameter : public Visitor {
- public:
-  using Action = std::function<void(Parameter&, const Initializer&)>;
-  explicit EachParameter(Action action) : action_(std::move(action)) {}
-
- private:
-  void module(std::string_view, Module& child) override { child.visit(*this); }
-  void parameter(std::string_view, Parameter& parameter, const Initializer& initializer) override {
-    action_(parameter, initializer);
-  }
-
-  Action action_;
-};
-
-/// Puts `make(old)` in the place of every parameter; one that is listed twice is replaced by one.
-void replace_parameters(Module& module, const std::function<Parameter(const Parameter&)>& make) {
-  std::vector<std::pair<Parameter, Parameter>> made;
-  EachParameter replace([&](Parameter& parameter, const Initializer&) {
-    auto known = std::find_if(made.begin(), made.end(), [&](const auto& pair) { return pair.first == parameter; });
-    if (known == made.end()) known = made.emplace(made.end(), parameter, make(parameter));
-    parameter = known->second;
-  });
-  module.visit(replace);
-}
-
 }  // namespace
 
 class NameAndDraw : public Visitor {
+ public:
+  explicit NameAndDraw(std::string path) : path_(std::move(path)) {}
+
  private:
   void module(std::string_view name, Module& child) override {
     const std::size_t length = path_.size();
     path_.append(name).push_back('.');
+    child.path_ = path_;
     child.built_ = true;
     child.visit(*this);
     path_.resize(length);
@@ -70,13 +48,35 @@ class NameAndDraw : public Visitor {
   void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
     if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;  // shared: the first path counts
     seen_.push_back(parameter);
-    const bool fresh = parameter.name().empty();
+    const bool fresh = parameter.name().empty() && !parameter.is_assigned();
     parameter.set_name(path_ + std::string(name));
     if (fresh && initializer) draw(parameter, initializer, 0);
   }
 
   std::string path_;
   std::vector<Parameter> seen_;
+};
+
+/// Calls an action for every parameter, as often as it is listed, with its path. Children that were added to are built.
+class EachParameter : public Visitor {
+ public:
+  using Action = std::function<void(const std::string& path, Parameter&, const Initializer&)>;
+  EachParameter(Module& root, Action action) : action_(std::move(action)), path_(root.path_) { root.visit(*this); }
+
+ private:
+  void module(std::string_view name, Module& child) override {
+    const std::size_t length = path_.size();
+    path_.append(name).push_back('.');
+    child.build();
+    child.visit(*this);
+    path_.resize(length);
+  }
+  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
+    action_(path_ + std::string(name), parameter, initializer);
+  }
+
+  Action action_;
+  std::string path_;
 };
 
 class SetMode : public Visitor {
@@ -91,6 +91,20 @@ class SetMode : public Visitor {
   void parameter(std::string_view, Parameter&, const Initializer&) override {}
   bool training_;
 };
+
+namespace {
+
+/// Puts `make(old)` in the place of every parameter; one that is listed twice is replaced by one.
+void replace_parameters(Module& module, const std::function<Parameter(const Parameter&)>& make) {
+  std::vector<std::pair<Parameter, Parameter>> made;
+  EachParameter(module, [&](const std::string&, Parameter& parameter, const Initializer&) {
+    auto known = std::find_if(made.begin(), made.end(), [&](const auto& pair) { return pair.first == parameter; });
+    if (known == made.end()) known = made.emplace(made.end(), parameter, make(parameter));
+    parameter = known->second;
+  });
+}
+
+}  // namespace
 
 void Module::visit(Visitor&) {}
 
@@ -129,32 +143,31 @@ Tensor Module::operator()(const Tensor& x) {
 void Module::name_and_draw() {
   const Uncompiled once;  // else a compiled function would draw the same first values at every call
   built_ = true;
-  NameAndDraw visitor;
+  NameAndDraw visitor(path_);
   visit(visitor);
 }
 
 std::vector<Parameter> Module::parameters() {
-  build();
   std::vector<Parameter> parameters;
-  EachParameter collect([&](Parameter& parameter, const Initializer&) {
-    if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end()) parameters.push_back(parameter);
-  });
-  visit(collect);
+  for (auto& [path, parameter] : named_parameters()) parameters.push_back(std::move(parameter));
   return parameters;
 }
 
 std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
+  build();
   std::vector<std::pair<std::string, Parameter>> named;
-  for (Parameter& parameter : parameters()) named.emplace_back(parameter.name(), parameter);
+  EachParameter(*this, [&](const std::string& path, Parameter& parameter, const Initializer&) {
+    const auto same = [&](const auto& entry) { return entry.second == parameter; };
+    if (std::none_of(named.begin(), named.end(), same)) named.emplace_back(path, parameter);
+  });
   return named;
 }
 
 void Module::initialize(std::uint64_t seed) {
   build();
-  EachParameter redraw([&](Parameter& parameter, const Initializer& initializer) {
+  EachParameter(*this, [&](const std::string&, Parameter& parameter, const Initializer& initializer) {
     if (initializer) draw(parameter, initializer, seed);
   });
-  visit(redraw);
 }
 
 void Module::train(bool on) { SetMode(on).module({}, *this); }

@@ -23,6 +23,10 @@ using wengert::Parameter;
 
 class Module;
 
+namespace detail {
+class KeptModes;
+}
+
 /// What a module shows its parts to, each under the name of the member.
 class Visitor {
  public:
@@ -53,8 +57,8 @@ class Visitor {
 ///
 /// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own.
 /// Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first values are
-/// a function of the seed and the path alone. A layer belongs to one model: the first that is used names its
-/// parameters.
+/// a function of the seed and the path alone. Where models share a layer, its parameters bear the path in the model
+/// that was first used last; `named_parameters`, and files of weights, have the paths in the one that is asked.
 class Module {
  public:
   virtual ~Module() = default;
@@ -70,7 +74,7 @@ class Module {
 
   Tensor operator()(const Tensor& x);
 
-  /// Every parameter once, in the order of `visit`, named by its path.
+  /// Every parameter once, in the order of `visit`; and with its path in the model.
   std::vector<Parameter> parameters();
   std::vector<std::pair<std::string, Parameter>> named_parameters();
 
@@ -100,7 +104,7 @@ class Module {
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
 
-  /// Names the parameters and draws those that nobody named or set before; does nothing from the second time on.
+  /// Names the parameters and draws those that nobody named or assigned before; does nothing from the second time on.
   void build() {
     if (!built_) name_and_draw();
   }
@@ -109,11 +113,14 @@ class Module {
 
  private:
   friend class NameAndDraw;
+  friend class EachParameter;
   friend class SetMode;
+  friend class detail::KeptModes;
   void name_and_draw();
 
   HostFlag training_{true};
   bool built_ = false;
+  std::string path_;  // in the model that named it, up to a dot
 };
 
 namespace detail {

@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/datasets/batches.h>
 #include <wengert/training/evaluate.h>
@@ -11,19 +14,44 @@ namespace wengert::training {
 
 namespace {
 
-/// A tensor for `samples` results like those in `first`.
-Tensor room_for(const Tensor& first, std::int64_t samples) {
-  Ints extents(std::span(first.shape().begin(), first.rank()));
-  extents[0] = samples;
-  return empty(Shape(std::span(extents.begin(), extents.size())), first.dtype());
-}
+/// The results for all samples, put one behind the other.
+class Results {
+ public:
+  explicit Results(std::int64_t samples) : samples_(samples) {}
 
-void put(const Tensor& part, std::size_t place, Tensor& whole) {
-  dispatch(part.dtype(), [&](auto type) {
-    const auto from = part.data<decltype(type)>();
-    std::copy(from.begin(), from.end(), writable<decltype(type)>(whole).begin() + static_cast<std::ptrdiff_t>(place));
-  });
-}
+  /// Throws ShapeError unless they are one for each of `count` samples, like those before.
+  void add(const Tensor& part, std::int64_t count) {
+    if (part.rank() == 0 || part.shape()[0] != count) {
+      throw ShapeError(fmt::format("predict: the model gives {} for {} samples; expected one result for each",
+                                   to_string(part.shape()), count));
+    }
+    const Shape whole = with_samples(part.shape());
+    if (!all_.defined()) all_ = empty(whole, part.dtype());
+    if (whole != all_.shape() || part.dtype() != all_.dtype()) {
+      throw ShapeError(fmt::format("predict: the model gives {} {} for a batch, and {} {} for all",
+                                   name_of(part.dtype()), to_string(part.shape()), name_of(all_.dtype()),
+                                   to_string(all_.shape())));
+    }
+    dispatch(part.dtype(), [&](auto type) {
+      const auto from = part.data<decltype(type)>();
+      std::copy(from.begin(), from.end(), writable<decltype(type)>(all_).begin() + place_);
+      place_ += std::ssize(from);
+    });
+  }
+
+  const Tensor& all() const { return all_; }
+
+ private:
+  Shape with_samples(const Shape& of_part) const {
+    Ints extents(of_part);
+    extents[0] = samples_;
+    return Shape(extents);
+  }
+
+  std::int64_t samples_;
+  std::ptrdiff_t place_ = 0;
+  Tensor all_;
+};
 
 }  // namespace
 
@@ -50,16 +78,12 @@ Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOp
   const Mode mode(model, false);
   const auto results = [&](const Tensor& images) { return model(images); };
   const auto compiled = compile(results);
-  Tensor all;
-  std::size_t place = 0;
+  Results all(data.size());
   for (const auto& [images, labels] :
        datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
-    const Tensor part = options.compile ? compiled(images) : results(images);
-    if (!all.defined()) all = room_for(part, data.size());
-    put(part, place, all);
-    place += static_cast<std::size_t>(part.size());
+    all.add(options.compile ? compiled(images) : results(images), images.shape()[0]);
   }
-  return all;
+  return all.all();
 }
 
 Tensor predict(nn::Module& model, const Tensor& inputs, const PredictOptions& options) {

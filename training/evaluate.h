@@ -33,7 +33,8 @@ struct PredictOptions {
 };
 
 /// The model's results for every sample, one behind the other: [samples, …]. Inputs become the dtype of the model's
-/// parameters. In evaluation mode meanwhile. Throws ValueError for no samples, and what the model throws.
+/// parameters. In evaluation mode meanwhile. Throws ValueError for no samples, ShapeError where the model does not give
+/// one result for each sample, and what the model throws.
 Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options = {});
 Tensor predict(nn::Module& model, const Tensor& inputs, const PredictOptions& options = {});
 

@@ -170,6 +170,7 @@ void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& va
   }
   if (Capture* capture = Capture::current()) capture->assign(state, value);
   state->value = value;
+  state->is_assigned = true;
 }
 
 }  // namespace wengert::detail

@@ -55,6 +55,7 @@ static_assert(sizeof(Buffer) <= Buffer::header_bytes);
 struct ParameterState {
   Tensor value;
   std::string name;
+  bool is_assigned = false;
 };
 
 /// The library's own way into handles.

@@ -24,7 +24,7 @@ class Mlp : public Module {
 };
 
 /// A layer with a parameter of its own and one that it need not have.
-class Scale : public Module {
+class Factor : public Module {
  public:
   Tensor forward(const Tensor& x) override { return x * gain; }
   void visit(Visitor& v) override {
@@ -119,6 +119,52 @@ TEST(Module, DoesNotDrawAnewWhatWasSetBeforeItBecamePartOfAModel) {
   Sequential model{std::move(layer)};
   EXPECT_EQ(values(model.parameters()[0]), (std::vector<float>{5, 7}));
   EXPECT_EQ(names(model), (std::vector<std::string>{"dense.weight", "dense.bias"}));
+}
+
+TEST(Module, DoesNotDrawWhatWasAssignedBeforeItWasNamed) {
+  class Factor : public Module {
+   public:
+    Tensor forward(const Tensor& x) override { return x * factor.value(); }
+    void visit(Visitor& v) override { v("factor", factor, ones); }
+    Parameter factor{Tensor({1.0F, 2.0F})};
+  };
+  Factor assigned, fresh;
+  assigned.factor.assign(Tensor({5.0F, 7.0F}));
+  EXPECT_EQ(values(assigned.parameters()[0]), (std::vector<float>{5, 7}));
+  EXPECT_EQ(values(fresh.parameters()[0]), (std::vector<float>{1, 1}));
+}
+
+TEST(Module, NamesWhatIsAddedToAPartLater) {
+  struct Net : Module {
+    Tensor forward(const Tensor& x) override { return dense(body(x)); }
+    void visit(Visitor& v) override {
+      v("body", body);
+      v("dense", dense);
+    }
+    Sequential body{Dense{4, 4}};
+    Dense dense{4, 2};
+  };
+  const std::vector<std::string> expected{"body.dense.weight", "body.dense.bias", "body.dense_1.weight",
+                                          "body.dense_1.bias", "dense.weight",    "dense.bias"};
+  Net listed, used, whole;
+  listed.parameters();
+  used(four_numbers);
+  for (Net* net : {&listed, &used, &whole}) net->body.add(Dense{4, 4});
+  used(four_numbers);
+  for (Net* net : {&listed, &used, &whole}) {
+    EXPECT_EQ(names(*net), expected);
+    EXPECT_EQ(values(net->parameters()[2]), values(whole.parameters()[2]));
+  }
+}
+
+TEST(Module, OfTwoThatShareALayerGivesThePathInTheOneThatIsAsked) {
+  Sequential part{Dense{2, 2}};
+  part.parameters();
+  Sequential whole{part, Dense{2, 3}};
+  const auto path = [](Module& module) { return module.named_parameters()[0].first; };
+  EXPECT_EQ(path(whole), "sequential.dense.weight");
+  EXPECT_EQ(path(part), "dense.weight");
+  EXPECT_EQ(part.parameters()[0], whole.parameters()[0]);
 }
 
 TEST(Module, CopiesShareParametersAndClonesDoNot) {

@@ -1,3 +1,6 @@
+#include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "support/tensors.h"
@@ -115,6 +118,50 @@ TEST(Predict, PutsTheModelIntoEvaluationModeAndBack) {
   predict(model, zeros({2, 3}));
   EXPECT_EQ(*probe.modes, std::vector<bool>{false});
   EXPECT_TRUE(model.is_training());
+}
+
+/// Gives what it is told to of a batch.
+struct Given : nn::Module {
+  explicit Given(std::function<Tensor(const Tensor&)> result) : of(std::move(result)) {}
+  Tensor forward(const Tensor& x) override { return of(x); }
+  std::function<Tensor(const Tensor&)> of;
+};
+
+TEST(Predict, RefusesAModelThatDoesNotGiveOneResultForEachSample) {
+  const auto error = [](std::function<Tensor(const Tensor&)> result) -> std::string {
+    Given model(std::move(result));
+    try {
+      predict(model, ones({600, 4}));
+    } catch (const ShapeError& failure) {
+      return failure.what();
+    }
+    return "none";
+  };
+  EXPECT_EQ(error([](const Tensor& x) {
+              return reshape(x, {x.size(), 1});
+            }),
+            "predict: the model gives [1024, 1] for 256 samples; expected one result for each");
+  EXPECT_EQ(error([](const Tensor& x) { return mean(x, {0}, true); }),
+            "predict: the model gives [1, 4] for 256 samples; expected one result for each");
+  EXPECT_EQ(error([](const Tensor& x) { return mean(x); }),
+            "predict: the model gives [] for 256 samples; expected one result for each");
+  EXPECT_EQ(error([](const Tensor& x) {
+              return x.shape()[0] == 256 ? x : slice(x, {0, 0}, {88, 2});
+            }),
+            "predict: the model gives f32 [88, 2] for a batch, and f32 [600, 4] for all");
+}
+
+TEST(Predict, PutsEveryLayerIntoEvaluationModeAndBackIntoItsOwn) {
+  struct Marked : nn::Module {
+    Tensor forward(const Tensor& x) override { return is_training() ? x * 100.0 : x; }
+  };
+  nn::Sequential model{Marked{}};
+  model.eval();
+  model.add(Marked{});  // in training
+  EXPECT_TRUE(same_bits(predict(model, ones({3, 2})), ones({3, 2})));
+  EXPECT_FALSE(model.is_training());
+  EXPECT_FALSE(model[0].is_training());
+  EXPECT_TRUE(model[1].is_training());
 }
 
 }  // namespace

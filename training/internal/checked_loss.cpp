@@ -1,32 +1,41 @@
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/training/internal/checked_loss.h>
+#include <wengert/training/internal/loop.h>
 
 namespace wengert::training {
 
 LossNotFinite::LossNotFinite(double value) : Error(fmt::format("the loss is {}", value)), loss(value) {}
 
+namespace {
+
+void infer(std::span<const Tensor> inputs, const Attributes&, std::span<TensorType> results) {
+  if (inputs[0].size() != 1) {
+    throw ShapeError(fmt::format("fit: the loss of a batch is {}; expected one number, such as the mean over it",
+                                 to_string(inputs[0].shape())));
+  }
+  results[0] = {inputs[0].dtype(), inputs[0].shape()};
+}
+
+void check(std::span<const Tensor> inputs, const Attributes&, std::span<Tensor> results) {
+  dispatch(inputs[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    const T value = inputs[0].item<T>();
+    if (!std::isfinite(static_cast<double>(value))) throw LossNotFinite(unsigned_nan(static_cast<double>(value)));
+    writable<T>(results[0])[0] = value;
+  });
+}
+
+}  // namespace
+
 Tensor checked_loss(const Tensor& loss) {
   static const Operation operation =
-      primitive("checked_loss", {.differentiable = false,
-                                 .guards = true,
-                                 .infer =
-                                     [](auto inputs, const Attributes&, auto results) {
-                                       results[0] = {inputs[0].dtype(), inputs[0].shape()};
-                                     },
-                                 .kernel =
-                                     [](auto inputs, const Attributes&, auto results) {
-                                       dispatch(inputs[0].dtype(), [&](auto type) {
-                                         using T = decltype(type);
-                                         const T value = inputs[0].template item<T>();
-                                         if (!std::isfinite(static_cast<double>(value)))
-                                           throw LossNotFinite(static_cast<double>(value));
-                                         writable<T>(results[0])[0] = value;
-                                       });
-                                     }});
+      primitive("checked_loss", {.differentiable = false, .guards = true, .infer = infer, .kernel = check});
   return apply(operation, {loss});
 }
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -24,15 +26,22 @@ void require_labels(const char* caller, const datasets::Dataset& data) {
     throw ValueError(fmt::format("{}: the data set has no labels; expected Dataset{{images, labels}}", caller));
 }
 
+double unsigned_nan(double x) { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }
+
 void RunningMeans::add(double loss, const Tensor& predictions, const Tensor& labels) {
   const std::int64_t count = labels.shape()[0];
   samples_ += count;
   loss_sum_ += loss * static_cast<double>(count);
-  means_.loss = loss_sum_ / static_cast<double>(samples_);
+  means_.loss = unsigned_nan(loss_sum_ / static_cast<double>(samples_));
   for (std::size_t i = 0; i < metrics_.size(); ++i) {
     sums_[i] += metrics_[i].sum(predictions, labels);
     means_.metrics[i] = sums_[i] / static_cast<double>(samples_);
   }
+}
+
+void RunningMeans::add_no_number(double loss) {
+  means_.loss = loss;
+  if (samples_ == 0) std::fill(means_.metrics.begin(), means_.metrics.end(), std::numeric_limits<double>::quiet_NaN());
 }
 
 }  // namespace wengert::training

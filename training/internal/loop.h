@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <wengert/datasets/dataset.h>
+#include <wengert/nn/internal/kept_modes.h>
 #include <wengert/nn/metrics.h>
 #include <wengert/nn/module.h>
 #include <wengert/training/history.h>
@@ -19,22 +20,20 @@ DType input_dtype(nn::Module& model);
 void require_samples(const char* caller, const datasets::Dataset& data);
 void require_labels(const char* caller, const datasets::Dataset& data);
 
-/// Puts a model into training or evaluation mode, and back.
+/// Puts a model into training or evaluation mode; and it and all below back into the modes they were in. A model that
+/// is in training already may have layers that are not.
 class Mode {
  public:
-  Mode(nn::Module& model, bool training) : model_(model), before_(model.is_training()) { set(training); }
-  ~Mode() { set(before_); }
-  Mode(const Mode&) = delete;
-  Mode& operator=(const Mode&) = delete;
-
- private:
-  void set(bool training) {
-    if (model_.is_training() != training) model_.train(training);
+  Mode(nn::Module& model, bool training) : kept_(model) {
+    if (!training || !model.is_training()) model.train(training);
   }
 
-  nn::Module& model_;
-  bool before_;
+ private:
+  nn::detail::KeptModes kept_;
 };
+
+/// The number, but of NaN always the one that is not shown as "-nan" (which 0 / 0 is on x86).
+double unsigned_nan(double x);
 
 /// Means of loss and metrics over the samples seen so far.
 class RunningMeans {
@@ -44,8 +43,8 @@ class RunningMeans {
 
   /// `loss` is the mean over the batch.
   void add(double loss, const Tensor& predictions, const Tensor& labels);
-  /// The mean loss of a batch is no finite number, and so is then that of all.
-  void add_no_number(double loss) { means_.loss = loss; }
+  /// The mean loss of a batch is no finite number, and so is then that of all; of its metrics nothing is known.
+  void add_no_number(double loss);
   const Scores& means() const { return means_; }
   std::int64_t samples() const { return samples_; }
 
