@@ -10,6 +10,7 @@
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/replay.h>
+#include <wengert/autograd/kernels/floating_mode.h>
 
 namespace wengert::detail {
 namespace {
@@ -35,7 +36,12 @@ bool stand(const std::vector<FlagUse>& flags) {
                      [](const FlagUse& use) { return !use.read || *use.read == *use.flag; });
 }
 
-Graph optimized(Graph graph, const CompileOptions& options) {
+bool has_no_subnormals() {
+  const kernels::FloatingMode mode = kernels::floating_mode();
+  return kernels::without_subnormals(mode) == mode;
+}
+
+Graph optimized(Graph graph, bool without_subnormals, const CompileOptions& options) {
   if (options.skip_broadcasts) graph = skip_broadcasts(std::move(graph));
   graph = remove_dead_records(std::move(graph));
   if (options.merge_equal) graph = merge_equal_records(std::move(graph));
@@ -43,7 +49,7 @@ Graph optimized(Graph graph, const CompileOptions& options) {
   if (options.compute_parts) graph = compute_parts(std::move(graph));
   if (options.gather_products) graph = gather_products(std::move(graph));
   if (options.lay_out_once) graph = lay_out_once(std::move(graph));
-  if (options.fuse) graph = fuse_pointwise(std::move(graph));
+  if (options.fuse) graph = fuse_pointwise(std::move(graph), without_subnormals);
   if (options.share_subexpressions) graph = share_subexpressions(std::move(graph));
   if (options.attach_reductions) graph = attach_reductions(std::move(graph));
   if (options.stream_products) graph = stream_products(std::move(graph));
@@ -60,29 +66,17 @@ Graph capture_call(CompiledFunction::Body body, void* function, std::span<const 
   return capture.finish(results);
 }
 
-/// Holds a function for one thread.
-class Claim {
- public:
-  explicit Claim(std::atomic<bool>& taken) : taken_(taken) {
-    if (taken_.exchange(true, std::memory_order_acquire)) {
-      throw ValueError(
-          "compile: the function is running already, on another thread or within itself; compile it once per thread");
-    }
-  }
-  ~Claim() { taken_.store(false, std::memory_order_release); }
-  Claim(const Claim&) = delete;
-  Claim& operator=(const Claim&) = delete;
-
- private:
-  std::atomic<bool>& taken_;
-};
-
 }  // namespace
 
 struct CompiledFunction::Program {
   Program(std::vector<TensorType> inputs, Graph graph, const CompileOptions& options)
-      : types(std::move(inputs)), recorded(graph), replay(optimized(std::move(graph), options)) {}
+      : types(std::move(inputs)), recorded(graph), replay(optimized(std::move(graph), without_subnormals, options)) {}
 
+  bool fits(std::span<const Tensor> inputs) const {
+    return fit(types, inputs) && stand(recorded.flags) && without_subnormals == has_no_subnormals();
+  }
+
+  bool without_subnormals = has_no_subnormals();
   std::vector<TensorType> types;
   Graph recorded;
   Replay replay;
@@ -91,7 +85,7 @@ struct CompiledFunction::Program {
 struct CompiledFunction::State {
   CompileOptions options;
   std::vector<std::unique_ptr<Program>> programs;  // the one used last comes last
-  std::vector<Tensor> results, direct_results;
+  std::vector<Tensor> results;
   std::atomic<bool> taken = false;
 };
 
@@ -100,9 +94,16 @@ CompiledFunction::CompiledFunction(const CompileOptions& options) : state_(std::
 }
 CompiledFunction::~CompiledFunction() = default;
 
+CompiledFunction::Claim::Claim(CompiledFunction& function) : function_(function) {
+  if (function_.state_->taken.exchange(true, std::memory_order_acquire)) {
+    throw ValueError(
+        "compile: the function is running already, on another thread or within itself; compile it once per thread");
+  }
+}
+CompiledFunction::Claim::~Claim() { function_.state_->taken.store(false, std::memory_order_release); }
+
 std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span<const Tensor> inputs) {
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
-  const Claim claim(state_->taken);
   std::vector<Tensor>& results = state_->results;
   if (thread_list().recording() || Capture::current() != nullptr) {
     results.clear();
@@ -110,9 +111,8 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
     return results;
   }
   auto& programs = state_->programs;
-  const auto found = std::find_if(programs.rbegin(), programs.rend(), [&](const auto& program) {
-    return fit(program->types, inputs) && stand(program->recorded.flags);
-  });
+  const auto found =
+      std::find_if(programs.rbegin(), programs.rend(), [&](const auto& program) { return program->fits(inputs); });
   if (found == programs.rend()) {
     record(body, function, inputs);
     return results;

@@ -42,8 +42,8 @@ enum class Format : std::uint8_t { table, graphviz };
 
 namespace detail {
 
-/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes, and of the host's
-/// flags.
+/// The recorded programs of one function, one for each combination of the inputs' dtypes and shapes, of the host's
+/// flags, and of what is done with subnormal numbers.
 class CompiledFunction {
  public:
   /// The function itself, on tensors in and tensors out.
@@ -54,6 +54,18 @@ class CompiledFunction {
   CompiledFunction(const CompiledFunction&) = delete;
   CompiledFunction& operator=(const CompiledFunction&) = delete;
 
+  /// Holds the function for one thread, while it is called and its results are taken. Throws ValueError where it is
+  /// held already.
+  class Claim {
+   public:
+    explicit Claim(CompiledFunction& function);
+    ~Claim();
+    Claim(const Claim&) = delete;
+    Claim& operator=(const Claim&) = delete;
+
+   private:
+    CompiledFunction& function_;
+  };
   /// Gives the results, which stand in the function's own memory until the next call.
   std::vector<Tensor>& call(Body body, void* function, std::span<const Tensor> inputs);
   std::string explain(Format format) const;
@@ -114,6 +126,7 @@ class Compiled {
       else
         pack(Invoke{}(*static_cast<F*>(function), given), results);
     };
+    const detail::CompiledFunction::Claim claim(shared_->programs);
     std::vector<Tensor>& results = shared_->programs.call(body, &shared_->function, inputs);
     if constexpr (!std::is_void_v<Result>) return unpack<Result>(results);
   }
@@ -144,7 +157,9 @@ class Compiled {
       return [&]<std::size_t... i>(std::index_sequence<i...>) { return Value{std::move(results[i])...}; }
       (std::make_index_sequence<std::tuple_size_v<Value>>{});
     } else {
-      return Value(results.begin(), results.end());
+      Value values(results.begin(), results.end());
+      results.clear();
+      return values;
     }
   }
 
@@ -163,6 +178,8 @@ class Compiled {
 ///   constants.
 /// - Reading elements on the host (`item`, `data`, printing) within the function throws ValueError: the value would be
 ///   frozen. Other effects of the host's code cannot be seen; `{.verify = true}` finds them.
+/// - Where an operation throws for its values, an index out of range say, no parameter and no slot is assigned. What
+///   nobody reads is not computed, and does not throw.
 /// - Within an open tape, or within another compiled function, the function just runs and is recorded there.
 /// - One thread at a time may call it; ValueError where a second one does.
 ///

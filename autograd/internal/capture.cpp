@@ -80,7 +80,7 @@ void Capture::record(const Operation& operation, const Attributes& attributes, s
 std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
   const auto [found, added] = slots_.emplace(state.get(), static_cast<std::uint32_t>(graph_.slots.size()));
   if (added) {
-    graph_.slots.push_back(state);
+    graph_.slots.push_back({state});
     slot_states_.emplace_back();
   }
   return found->second;
@@ -100,6 +100,11 @@ void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor&
   const std::uint32_t number = number_of(value);
   const std::uint32_t slot = slot_of(state);
   slot_states_[slot] = {value, number};
+}
+
+void Capture::make(const std::shared_ptr<ParameterState>& state) {
+  assign(state, state->value);
+  graph_.slots[slot_of(state)].is_own = true;
 }
 
 FlagUse& Capture::use_of(const std::shared_ptr<bool>& flag) {
@@ -138,7 +143,7 @@ Graph Capture::finish(std::span<const Tensor> results) {
   for (const Tensor& result : results) graph_.results.push_back(use_of(result));
   for (std::uint32_t slot = 0; slot < slot_states_.size(); ++slot) {
     // What the function made for itself and let go of need not be kept.
-    const bool is_forgotten = graph_.slots[slot].use_count() == 1;
+    const bool is_forgotten = graph_.slots[slot].state.use_count() == 1;
     if (const auto& assigned = slot_states_[slot].assigned; assigned && !is_forgotten) {
       graph_.assignments.push_back({slot, *assigned});
     }
@@ -149,7 +154,7 @@ Graph Capture::finish(std::span<const Tensor> results) {
 std::shared_ptr<ParameterState> make_state(Tensor value, std::string name) {
   static_cast<void>(Access::checked(value));
   auto state = std::make_shared<ParameterState>(ParameterState{std::move(value), std::move(name)});
-  if (Capture* capture = Capture::current()) capture->assign(state, state->value);
+  if (Capture* capture = Capture::current()) capture->make(state);
   return state;
 }
 

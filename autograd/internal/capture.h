@@ -37,6 +37,7 @@ class Capture {
               std::span<const Tensor> results);
   Tensor read(const std::shared_ptr<ParameterState>& state);
   void assign(const std::shared_ptr<ParameterState>& state, const Tensor& value);
+  void make(const std::shared_ptr<ParameterState>& state);
   void read(const std::shared_ptr<bool>& flag);
   void set(const std::shared_ptr<bool>& flag, bool value);
   /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.

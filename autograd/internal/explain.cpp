@@ -194,7 +194,7 @@ std::string to_graphviz(const Graph& graph, const std::string& prefix) {
   for (const Assignment& assignment : graph.assignments) {
     const std::string node = fmt::format("{}slot{}", prefix, assignment.slot);
     sink(node, fmt::format("slot {} assigned", assignment.slot));
-    edge({assignment.value, graph.slots[assignment.slot]->value.shape()}, node);
+    edge({assignment.value, graph.slots[assignment.slot].state->value.shape()}, node);
   }
   return text;
 }

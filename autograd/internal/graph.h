@@ -88,12 +88,21 @@ struct GraphRecord {
 struct Assignment {
   std::uint32_t slot = 0;
   std::uint32_t value = 0;
+  bool operator==(const Assignment&) const = default;
+};
+
+/// A parameter or slot.
+struct SlotUse {
+  std::shared_ptr<ParameterState> state = {};
+  bool is_own = false;  // made by the function at each call
+  bool operator==(const SlotUse& other) const { return is_own == other.is_own && (is_own || state == other.state); }
 };
 
 /// A truth value of the host: what was read of it at first, and set at last.
 struct FlagUse {
   std::shared_ptr<bool> flag = {};
   std::optional<bool> read = {}, set = {};
+  bool operator==(const FlagUse&) const = default;
 };
 
 /// Records one after the other that all make so many rows, each row of what their predecessors have made of that row:
@@ -107,7 +116,7 @@ struct RowRun {
 struct Graph {
   std::vector<GraphValue> values;
   std::vector<GraphRecord> records;
-  std::vector<std::shared_ptr<ParameterState>> slots;
+  std::vector<SlotUse> slots;
   std::vector<Assignment> assignments;
   std::vector<Use> results;
   std::vector<FlagUse> flags;

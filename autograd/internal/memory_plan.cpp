@@ -59,6 +59,10 @@ class Planner {
       for (const Use& use : graph.records[r].outputs) fates_[use.value].made_by = r;
     }
     share_lives();
+    for (std::size_t r = 0; r < graph.records.size(); ++r) {
+      const Operation* const operation = graph.records[r].operation;
+      if (operation != nullptr && operation->guards) last_guard_ = r;
+    }
     for (const Use& use : graph.results) fates_[use.value].is_result = true;
     for (const Assignment& assignment : graph.assignments) {
       ++fates_[assignment.value].assigned;
@@ -109,15 +113,16 @@ class Planner {
       plan_.escapes.push_back({value, slot_to_overwrite(value), shape});
     };
     for (const Assignment& assignment : graph_.assignments)
-      add(assignment.value, graph_.slots[assignment.slot]->value.shape());
+      add(assignment.value, graph_.slots[assignment.slot].state->value.shape());
     for (const Use& use : graph_.results) add(use.value, use.shape);
   }
 
   /// The slot that gets a value, where the value may take the place of the slot's old one: it is made by a pointwise
   /// record that reads the old one element by element, and is the last to read it; and neither is passed on elsewhere.
+  /// Not before a record that may throw: then all slots stay as they were.
   std::int64_t slot_to_overwrite(std::uint32_t value) const {
     const Fate& fate = fates_[value];
-    if (fate.is_result || fate.assigned != 1 || fate.made_by == never) return -1;
+    if (fate.is_result || fate.assigned != 1 || fate.made_by == never || fate.made_by < last_guard_) return -1;
     const GraphRecord& record = graph_.records[fate.made_by];
     const auto computed = record.computed();
     const auto output =
@@ -205,6 +210,7 @@ class Planner {
 
   const Graph& graph_;
   std::vector<Fate> fates_;
+  std::size_t last_guard_ = 0;  // the last record that may throw
   Arena arena_;
   MemoryPlan plan_;
   std::vector<RowRun>::const_iterator next_run_ = graph_.row_runs.begin();

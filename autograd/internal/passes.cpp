@@ -348,6 +348,9 @@ bool same_graph(const Graph& a, const Graph& b, std::string& difference) {
   if (a.records.size() != b.records.size()) {
     return differ(fmt::format("{} records before, and now {}", a.records.size(), b.records.size()));
   }
+  if (a.slots != b.slots) return differ("other parameters or slots are read or assigned");
+  if (a.assignments != b.assignments) return differ("other parameters or slots are assigned, or by other values");
+  if (a.flags != b.flags) return differ("other flags are read or set, or otherwise");
   if (a.results != b.results) return differ("the results are others");
   for (const Use& use : a.results) {
     if (!same_elements(a.values[use.value], b.values[use.value])) return differ("a constant result is another");

@@ -36,8 +36,9 @@ Graph gather_products(Graph graph);
 Graph lay_out_once(Graph graph);
 
 /// With pointwise records joined where they share operands or follow each other, have one shape and compute in one
-/// type: what stands between them stays in the first-level cache.
-Graph fuse_pointwise(Graph graph);
+/// type: what stands between them stays in the first-level cache. A product with 1 is left out, but not where it makes
+/// a subnormal number 0.
+Graph fuse_pointwise(Graph graph, bool without_subnormals = false);
 
 /// With what a pointwise record computes on its way kept for a later one that would compute it again, where that is
 /// cheaper.

@@ -300,7 +300,7 @@ bool Replay::may_overwrite(const ParameterState& state) {
 }
 
 const Tensor& Replay::incoming(const GraphValue& value, std::span<const Tensor> inputs) const {
-  return value.source == Source::input ? inputs[value.place] : graph_.slots[value.place]->value;
+  return value.source == Source::input ? inputs[value.place] : graph_.slots[value.place].state->value;
 }
 
 void Replay::bind(std::span<const Tensor> inputs) {
@@ -313,7 +313,7 @@ void Replay::bind(std::span<const Tensor> inputs) {
   for (const std::uint32_t number : old_) outgoing_[number] = incoming(graph_.values[number], inputs);
   for (const MemoryPlan::Escape& escape : plan_.escapes) {
     if (escape.slot >= 0) {
-      ParameterState& state = *graph_.slots[static_cast<std::size_t>(escape.slot)];
+      ParameterState& state = *graph_.slots[static_cast<std::size_t>(escape.slot)].state;
       if (may_overwrite(state)) {
         set_elements(escape.value, Access::elements(std::as_const(state.value)));
         continue;
@@ -370,7 +370,7 @@ void Replay::pass_on(std::span<const Tensor> inputs, std::span<Tensor> results) 
     results[i] = result.shape() == use.shape ? result : Access::alias(result, use.shape);
   }
   for (const Assignment& assignment : graph_.assignments) {
-    ParameterState& state = *graph_.slots[assignment.slot];
+    ParameterState& state = *graph_.slots[assignment.slot].state;
     Tensor value = outcome(assignment.value, inputs);
     if (!value.defined()) continue;  // written over the old one
     const Shape& shape = state.value.shape();

@@ -114,6 +114,7 @@ WENGERT_OPERATION(softmax_cross_entropy) {
       .category = Category::loss,
       .reads = {.inputs = Reads::all},
       .inputs = 2,
+      .guards = true,
       .infer = [](auto inputs, const Attributes&, auto results) { infer_cross_entropy(inputs, results[0]); },
       .kernel = [](auto inputs, const Attributes&, auto results) { cross_entropy(inputs[0], inputs[1], results[0]); },
       .vjp = cross_entropy_vjp,

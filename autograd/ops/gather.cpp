@@ -66,6 +66,7 @@ WENGERT_OPERATION(gather) {
       .attributes = {{"axis", std::int64_t{-1}}},
       .reads = {.inputs = 0b10},
       .inputs = 2,
+      .guards = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         require_same_but_axis("gather", inputs[0], inputs[1], axis_of("gather", inputs[0], attributes));
         detail::require_indices("gather", inputs[1]);
@@ -102,6 +103,7 @@ WENGERT_OPERATION(scatter_add) {
       .attributes = {{"axis", std::int64_t{-1}}},
       .reads = {.inputs = 0b10},
       .inputs = 3,
+      .guards = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         require_same_but_axis("scatter_add", inputs[0], inputs[1], axis_of("scatter_add", inputs[0], attributes));
         detail::require_indices("scatter_add", inputs[1]);
@@ -141,6 +143,7 @@ WENGERT_OPERATION(take) {
       .attributes = {{"axis", std::int64_t{0}}},
       .reads = {.inputs = 0b10},
       .inputs = 2,
+      .guards = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("take", inputs[1]);
         const std::size_t axis = axis_of("take", inputs[0], attributes);
@@ -177,6 +180,7 @@ WENGERT_OPERATION(index_add) {
       .attributes = {{"axis", std::int64_t{0}}},
       .reads = {.inputs = 0b10},
       .inputs = 3,
+      .guards = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("index_add", inputs[1]);
         const std::size_t axis = axis_of("index_add", inputs[0], attributes);
@@ -215,6 +219,7 @@ WENGERT_OPERATION(one_hot) {
       .category = Category::indexing,
       .attributes = {{"depth", std::int64_t{1}}, {"dtype", DType::f32}},
       .differentiable = false,
+      .guards = true,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         detail::require_indices("one_hot", inputs[0]);
         if (attributes.integer("depth") < 0) {

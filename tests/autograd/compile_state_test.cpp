@@ -1,4 +1,5 @@
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -162,6 +163,72 @@ TEST(CompileFlags, KeepTheirIdentityWhenTheyAreAssigned) {
   flag.set(false);
   EXPECT_TRUE(copy.get());
   EXPECT_EQ(function(Tensor(1.0)).item(), 1);
+}
+
+TEST(CompileVerify, FindsOtherParametersSlotsAndFlags) {
+  Parameter p(ones({3}), "p"), q(full({3}, 5.0), "q");
+  HostFlag flag(false), other(false);
+  int calls = 0;
+  const auto odd = [&] { return calls++ % 2 == 1; };
+  const auto error = [&](auto function) -> std::string {
+    auto compiled = compile(function, {.verify = true});
+    calls = 0;
+    compiled(ones({3}));
+    try {
+      compiled(ones({3}));
+    } catch (const ValueError& failure) {
+      return failure.what();
+    }
+    return "none";
+  };
+  const std::string others = "other parameters or slots are";
+  EXPECT_NE(error([&](const Tensor& x) { return x * (odd() ? q : p).value(); }).find(others), std::string::npos);
+  EXPECT_NE(error([&](const Tensor& x) { (odd() ? q : p).assign(x * 2.0); }).find(others), std::string::npos);
+  EXPECT_NE(error([&](const Tensor& x) {
+              if (!odd()) p.assign(x);
+            }).find(others),
+            std::string::npos);
+  EXPECT_NE(error([&](const Tensor& x) {
+              (odd() ? other : flag).set(true);
+              return x * 2.0;
+            }).find("other flags"),
+            std::string::npos);
+  EXPECT_EQ(error([&](const Tensor& x) {
+              Slot local(x);
+              return local.value() * p.value();
+            }),
+            "none");
+}
+
+// The new value may be computed before, after, or in place of the old one.
+TEST(CompileSlots, StayAsTheyWereWhereAnOperationThrows) {
+  Parameter p(ones({2000}), "p");
+  const std::vector<std::function<Tensor(const Tensor&)>> functions{
+      [&](const Tensor& places) {
+        const Tensor next = p.value() * 2.0, taken = take(ones({5}), places);
+        p.assign(next);
+        return taken;
+      },
+      [&](const Tensor& places) {
+        const Tensor start = p.value() * 3.0, taken = take(ones({5}), places);
+        p.assign(p.value() * 2.0);
+        return taken + mean(start);
+      },
+      [&](const Tensor& labels) {
+        p.assign(p.value() * 2.0);
+        return softmax_cross_entropy(ones({2, 5}), labels);
+      },
+  };
+  for (const auto& function : functions) {
+    p.assign(ones({2000}));
+    auto compiled = compile(function);
+    for (int call = 0; call < 2; ++call) compiled(Tensor({1, 2}));
+    EXPECT_EQ(p.value().data<float>()[1999], 4);
+    for (int call = 0; call < 2; ++call) EXPECT_THROW(compiled(Tensor({1, 9})), ValueError);
+    EXPECT_EQ(p.value().data<float>()[1999], 4);
+    compiled(Tensor({1, 2}));
+    EXPECT_EQ(p.value().data<float>()[1999], 8);
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <array>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -244,6 +245,46 @@ TEST(Compile, FindsWhatTheHostDoesWhenAskedToVerify) {
   EXPECT_EQ(message_of([&] { branching(Tensor({1.0})); }), "");
   negate = true;
   EXPECT_NE(message_of([&] { branching(Tensor({1.0})); }).find("was exp"), std::string::npos);
+}
+
+TEST(Compile, RefusesASecondThreadOrGivesItItsOwnResults) {
+  const auto multiples = [](const Tensor& x) {
+    std::vector<Tensor> results;
+    for (int i = 0; i < 20; ++i) results.push_back(x * (2.0 + i));
+    return results;
+  };
+  auto function = compile(multiples);
+  function(Tensor({1.0}));
+  const auto work = [&](double number) {
+    int wrong = 0;
+    for (int call = 0; call < 3000; ++call) {
+      try {
+        const std::vector<Tensor> results = function(Tensor({number}));
+        for (int i = 0; i < 20; ++i) wrong += results[static_cast<std::size_t>(i)].item() == number * (2.0 + i) ? 0 : 1;
+      } catch (const ValueError&) {  // the other one is at it
+      }
+    }
+    EXPECT_EQ(wrong, 0);
+  };
+  std::thread first(work, 1.0), second(work, 3.0);
+  first.join();
+  second.join();
+}
+
+TEST(Compile, KeepsNoHoldOfTheResultsItGave) {
+  const auto count = [](const Tensor& x) { return std::vector<Tensor>{x, x * 2.0}; };
+  auto function = compile(count);
+  for (int call = 0; call < 3; ++call) {
+    auto owner = std::make_shared<std::vector<double>>(4, 1.0);
+    const std::weak_ptr<std::vector<double>> memory = owner;
+    {
+      const Tensor x = Tensor::borrow(owner->data(), DType::f64, {4}, owner);
+      owner.reset();
+      const std::vector<Tensor> results = function(x);
+      EXPECT_FALSE(memory.expired());
+    }
+    EXPECT_TRUE(memory.expired()) << call;
+  }
 }
 
 TEST(Compile, PassesOnWhatTheFunctionThrowsAndRecordsAgain) {

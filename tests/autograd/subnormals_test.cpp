@@ -51,6 +51,17 @@ TEST_F(SubnormalsAndThreads, AreZeroInTheScopeOnEveryThreadAndThereAgainAfterIt)
   }
 }
 
+TEST_F(SubnormalsAndThreads, AreZeroInACompiledProductWithOneAsInEager) {
+  const auto function = [](const Tensor& x, const Tensor& chosen) { return where(chosen, x * 1.0, x * 1.0 + 1.0); };
+  const auto compiled = compile(function);
+  const Tensor x = full({100}, 1e-40), chosen = ones({100}, DType::boolean);
+  for (int call = 0; call < 3; ++call) {
+    EXPECT_TRUE(same_bits(compiled(x, chosen), x));
+    const SubnormalsAsZero scope;
+    EXPECT_TRUE(same_bits(compiled(x, chosen), zeros({100})));
+  }
+}
+
 TEST_F(SubnormalsAndThreads, ScopesNest) {
   volatile float tiny = 1e-30F;
   {
