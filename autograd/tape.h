@@ -31,6 +31,7 @@ class Gradients {
   /// Throws GradientError for a parameter that took no part.
   const Tensor& operator[](const Parameter& parameter) const;
   bool contains(const Parameter& parameter) const;
+  /// Of each parameter once.
   void add(Parameter parameter, Tensor gradient) { entries_.push_back({std::move(parameter), std::move(gradient)}); }
 
  private:

@@ -108,8 +108,9 @@ Tensor take_scaled(const Tensor& source, const Selection& selection, double scal
       }
     }
     for_each_sample<From, To>(source, selection, result, [&](auto from, auto to) {
-      std::transform(from.begin(), from.end(), to.begin(),
-                     [&](From element) { return static_cast<To>(scaled(static_cast<double>(element))); });
+      std::transform(from.begin(), from.end(), to.begin(), [&](From element) {
+        return scaled.is_one() ? static_cast<To>(element) : static_cast<To>(scaled(static_cast<double>(element)));
+      });
     });
   };
   dispatch(source.dtype(), [&](auto from) { dtype == DType::f32 ? make(from, float{}) : make(from, double{}); });
@@ -139,7 +140,7 @@ std::int64_t Batches::samples() const { return samples_; }
 
 Batch Batches::operator[](std::int64_t i) const {
   if (i < 0 || i >= size())
-    throw ValueError(fmt::format("batches: batch {} of {}; expected 0 ... {}", i, size(), size() - 1));
+    throw ValueError(fmt::format("batches: batch {} of {}; they are counted from 0", i, size()));
   const std::int64_t first = i * options_.size;
   const Selection selection{first, std::min(options_.size, samples_ - first),
                             order_.defined() ? order_.data<std::int64_t>() : std::span<const std::int64_t>{}};

@@ -114,7 +114,7 @@ void to_native(Bytes& bytes, std::size_t width) {
 }  // namespace
 
 Tensor read_idx(const std::string& path) {
-  FileReader file(path);
+  FileReader file(path, Compression::gzip);
   const Header header = read_header(file);
   const std::size_t width = size_of(header.dtype);
   const auto bytes =

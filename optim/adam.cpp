@@ -1,5 +1,6 @@
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,14 @@ double not_negative(const char* name, double value) {
   throw ValueError(fmt::format("adam: {} is {}; expected a finite number, 0 or above", name, value));
 }
 
+/// An ε of 0 is taken, with which what gets no gradient becomes NaN.
+void require_normal(double epsilon, DType dtype) {
+  const double least = dtype == DType::f64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
+  if (epsilon == 0 || epsilon >= least) return;
+  throw ValueError(fmt::format("adam: epsilon is {}; expected {:.2g} or above for parameters of {}", epsilon, least,
+                               name_of(dtype)));
+}
+
 Attributes attributes_of(const AdamOptions& options, DType dtype) {
   return {{"one_minus_beta_1", 1 - options.beta_1},
           {"one_minus_beta_2", 1 - options.beta_2},
@@ -52,7 +61,9 @@ Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double
       beta_2_(checked_beta("beta_2", options.beta_2)),
       weight_decay_(not_negative("weight_decay", weight_decay)),
       f32_attributes_(attributes_of(options, DType::f32)),
-      f64_attributes_(attributes_of(options, DType::f64)) {}
+      f64_attributes_(attributes_of(options, DType::f64)) {
+  for (const Parameter& parameter : this->parameters()) require_normal(options.epsilon, parameter.dtype());
+}
 
 Tensor Adam::step_rate(const Tensor& learning_rate, const Tensor& step) const {
   return apply(bias_corrected_rate(), {learning_rate, step}, {{"beta_1", beta_1_}, {"beta_2", beta_2_}});

@@ -17,11 +17,12 @@ struct AdamOptions {
 ///     p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
 ///
 /// Kingma and Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015), the form before section 2.1. m and v are
-/// kept; m below 2⁻¹⁰⁰ (2⁻⁹⁰⁰ in f64) in magnitude as 0, and v as well where √v does not count beside ε: what gets no
+/// kept; m below 2⁻⁷⁶ (2⁻⁹⁰⁰ in f64) in magnitude as 0, and v as well where √v does not count beside ε: what gets no
 /// gradient any more would end in subnormal numbers, with which many processors are a hundred times slower.
 class Adam : public Optimizer {
  public:
-  /// Throws ValueError for a β out of [0, 1), an ε that is negative or not finite, and as every optimiser does.
+  /// Throws ValueError for a β out of [0, 1), an ε that is negative, not finite, or subnormal in a parameter's dtype
+  /// (its reciprocal would be infinite), and as every optimiser does.
   explicit Adam(std::vector<Parameter> parameters, AdamOptions options = {});
 
  protected:

@@ -11,7 +11,7 @@ struct SGDOptions {
 };
 
 /// Stochastic gradient descent, as Keras writes it. Without momentum p −= η g. With momentum μ the velocity
-/// u ← μ u − η g is kept ("velocity"), and p += u; Nesterov's looks ahead: p += μ u − η g. A velocity below 2⁻¹⁰⁰
+/// u ← μ u − η g is kept ("velocity"), and p += u; Nesterov's looks ahead: p += μ u − η g. A velocity below 2⁻⁷⁶
 /// (2⁻⁹⁰⁰ in f64) in magnitude is 0, as Adam's first moment. Sutskever, Martens, Dahl and Hinton, "On the importance of
 /// initialization and momentum in deep learning" (ICML 2013).
 class SGD : public Optimizer {

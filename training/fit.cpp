@@ -73,10 +73,11 @@ class Training {
   Display::Plan plan() const {
     const double all = static_cast<double>(steps_per_epoch()) * static_cast<double>(options_.epochs);
     const bool limited = options_.max_steps > 0 && static_cast<double>(options_.max_steps) < all;
+    constexpr double most = 1e18;  // which nobody is going to see
     Display::Plan plan{options_.label,
                        options_.epochs,
                        steps_per_epoch(),
-                       limited ? options_.max_steps : static_cast<std::int64_t>(all),
+                       limited ? options_.max_steps : static_cast<std::int64_t>(std::min(all, most)),
                        {}};
     for (const nn::Metric& metric : options_.metrics) plan.metrics.push_back(metric.name);
     return plan;

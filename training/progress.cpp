@@ -56,7 +56,10 @@ std::string live_line(const ProgressState& state, std::size_t width) {
     line += bar(done, std::min(widest_bar, width - text)) + "  ";
   }
   line += end;
-  line.resize(std::min(line.size(), width));
+  if (line.size() <= width) return line;
+  std::size_t cut = width;  // before a character, not within one
+  while (cut > 0 && (static_cast<unsigned char>(line[cut]) & 0xC0U) == 0x80) --cut;
+  line.resize(cut);
   return line;
 }
 

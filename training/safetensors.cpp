@@ -154,7 +154,9 @@ std::vector<Description> read_header(FileReader& file) {
   // As `accept` below reads it: for another kind of bytes the library would hold the parser once more.
   const std::string text(bytes.begin(), bytes.end());
   HeaderReader reader(file);
-  if (json::sax_parse(text, &reader)) {
+  // The library passes over a byte order mark, and takes a NUL for the end.
+  const bool is_plain = text.starts_with('{') && text.find('\0') == std::string::npos;
+  if (is_plain && json::sax_parse(text, &reader)) {
     if (auto descriptions = reader.take()) return std::move(*descriptions);
   }
   file.fail("its header is no JSON object");
@@ -257,7 +259,7 @@ std::string name_in_header(const std::string& name) {
 }  // namespace
 
 NamedTensors read_safetensors(const std::string& path) {
-  FileReader file(path);
+  FileReader file(path, datasets::Compression::none);
   NamedTensors tensors;
   for (const Entry& entry : read_entries(file)) tensors.emplace_back(entry.name, read_elements(file, entry));
   file.finish();

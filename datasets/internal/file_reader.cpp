@@ -28,7 +28,7 @@ const char* meaning_of(int error) {
 
 }  // namespace
 
-FileReader::FileReader(const std::string& path) : path_(path) {
+FileReader::FileReader(const std::string& path, Compression compression) : path_(path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) fail("no such file");
@@ -42,6 +42,7 @@ FileReader::FileReader(const std::string& path) : path_(path) {
   errno = 0;
   file_.open(path, std::ios::binary);
   if (!file_) fail(fmt::format("cannot be opened: {}", std::strerror(errno)));
+  if (compression == Compression::none) return;
   std::array<char, 2> magic{};
   file_.read(magic.data(), magic.size());
   if (file_.gcount() == 2 && magic[0] == '\x1f' && magic[1] == '\x8b') {
@@ -66,7 +67,7 @@ void FileReader::read(std::span<std::uint8_t> bytes) {
 void FileReader::finish() {
   std::uint8_t one_more = 0;
   if (read_some({&one_more, 1}) != 0) fail(fmt::format("goes on behind its last element, at byte {}", given_ - 1));
-  if (stream_ && (stream_->avail_in != 0 || refill())) fail("goes on behind its compressed data");
+  if (stream_ && has_input()) fail("goes on behind its compressed data");
 }
 
 std::uint64_t FileReader::limit() const {
@@ -96,16 +97,26 @@ std::size_t FileReader::inflate_some(std::span<std::uint8_t> bytes) {
   const auto room = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), 1 << 30));
   stream_->next_out = bytes.data();
   stream_->avail_out = room;
-  const auto is_empty_handed = [&] { return stream_->block_state != ISAL_BLOCK_FINISH && stream_->avail_out == room; };
-  while (is_empty_handed()) {
-    const bool has_more = stream_->avail_in != 0 || refill();
+  const auto is_empty_handed = [&] { return stream_->avail_out == room; };
+  const auto is_at_end = [&] { return stream_->block_state == ISAL_BLOCK_FINISH; };
+  while (is_empty_handed() && (!is_at_end() || begin_member())) {
+    const bool has_more = has_input();
     const int result = isal_inflate(stream_.get());
     if (result < 0) fail(fmt::format("is damaged: {}", meaning_of(result)));
     // Without more of the file, the last bytes may still have stood in the stream.
-    if (!has_more && is_empty_handed()) fail("ends in the middle of its compressed data");
+    if (!has_more && is_empty_handed() && !is_at_end()) fail("ends in the middle of its compressed data");
   }
   return room - stream_->avail_out;
 }
+
+/// A gzip file is one or more members, one behind the other (RFC 1952, section 2.2); false where no other one begins.
+bool FileReader::begin_member() {
+  if (!has_input() || *stream_->next_in != 0x1f) return false;
+  isal_inflate_reset(stream_.get());
+  return true;
+}
+
+bool FileReader::has_input() { return stream_->avail_in != 0 || refill(); }
 
 /// More compressed bytes; false at the end of the file.
 bool FileReader::refill() {

@@ -11,10 +11,14 @@ struct inflate_state;  // of ISA-L
 
 namespace wengert::datasets {
 
-/// Reads a file from beginning to end, decompressing it where it begins as gzip does. Every error is a FileError.
+/// What a file may be compressed with.
+enum class Compression : std::uint8_t { none, gzip };
+
+/// Reads a file from beginning to end, decompressing it where it may be and begins as gzip does. Every error is a
+/// FileError.
 class FileReader {
  public:
-  explicit FileReader(const std::string& path);
+  FileReader(const std::string& path, Compression compression);
   ~FileReader();
   FileReader(const FileReader&) = delete;
   FileReader& operator=(const FileReader&) = delete;
@@ -34,6 +38,8 @@ class FileReader {
  private:
   std::size_t read_some(std::span<std::uint8_t> bytes);
   std::size_t inflate_some(std::span<std::uint8_t> bytes);
+  bool begin_member();
+  bool has_input();
   bool refill();
 
   std::string path_;

@@ -61,6 +61,18 @@ void check_writable(const std::string& path) {
   }
 }
 
+/// The steps' losses must not take the place of a result.
+void check_apart(const std::string& path, const std::string& directory) {
+  std::vector<std::string> results{"history.csv", "summary.json"};
+  for (const Picture& picture : pictures) {
+    for (const char* ending : {".png", ".svg"}) results.push_back(picture.name + ending);
+  }
+  for (const std::string& name : results) {
+    if (fs::weakly_canonical(path) == fs::weakly_canonical(fs::path(directory) / name))
+      throw UsageError(fmt::format("--record-steps: {} is where {} is written; expected another file", path, name));
+  }
+}
+
 std::string heading(const Options& options, const wengert::datasets::TrainAndTest& data) {
   return fmt::format(
       "Fashion-MNIST: {} training images, {} test images\nAdam, learning rate {}; batches of {}{}; {} "
@@ -121,12 +133,21 @@ int report(int status, std::string message) {
   return status;
 }
 
+/// The status, or 1 where what was printed has not all arrived.
+int finished(int status) {
+  if (std::cout.flush() || status != 0) return status;
+  return report(1, "standard output could not be written");
+}
+
 int run(const Options& options) {
   const Interrupt interrupt;
   std::vector<Candidate> candidates = make_candidates(options);
   const wengert::datasets::TrainAndTest data = wengert::datasets::fashion_mnist(options.data);
   prepare_directory(options.out);
-  if (!options.record_steps.empty()) check_writable(options.record_steps);
+  if (!options.record_steps.empty()) {
+    check_writable(options.record_steps);
+    check_apart(options.record_steps, options.out);
+  }
 
   Screen screen(options.quiet, candidates.size());
   screen.print(candidates.front().model.summary({28, 28}) + '\n' + heading(options, data));
@@ -152,10 +173,11 @@ int run(const Options& options) {
 }  // namespace comparison
 
 int main(int argc, char** argv) {
+  using comparison::finished;
   using comparison::report;
   try {
     const auto options = comparison::read_options(argc, argv);
-    return options ? comparison::run(*options) : 0;
+    return finished(options ? comparison::run(*options) : 0);
   } catch (const comparison::UsageError& error) {
     return report(2, fmt::format("{} (--help lists the flags)", error.what()));
   } catch (const std::bad_alloc&) {

@@ -141,7 +141,9 @@ int run(const std::vector<const wg::Operation*>& operations, const std::vector<i
     for (const Row& row : rows) array.push_back(to_json(row));
     wg::training::write_file_atomically(json, array.dump(2) + "\n");
   }
-  return summarise(rows) ? 0 : 1;
+  const bool passed = summarise(rows);
+  if (std::fflush(stdout) != 0) throw wg::FileError("standard output could not be written");
+  return passed ? 0 : 1;
 }
 
 }  // namespace
@@ -162,7 +164,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({1, 2}))
       ->allow_extra_args(false);
   app.add_option("--json", json, "Write the results to FILE as an array, an object for each operation and order")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check([](const std::string& path) { return path.empty() ? "is empty; expected the name of a file" : ""; });
   try {
     app.parse(argc, argv);
     if (orders.empty()) orders = {1, 2};

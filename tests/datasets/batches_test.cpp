@@ -22,6 +22,12 @@ Dataset numbered(int samples) {
   return {Tensor(features, {samples, 2}), Tensor(labels)};
 }
 
+TEST(Batches, RoundIntegersOnce) {
+  const std::int64_t large = (std::int64_t{1} << 60) + (std::int64_t{1} << 36) + 1;  // just above the middle of two f32
+  const Dataset data{Tensor(std::vector<std::int64_t>{large}, {1, 1})};
+  EXPECT_EQ(batches(data, {.size = 1})[0].images.data<float>()[0], static_cast<float>(large));
+}
+
 Dataset all_bytes() {
   std::vector<std::uint8_t> pixels(256);
   std::iota(pixels.begin(), pixels.end(), std::uint8_t{0});

@@ -1,7 +1,9 @@
 #include <csignal>
 
 #include "examples/comparison.h"
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <wengert/training/safetensors.h>
 
@@ -159,6 +161,9 @@ TEST_F(ComparisonRefuses, APlaceForResultsThatCannotBeWrittenTo) {
   expect_refusal(compare({"--record-steps", directory.path()}), 1, directory.path() + ": ");
   expect_refusal(compare({"--record-steps", directory / "none/steps.json"}), 1, directory / "none/steps.json: ");
   EXPECT_EQ(read_file(file), "mine");
+  for (const char* name : {"history.csv", "summary.json", "losses.png", "accuracy.svg"})
+    expect_refusal(compare({"--record-steps", out() + "/./" + name}), 2,
+                   std::string("is where ") + name + " is written");
 }
 
 /// A limit on the size of files stands in for a full disk; there is room for what is said of it.
@@ -172,6 +177,15 @@ TEST_F(ComparisonRefuses, ADiskThatIsFull) {
   };
   for (const rlim_t room : {1000U, 100000U}) {
     expect_refusal(compare({"--quiet"}, with_room_for(room)), 1, out() + ": nothing can be written there: ");
+  }
+}
+
+TEST_F(ComparisonRefuses, ToSayThatAllWentWellWhereNobodyCouldReadIt) {
+  const auto to_full_disk = [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); };
+  for (const Arguments& arguments : {Arguments{"--epochs", "1"}, Arguments{"--help"}}) {
+    const Finished finished = compare(arguments, to_full_disk);
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_EQ(finished.errors, "error: standard output could not be written\n");
   }
 }
 

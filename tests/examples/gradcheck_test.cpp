@@ -65,6 +65,12 @@ TEST(GradcheckProgram, AlignsItsTable) {
   EXPECT_EQ(lines[2].find("sample "), column);
 }
 
+TEST(GradcheckProgram, RefusesAFileWithoutAName) {
+  const Finished finished = gradcheck({"--operation", "relu", "--json", ""});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_EQ(finished.errors, "gradcheck: --json: is empty; expected the name of a file\n");
+}
+
 TEST(GradcheckProgram, SaysHowItIsUsed) {
   const Finished help = gradcheck({"--help"});
   EXPECT_EQ(help.status, 0);

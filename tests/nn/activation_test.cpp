@@ -105,7 +105,7 @@ TEST(Activation, MalformedParametersAreRefused) {
   EXPECT_EQ(message_of("relu:1"), "activation 'relu:1': more parameters than it has; expected relu");
   EXPECT_EQ(message_of("linear:1"), "activation 'linear:1': linear has no parameter");
   for (const char* name : {"leaky_relu:", "leaky_relu:0.3x", "leaky_relu: 0.3", "leaky_relu:nan", "leaky_relu:inf",
-                           "leaky_relu:0.1,0.2", "leaky_relu:0.1,", "softmax:0.5"}) {
+                           "leaky_relu:0.1,0.2", "leaky_relu:0.1,", "softmax:0.5", "softmax:1e30"}) {
     EXPECT_THROW(nn::activation(name), ValueError) << name;
   }
   EXPECT_THROW(nn::relu(0.5), ValueError);

@@ -117,6 +117,9 @@ TEST(Optimizer, SettingsOutOfRangeAreRefused) {
     EXPECT_THROW(Adam(p, {.beta_1 = bad}), ValueError) << bad;
     EXPECT_THROW(Adam(p).set_learning_rate(bad), ValueError) << bad;
   }
+  EXPECT_EQ(message_of<ValueError>([&] { Adam({Parameter(Tensor({1.0F}))}, {.epsilon = 1e-39}); }),
+            "adam: epsilon is 1e-39; expected 1.2e-38 or above for parameters of f32");
+  EXPECT_NO_THROW(Adam({Parameter(Tensor({1.0}))}, {.epsilon = 1e-39}));
   EXPECT_EQ(message_of<ValueError>([&] { Adam(p, {.learning_rate = nan}); }),
             "learning rate nan; expected a finite number, 0 or above");
   EXPECT_THROW(Adam(p, {.beta_2 = 1}), ValueError);

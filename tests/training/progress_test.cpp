@@ -32,6 +32,13 @@ TEST(LiveLine, FitsItsWidthAndGivesUpTheBarFirst) {
   EXPECT_EQ(live_line(half_way, 10), "relu  epoc");
 }
 
+TEST(LiveLine, IsNotCutWithinACharacter) {
+  ProgressState state = half_way;
+  state.label = "λλλλ";  // two bytes each
+  EXPECT_EQ(live_line(state, 4), "λλ");
+  EXPECT_EQ(live_line(state, 5), "λλ");
+}
+
 TEST(LiveLine, FillsItsBarFromBeginningToEnd) {
   ProgressState state;
   state.steps = state.total_steps = 100;

@@ -151,6 +151,7 @@ TEST_F(Safetensors, SayWhatIsWrongWithTheHeader) {
       const auto& [header, complaint] : std::vector<Damage>{
           {"", "no JSON object"},
           {"[]", "no JSON object"},
+          {"\xEF\xBB\xBF{}", "no JSON object"},
           {"{\"a\":", "no JSON object"},
           {R"({"a":7})", "tensor \"a\" is not described by an object"},
           {R"({"a":{"shape":[8],"data_offsets":[0,8]}})", "tensor \"a\" has no dtype"},
@@ -181,6 +182,19 @@ TEST_F(Safetensors, SayWhatIsWrongWithTheHeader) {
     const std::string error = error_of(with_header(header, eight));
     EXPECT_TRUE(contains(error, complaint)) << header << "\n" << error;
   }
+}
+
+TEST_F(Safetensors, HaveNothingBehindTheHeadersObject) {
+  const std::string header = R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})";
+  const std::string behind = header + '\0' + " garbage";
+  EXPECT_TRUE(contains(error_of(with_header(behind, "elements")), "no JSON object"));
+}
+
+// Such a file begins as gzip does.
+TEST_F(Safetensors, MayHaveAHeaderOfAnyLength) {
+  std::string header = R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})";
+  header.resize(0x8b1f, ' ');
+  EXPECT_EQ(read_safetensors(directory.write("file", with_header(header, "elements"))).size(), 1U);
 }
 
 TEST_F(Safetensors, AskForNoMemoryThatTheFileCannotFill) {
