@@ -294,24 +294,6 @@ TEST(HigherOrder, AGradientOfTheInnerTapesOwnGradientIsAnErrorWithinAnOuterOne) 
   EXPECT_EQ(outer.gradient(z * dz, x).item(), 81.0);  // 3x³
 }
 
-TEST(Transforms, GiveValueAndGradientTogether) {
-  const auto [value, gradient] = value_and_grad([](const Tensor& t) { return sum(t * t); })(Tensor({1.0, 2.0}));
-  EXPECT_EQ(value.item(), 5.0);
-  EXPECT_EQ(values(gradient), (std::vector{2.0, 4.0}));
-}
-
-TEST(Transforms, GiveVectorJacobianProducts) {
-  const auto product = vjp([](const Tensor& t) { return t * t; });
-  EXPECT_EQ(values(product(Tensor({1.0, 2.0}), Tensor({3.0, -1.0}))), (std::vector{6.0, -4.0}));
-}
-
-TEST(Transforms, TakeTheFunctionOfTheDesignToItsSecondDerivative) {
-  auto f = [](const Tensor& t) { return sum(tanh(t) * t); };
-  auto d2f = grad([&](const Tensor& t) { return sum(grad(f)(t)); });
-  // (t tanh t)″ = 2 sech² t − 2 t tanh t sech² t; at 0: 2
-  EXPECT_EQ(values(d2f(Tensor({0.0}))), (std::vector{2.0}));
-}
-
 TEST(Tape, LosesNothingWhenAnExceptionCrossesIt) {
   struct Interruption {};
   for (int i = 0; i < 3; ++i) {
