@@ -20,6 +20,10 @@ const Shape& Parameter::shape() const { return state_->value.shape(); }
 DType Parameter::dtype() const { return state_->value.dtype(); }
 const std::string& Parameter::name() const { return state_->name; }
 void Parameter::set_name(std::string name) { state_->name = std::move(name); }
-Parameter Parameter::clone() const { return Parameter(detail::read_state(state_), state_->name); }
+Parameter Parameter::clone() const {
+  Parameter copy(detail::read_state(state_), state_->name);
+  copy.state_->is_assigned = state_->is_assigned;
+  return copy;
+}
 
 }  // namespace wengert

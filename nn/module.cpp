@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <set>
 #include <typeinfo>
 
 #include <cxxabi.h>
@@ -24,8 +25,8 @@ std::uint64_t fnv1a(std::string_view text) {
   return hash;
 }
 
-void draw(Parameter& parameter, const Initializer& initializer, std::uint64_t seed) {
-  Generator generator(seed, fnv1a(parameter.name()));
+void draw(const std::string& path, Parameter& parameter, const Initializer& initializer, std::uint64_t seed) {
+  Generator generator(seed, fnv1a(path));
   parameter.assign(initializer(parameter.shape(), generator, parameter.dtype()));
 }
 
@@ -39,21 +40,22 @@ class NameAndDraw : public Visitor {
   void module(std::string_view name, Module& child) override {
     const std::size_t length = path_.size();
     path_.append(name).push_back('.');
-    child.path_ = path_;
+    if (modules_.insert(&child).second) child.path_ = path_;
     child.built_ = true;
     child.visit(*this);
     path_.resize(length);
   }
 
   void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
-    if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;  // shared: the first path counts
+    if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;
     seen_.push_back(parameter);
     const bool fresh = parameter.name().empty() && !parameter.is_assigned();
     parameter.set_name(path_ + std::string(name));
-    if (fresh && initializer) draw(parameter, initializer, 0);
+    if (fresh && initializer) draw(parameter.name(), parameter, initializer, 0);
   }
 
   std::string path_;
+  std::set<const Module*> modules_;  // of what is listed twice the first path counts
   std::vector<Parameter> seen_;
 };
 
@@ -165,8 +167,11 @@ std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
 
 void Module::initialize(std::uint64_t seed) {
   build();
-  EachParameter(*this, [&](const std::string&, Parameter& parameter, const Initializer& initializer) {
-    if (initializer) draw(parameter, initializer, seed);
+  std::vector<Parameter> drawn;
+  EachParameter(*this, [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
+    if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
+    draw(path, parameter, initializer, seed);
+    drawn.push_back(parameter);
   });
 }
 

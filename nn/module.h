@@ -57,8 +57,8 @@ class Visitor {
 ///
 /// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own.
 /// Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first values are
-/// a function of the seed and the path alone. Where models share a layer, its parameters bear the path in the model
-/// that was first used last; `named_parameters`, and files of weights, have the paths in the one that is asked.
+/// a function of the seed and the path alone. A part of a model is named, drawn and saved by its paths in that model.
+/// Models may share parameters: each has paths of its own for them, of which `Parameter::name` is the latest.
 class Module {
  public:
   virtual ~Module() = default;

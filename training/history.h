@@ -20,7 +20,8 @@ struct EpochRecord {
   std::int64_t epoch = 1;
   /// Running means over the samples of the epoch, each taken before the update it led to (as Keras does).
   Scores train = {};
-  /// After the epoch; none where no validation data were given, or the epoch was broken off but by `max_steps`.
+  /// After the epoch; none where no validation data were given, or the epoch was broken off by anything but
+  /// `max_steps`.
   std::optional<Scores> validation = {};
   /// Wall time from the shuffling to the last update: making of batches included, validation not.
   double seconds = 0;

@@ -33,7 +33,14 @@ Capture::Capture(std::span<const Tensor> inputs) : outer_(current_) {
   current_ = this;
 }
 
-Capture::~Capture() { current_ = outer_; }
+Capture::~Capture() {
+  current_ = outer_;
+  if (finished_) return;
+  for (std::size_t slot = 0; slot < slot_states_.size(); ++slot) {
+    if (Tensor& before = slot_states_[slot].before; before.defined())
+      graph_.slots[slot].state->value = std::move(before);
+  }
+}
 
 Capture* Capture::exchange(Capture* other) noexcept { return std::exchange(current_, other); }
 
@@ -88,18 +95,22 @@ std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
 
 Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
   const std::uint32_t slot = slot_of(state);
-  Tensor& value = slot_states_[slot].value;
+  auto& [value, assigned, before] = slot_states_[slot];
   if (!value.defined()) {
     value = apart(state->value);
     add_value(value, Source::slot, slot);
+  } else if (assigned && Access::node(value)->buffer != Access::node(state->value)->buffer) {
+    assign(state, state->value);  // in the scope of an `Uncompiled`
   }
   return value;
 }
 
 void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
   const std::uint32_t number = number_of(value);
-  const std::uint32_t slot = slot_of(state);
-  slot_states_[slot] = {value, number};
+  SlotState& slot = slot_states_[slot_of(state)];
+  if (!slot.assigned) slot.before = state->value;
+  slot.value = value;
+  slot.assigned = number;
 }
 
 void Capture::make(const std::shared_ptr<ParameterState>& state) {
@@ -140,6 +151,7 @@ void Capture::check_host_read(const Tensor& tensor, const char* what) const {
 }
 
 Graph Capture::finish(std::span<const Tensor> results) {
+  finished_ = true;
   for (const Tensor& result : results) graph_.results.push_back(use_of(result));
   for (std::uint32_t slot = 0; slot < slot_states_.size(); ++slot) {
     // What the function made for itself and let go of need not be kept.
@@ -148,6 +160,7 @@ Graph Capture::finish(std::span<const Tensor> results) {
       graph_.assignments.push_back({slot, *assigned});
     }
   }
+  std::erase_if(graph_.flags, [](const FlagUse& use) { return use.flag.use_count() == 1; });
   return std::move(graph_);
 }
 

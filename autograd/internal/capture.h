@@ -43,7 +43,7 @@ class Capture {
   /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.
   void check_host_read(const Tensor& tensor, const char* what) const;
 
-  /// The graph with these results.
+  /// The graph with these results. Where it does not come so far, parameters and slots get back what they held.
   Graph finish(std::span<const Tensor> results);
 
  private:
@@ -60,11 +60,13 @@ class Capture {
   struct SlotState {
     Tensor value = {};                           // as last read or assigned; undefined before
     std::optional<std::uint32_t> assigned = {};  // which value, at last
+    Tensor before = {};                          // its value before it was assigned
   };
   std::vector<SlotState> slot_states_;
   std::unordered_map<const Buffer*, std::uint32_t> numbers_;
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;
+  bool finished_ = false;
   static inline constinit thread_local Capture* current_ = nullptr;
 };
 

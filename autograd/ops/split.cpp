@@ -19,6 +19,8 @@ std::size_t count_sections(const Attributes& attributes) {
 Shape part_of(const Shape& x, const Attributes& attributes) {
   const std::size_t axis = normalize_axis("split", attributes.integer("axis"), x.rank());
   const auto sections = static_cast<std::int64_t>(count_sections(attributes));
+  constexpr std::int64_t most_empty = 1 << 20;  // an extent of 0 has any number of sections
+  if (x[axis] == 0 && sections > most_empty) throw ValueError(fmt::format("split: {} sections of nothing; expected at most {}", sections, most_empty));
   if (x[axis] % sections != 0) {
     throw ShapeError(fmt::format("split: {} into {} sections along axis {}; expected an extent that they divide; for parts of other sizes, slice",
                                  to_string(x), sections, axis));

@@ -112,6 +112,9 @@ std::size_t FileReader::inflate_some(std::span<std::uint8_t> bytes) {
 /// A gzip file is one or more members, one behind the other (RFC 1952, section 2.2); false where no other one begins.
 bool FileReader::begin_member() {
   if (!has_input() || *stream_->next_in != 0x1f) return false;
+  // ISA-L wants a header in one piece.
+  std::copy_n(stream_->next_in, stream_->avail_in, buffer_.data());
+  refill_behind(stream_->avail_in);
   isal_inflate_reset(stream_.get());
   return true;
 }
@@ -120,11 +123,16 @@ bool FileReader::has_input() { return stream_->avail_in != 0 || refill(); }
 
 /// More compressed bytes; false at the end of the file.
 bool FileReader::refill() {
-  file_.read(reinterpret_cast<char*>(buffer_.data()), static_cast<std::streamsize>(buffer_.size()));
+  refill_behind(0);
+  return stream_->avail_in != 0;
+}
+
+void FileReader::refill_behind(std::size_t kept) {
+  const std::span<std::uint8_t> room = std::span(buffer_).subspan(kept);
+  file_.read(reinterpret_cast<char*>(room.data()), static_cast<std::streamsize>(room.size()));
   if (file_.bad()) fail("cannot be read");
   stream_->next_in = buffer_.data();
-  stream_->avail_in = static_cast<std::uint32_t>(file_.gcount());
-  return stream_->avail_in != 0;
+  stream_->avail_in = static_cast<std::uint32_t>(kept + static_cast<std::size_t>(file_.gcount()));
 }
 
 }  // namespace wengert::datasets

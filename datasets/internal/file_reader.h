@@ -41,6 +41,7 @@ class FileReader {
   bool begin_member();
   bool has_input();
   bool refill();
+  void refill_behind(std::size_t kept);
 
   std::string path_;
   std::ifstream file_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -171,7 +172,10 @@ int main(int argc, char** argv) {
     if (orders.empty()) orders = {1, 2};
     return run(chosen(names), orders, json);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_exit_code() == 0) {
+      const int status = app.exit(error);
+      return std::cout.flush() ? status : 1;
+    }
     fmt::print(stderr, "gradcheck: {}\n", error.what());
     return 2;
   } catch (const std::exception& error) {

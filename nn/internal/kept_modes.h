@@ -1,33 +1,38 @@
 #pragma once
 
+#include <map>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include <wengert/nn/module.h>
 
 namespace wengert::nn::detail {
 
-/// Puts a module and all below back into the modes, training or evaluation, that each of them was in.
+/// Puts a module and all below back into the modes, training or evaluation, that each of them was in. Parts that were
+/// put in the place of others meanwhile stay as they are.
 class KeptModes : private Visitor {
  public:
-  explicit KeptModes(Module& root) { module({}, root); }
+  explicit KeptModes(Module& root) : root_(root) { module({}, root_); }
   ~KeptModes() override {
-    for (const auto& [module, training] : before_) {
-      if (module->is_training() != training) module->training_.set(training);
-    }
+    goes_back_ = true;
+    module({}, root_);
   }
   KeptModes(const KeptModes&) = delete;
   KeptModes& operator=(const KeptModes&) = delete;
 
  private:
   void module(std::string_view, Module& shown) override {
-    before_.emplace_back(&shown, shown.is_training());
+    if (!goes_back_) {
+      before_.emplace(&shown, shown.is_training());
+    } else if (const auto known = before_.find(&shown); known != before_.end()) {
+      if (shown.is_training() != known->second) shown.training_.set(known->second);
+    }
     shown.visit(*this);
   }
   void parameter(std::string_view, Parameter&, const Initializer&) override {}
 
-  std::vector<std::pair<Module*, bool>> before_;
+  Module& root_;
+  std::map<const Module*, bool> before_;
+  bool goes_back_ = false;
 };
 
 }  // namespace wengert::nn::detail

@@ -193,9 +193,16 @@ TEST(CompileVerify, FindsOtherParametersSlotsAndFlags) {
               return x * 2.0;
             }).find("other flags"),
             std::string::npos);
+  EXPECT_NE(error([&](const Tensor& x) {
+              const Tensor a = x + 1.0, b = x - 1.0;
+              p.assign(odd() ? a : b);
+            }).find("are assigned, or by other values"),
+            std::string::npos);
   EXPECT_EQ(error([&](const Tensor& x) {
               Slot local(x);
-              return local.value() * p.value();
+              HostFlag own(true);
+              own.set(!own.get());
+              return own.get() ? x : local.value() * p.value();
             }),
             "none");
 }
@@ -228,7 +235,23 @@ TEST(CompileSlots, StayAsTheyWereWhereAnOperationThrows) {
     EXPECT_EQ(p.value().data<float>()[1999], 4);
     compiled(Tensor({1, 2}));
     EXPECT_EQ(p.value().data<float>()[1999], 8);
+
+    auto recorded = compile(function);
+    for (int call = 0; call < 2; ++call) EXPECT_THROW(recorded(Tensor({1, 9})), ValueError);
+    EXPECT_EQ(p.value().data<float>()[1999], 8);
   }
+}
+
+TEST(CompileSlots, HaveTheValueThatTheyWereGivenOutsideOfTheProgram) {
+  auto function = compile([](const Tensor& x) {
+    Parameter made(zeros({3}));
+    {
+      const Uncompiled once;
+      made.assign(ones({3}));
+    }
+    return x * made.value();
+  });
+  for (int call = 0; call < 3; ++call) EXPECT_TRUE(same_bits(function(ones({3})), ones({3})));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <random>
 
 #include "datasets/test_files.h"
 
@@ -93,6 +95,18 @@ TEST(Idx, ReadsCompressedFilesOfSeveralMembers) {
   const std::string members = gzip(six.substr(0, 10)) + gzip(six.substr(10));
   for (std::size_t size = 1; size < members.size(); ++size)
     EXPECT_THROW(read_idx(directory.write("cut", members.substr(0, size))), FileError) << size;
+}
+
+TEST(Idx, ReadsAMemberWhoseHeaderLiesAnywhereInWhatIsReadAtATime) {
+  const test::TemporaryDirectory directory;
+  std::mt19937 random(1);
+  std::string noise(66'000, '\0');  // which cannot be compressed: the first member is as long
+  std::generate(noise.begin(), noise.end(), [&] { return static_cast<char>(random()); });
+  const std::string bytes = idx(0x08, {66'000}, noise);
+  for (std::size_t cut = 65'480; cut < 65'530; ++cut) {
+    const std::string members = gzip(bytes.substr(0, cut)) + gzip(bytes.substr(cut), true);
+    EXPECT_EQ(read_idx(directory.write("members", members)).size(), 66'000) << cut;
+  }
 }
 
 TEST(Idx, NamesAFileThatIsMissing) {

@@ -100,9 +100,13 @@ inline std::string labels(std::uint32_t count) {
   return idx(0x08, {count}, values);
 }
 
-inline std::string gzip(const std::string& bytes) {
+/// The header may have a checksum of its own.
+inline std::string gzip(const std::string& bytes, bool checked_header = false) {
   z_stream stream{};
   deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
+  gz_header header{};
+  header.hcrc = 1;
+  if (checked_header) deflateSetHeader(&stream, &header);
   std::string compressed(deflateBound(&stream, bytes.size()), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());

@@ -130,6 +130,9 @@ TEST(Module, DoesNotDrawWhatWasAssignedBeforeItWasNamed) {
   };
   Filled assigned, fresh;
   assigned.factor.assign(Tensor({5.0F, 7.0F}));
+  Filled cloned;
+  cloned.factor = assigned.factor.clone();
+  EXPECT_EQ(values(cloned.parameters()[0]), (std::vector<float>{5, 7}));
   EXPECT_EQ(values(assigned.parameters()[0]), (std::vector<float>{5, 7}));
   EXPECT_EQ(values(fresh.parameters()[0]), (std::vector<float>{1, 1}));
 }
@@ -165,6 +168,33 @@ TEST(Module, OfTwoThatShareALayerGivesThePathInTheOneThatIsAsked) {
   EXPECT_EQ(path(whole), "sequential.dense.weight");
   EXPECT_EQ(path(part), "dense.weight");
   EXPECT_EQ(part.parameters()[0], whole.parameters()[0]);
+
+  Sequential fresh{Dense{2, 2}};
+  fresh.initialize(1);
+  part.initialize(1);
+  EXPECT_EQ(values(part.parameters()[0]), values(fresh.parameters()[0]));
+}
+
+TEST(Module, OfALayerThatIsListedTwiceKnowsTheFirstPath) {
+  struct Twice : Module {
+    Tensor forward(const Tensor& x) override { return part(part(x)); }
+    void visit(Visitor& v) override {
+      v("a", part);
+      v("b", part);
+    }
+    Sequential part{Dense{4, 4}};
+  };
+  Twice early, late;
+  late.parameters();
+  for (Twice* model : {&early, &late}) {
+    model->part.add(Dense{4, 4});
+    EXPECT_EQ(names(*model),
+              (std::vector<std::string>{"a.dense.weight", "a.dense.bias", "a.dense_1.weight", "a.dense_1.bias"}));
+  }
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(values(early.parameters()[i]), values(late.parameters()[i])) << i;
+  const auto before = values(early.parameters()[0]);
+  early.initialize();
+  EXPECT_EQ(values(early.parameters()[0]), before);
 }
 
 TEST(Module, CopiesShareParametersAndClonesDoNot) {

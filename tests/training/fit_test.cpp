@@ -232,6 +232,17 @@ TEST(Fit, LeavesALayerInEvaluationModeThatWasPutThere) {
   EXPECT_TRUE(model[1].is_training());
 }
 
+TEST(Fit, AllowsACallbackToPutAnotherModelInThePlaceOfItsOwn) {
+  nn::Sequential model{nn::Dense{4, 4}, nn::Dense{4, 3, nn::softmax}};
+  const nn::Sequential best = nn::clone(model);
+  FitOptions options = quiet(3, 4);
+  options.validation = toy_data(6);
+  options.callbacks = {{.on_epoch_end = [&](const auto&, auto&) { model = nn::clone(best); }}};
+  optim::Adam adam{model.parameters()};
+  EXPECT_EQ(fit(model, adam, nn::sparse_categorical_crossentropy, toy_data(12), options).epochs.size(), 3U);
+  EXPECT_TRUE(model[1].is_training());
+}
+
 TEST(Fit, RefusesALossThatIsNotOneNumber) {
   nn::Sequential model = toy_model();
   optim::Adam adam{model.parameters()};

@@ -176,6 +176,11 @@ const std::vector<Case> cases = {
     {"split_into_very_many", [] { split(x, std::int64_t{1} << 62); }, Kind::shape,
      "split: [2, 3] into 4611686018427387904 sections along axis 0; expected an extent that they divide; for parts of "
      "other sizes, slice"},
+    {"split_nothing",
+     [] {
+       split(zeros({0, 3}), std::int64_t{1} << 62);
+     },
+     Kind::value, "split: 4611686018427387904 sections of nothing; expected at most 1048576"},
     {"split_none", [] { split(x, 0); }, Kind::value, "split: 0 sections; expected 1 or more"},
     {"split_axis", [] { split(x, 2, 2); }, Kind::value, "split: axis 2 is out of range; expected -2 … 1 for rank 2"},
     {"split_scalar", [] { split(Tensor(1.0), 1); }, Kind::value, "split: axis 0 given; a scalar has no axes"},
