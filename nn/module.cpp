@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <set>
 #include <typeinfo>
 
 #include <cxxabi.h>
@@ -40,7 +39,10 @@ class NameAndDraw : public Visitor {
   void module(std::string_view name, Module& child) override {
     const std::size_t length = path_.size();
     path_.append(name).push_back('.');
-    if (modules_.insert(&child).second) child.path_ = path_;
+    if (std::find(modules_.begin(), modules_.end(), &child) == modules_.end()) {
+      modules_.push_back(&child);
+      child.path_ = path_;
+    }
     child.built_ = true;
     child.visit(*this);
     path_.resize(length);
@@ -55,7 +57,7 @@ class NameAndDraw : public Visitor {
   }
 
   std::string path_;
-  std::set<const Module*> modules_;  // of what is listed twice the first path counts
+  std::vector<const Module*> modules_;  // of what is listed twice the first path counts
   std::vector<Parameter> seen_;
 };
 
@@ -107,6 +109,13 @@ void replace_parameters(Module& module, const std::function<Parameter(const Para
 }
 
 }  // namespace
+
+Module::Module() = default;
+Module::Module(const Module& other) = default;
+Module::Module(Module&& other) noexcept = default;
+Module& Module::operator=(const Module& other) = default;
+Module& Module::operator=(Module&& other) = default;
+Module::~Module() = default;
 
 void Module::visit(Visitor&) {}
 

@@ -61,7 +61,7 @@ class Visitor {
 /// Models may share parameters: each has paths of its own for them, of which `Parameter::name` is the latest.
 class Module {
  public:
-  virtual ~Module() = default;
+  virtual ~Module();
 
   /// The result for a batch, whose first axis counts the samples. Called through `operator()`.
   virtual Tensor forward(const Tensor& x) = 0;
@@ -98,11 +98,11 @@ class Module {
   std::string default_name() const;
 
  protected:
-  Module() = default;
-  Module(const Module&) = default;
-  Module(Module&&) = default;
-  Module& operator=(const Module&) = default;
-  Module& operator=(Module&&) = default;
+  Module();
+  Module(const Module& other);
+  Module(Module&& other) noexcept;
+  Module& operator=(const Module& other);
+  Module& operator=(Module&& other);
 
   /// Names the parameters and draws those that nobody named or assigned before; does nothing from the second time on.
   void build() {

@@ -1,11 +1,11 @@
-#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
-#include <wengert/autograd/operation.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/datasets/batches.h>
 #include <wengert/training/evaluate.h>
 #include <wengert/training/internal/loop.h>
@@ -14,44 +14,12 @@ namespace wengert::training {
 
 namespace {
 
-/// The results for all samples, put one behind the other.
-class Results {
- public:
-  explicit Results(std::int64_t samples) : samples_(samples) {}
-
-  /// Throws ShapeError unless they are one for each of `count` samples, like those before.
-  void add(const Tensor& part, std::int64_t count) {
-    if (part.rank() == 0 || part.shape()[0] != count) {
-      throw ShapeError(fmt::format("predict: the model gives {} for {} samples; expected one result for each",
-                                   to_string(part.shape()), count));
-    }
-    const Shape whole = with_samples(part.shape());
-    if (!all_.defined()) all_ = empty(whole, part.dtype());
-    if (whole != all_.shape() || part.dtype() != all_.dtype()) {
-      throw ShapeError(fmt::format("predict: the model gives {} {} for a batch, and {} {} for all",
-                                   name_of(part.dtype()), to_string(part.shape()), name_of(all_.dtype()),
-                                   to_string(all_.shape())));
-    }
-    dispatch(part.dtype(), [&](auto type) {
-      const auto from = part.data<decltype(type)>();
-      std::copy(from.begin(), from.end(), writable<decltype(type)>(all_).begin() + place_);
-      place_ += std::ssize(from);
-    });
-  }
-
-  const Tensor& all() const { return all_; }
-
- private:
-  Shape with_samples(const Shape& of_part) const {
-    Ints extents(of_part);
-    extents[0] = samples_;
-    return Shape(extents);
-  }
-
-  std::int64_t samples_;
-  std::ptrdiff_t place_ = 0;
-  Tensor all_;
-};
+/// Throws ShapeError unless the results are one for each of `count` samples.
+const Tensor& checked(const Tensor& results, std::int64_t count) {
+  if (results.rank() != 0 && results.shape()[0] == count) return results;
+  throw ShapeError(fmt::format("predict: the model gives {} for {} samples; expected one result for each",
+                               to_string(results.shape()), count));
+}
 
 }  // namespace
 
@@ -78,12 +46,12 @@ Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOp
   const Mode mode(model, false);
   const auto results = [&](const Tensor& images) { return model(images); };
   const auto compiled = compile(results);
-  Results all(data.size());
+  std::vector<Tensor> all;
   for (const auto& [images, labels] :
        datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
-    all.add(options.compile ? compiled(images) : results(images), images.shape()[0]);
+    all.push_back(checked(options.compile ? compiled(images) : results(images), images.shape()[0]));
   }
-  return all.all();
+  return all.size() == 1 ? all[0] : concat(all);
 }
 
 Tensor predict(nn::Module& model, const Tensor& inputs, const PredictOptions& options) {

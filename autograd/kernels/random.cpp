@@ -7,7 +7,6 @@
 #include <numbers>
 
 #include <wengert/autograd/kernels/instruction_sets.h>
-#include <wengert/autograd/kernels/philox.h>
 #include <wengert/autograd/kernels/random.h>
 
 // This file is compiled once per instruction set (Highway's foreach_target).
@@ -29,6 +28,14 @@ using Integer = hn::Vec<Integers>;
 using Doubles = hn::ScalableTag<double>;
 using Double = hn::Vec<Doubles>;
 
+// Of the paper's section 5.2: multipliers, and increments of the key (the golden ratio and √3 − 1, scaled by 2³²).
+constexpr std::uint32_t multiplier_0 = 0xD2511F53, multiplier_1 = 0xCD9E8D57;
+constexpr std::uint32_t weyl_0 = 0x9E3779B9, weyl_1 = 0xBB67AE85;
+constexpr int rounds = 10;
+
+constexpr std::uint32_t low_word(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+constexpr std::uint32_t high_word(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+
 /// So many blocks are made at a time, and the numbers from them while they are in the first-level cache.
 constexpr std::size_t most_blocks = 128;
 
@@ -36,7 +43,7 @@ constexpr std::size_t most_blocks = 128;
 template <class D>
 HWY_INLINE Integer product(D d, Integer x, std::uint32_t factor) {
   if constexpr (HWY_TARGET == HWY_SCALAR) {
-    return hn::Set(d, std::uint64_t{philox::low(hn::GetLane(x))} * factor);
+    return hn::Set(d, std::uint64_t{low_word(hn::GetLane(x))} * factor);
   } else {
     const hn::Repartition<std::uint32_t, D> halves;
     return hn::MulEven(hn::BitCast(halves, x), hn::Set(halves, factor));
@@ -45,18 +52,18 @@ HWY_INLINE Integer product(D d, Integer x, std::uint32_t factor) {
 
 /// Philox on one block per lane, whole vectors of them; each block as two integers of 64 bits. A word is the lower half
 /// of a lane, and what stands above it is never looked at.
-void make_blocks(const Stream& stream, std::size_t count, std::uint64_t* out) {
+HWY_NOINLINE void make_blocks(const Stream& stream, std::size_t count, std::uint64_t* out) {
   const Integers d;
   const auto joined = [&](Integer low, Integer high)
                           HWY_ATTR { return hn::Or(hn::And(low, hn::Set(d, 0xFFFFFFFF)), hn::ShiftLeft<32>(high)); };
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
     const Integer number = hn::Add(hn::Set(d, stream.first_block + i), hn::Iota(d, 0));
     Integer word_0 = number, word_1 = hn::ShiftRight<32>(number), word_2 = hn::Set(d, stream.number),
-            word_3 = hn::Set(d, philox::high(stream.number));
-    std::uint32_t key_0 = philox::low(stream.key), key_1 = philox::high(stream.key);
-    for (int round = 0; round < philox::rounds; ++round, key_0 += philox::weyl_0, key_1 += philox::weyl_1) {
-      const Integer product_0 = product(d, word_0, philox::multiplier_0);
-      const Integer product_1 = product(d, word_2, philox::multiplier_1);
+            word_3 = hn::Set(d, high_word(stream.number));
+    std::uint32_t key_0 = low_word(stream.key), key_1 = high_word(stream.key);
+    for (int round = 0; round < rounds; ++round, key_0 += weyl_0, key_1 += weyl_1) {
+      const Integer product_0 = product(d, word_0, multiplier_0);
+      const Integer product_1 = product(d, word_2, multiplier_1);
       word_0 = hn::Xor3(hn::ShiftRight<32>(product_1), word_1, hn::Set(d, key_0));
       word_1 = product_1;
       word_2 = hn::Xor3(hn::ShiftRight<32>(product_0), word_3, hn::Set(d, key_1));
@@ -94,7 +101,7 @@ void fill_integers(std::span<std::uint64_t> out, const Stream& stream) {
 
 /// x becomes start + factor x, or `most` where that is more.
 template <typename T>
-HWY_INLINE void scale(T* x, std::size_t count, double start, double factor, T most) {
+HWY_NOINLINE void scale(T* x, std::size_t count, double start, double factor, T most) {
   const Doubles d;
   const hn::Rebind<T, Doubles> narrow;
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
@@ -121,8 +128,8 @@ template <class D>
 HWY_INLINE void store_units(D d, Integer x, float* to) {
   if constexpr (HWY_TARGET == HWY_SCALAR) {
     const std::uint64_t lane = hn::GetLane(x);
-    to[0] = static_cast<float>(philox::low(lane) >> 8) * 0x1p-24F;
-    to[1] = static_cast<float>(philox::high(lane) >> 8) * 0x1p-24F;
+    to[0] = static_cast<float>(low_word(lane) >> 8) * 0x1p-24F;
+    to[1] = static_cast<float>(high_word(lane) >> 8) * 0x1p-24F;
   } else {
     const auto upper = hn::ShiftRight<8>(hn::BitCast(hn::RebindToUnsigned<D>(), x));
     hn::Store(hn::Mul(hn::ConvertTo(d, hn::BitCast(hn::RebindToSigned<D>(), upper)), hn::Set(d, 0x1p-24F)), d, to);
@@ -222,35 +229,35 @@ HWY_INLINE CosSin cos_sin_turns(Double v) {
           hn::Xor(hn::IfThenElse(is_odd, c, s), negative(quarters))};
 }
 
-template <typename T>
-HWY_INLINE void transform_uniform(std::span<T> out, const Stream& stream, double mean, double deviation) {
+/// Standard normal numbers of whole vectors of blocks.
+HWY_NOINLINE void transform(const std::uint64_t* from, std::size_t count, double* to) {
   const Doubles d;
-  const hn::Rebind<T, Doubles> narrow;
-  const auto rounded = [&](Double x) HWY_ATTR {
-    if constexpr (sizeof(T) == sizeof(double))
-      return x;
-    else
-      return narrowed(x);
-  };
-  fill<2>(out, stream, [&](const std::uint64_t* from, std::size_t count, T* to) HWY_ATTR {
-    for (std::size_t i = 0; i < count; i += 2 * hn::Lanes(d)) {
-      Integer of_radius, of_angle;
-      hn::LoadInterleaved2(Integers(), from + i, of_radius, of_angle);
-      const Double positive = hn::Sub(hn::Set(d, 1), unit(of_radius));  // in (0, 1]
-      const Double radius = hn::Sqrt(hn::Mul(hn::Set(d, -2), log_unit(positive)));
-      const CosSin angle = cos_sin_turns(unit(of_angle));
-      hn::StoreInterleaved2(rounded(hn::Mul(radius, angle.cosine)), rounded(hn::Mul(radius, angle.sine)), narrow,
-                            to + i);
-    }
-    scale(to, count, mean, deviation, std::numeric_limits<T>::infinity());
+  for (std::size_t i = 0; i < count; i += 2 * hn::Lanes(d)) {
+    Integer of_radius, of_angle;
+    hn::LoadInterleaved2(Integers(), from + i, of_radius, of_angle);
+    const Double positive = hn::Sub(hn::Set(d, 1), unit(of_radius));  // in (0, 1]
+    const Double radius = hn::Sqrt(hn::Mul(hn::Set(d, -2), log_unit(positive)));
+    const CosSin angle = cos_sin_turns(unit(of_angle));
+    hn::StoreInterleaved2(hn::Mul(radius, angle.cosine), hn::Mul(radius, angle.sine), d, to + i);
+  }
+}
+
+void fill_normal_f64(std::span<double> out, const Stream& stream, double mean, double deviation) {
+  fill<2>(out, stream, [=](const std::uint64_t* from, std::size_t count, double* to) HWY_ATTR {
+    transform(from, count, to);
+    scale(to, count, mean, deviation, std::numeric_limits<double>::infinity());
   });
 }
 
 void fill_normal_f32(std::span<float> out, const Stream& stream, double mean, double deviation) {
-  transform_uniform(out, stream, mean, deviation);
-}
-void fill_normal_f64(std::span<double> out, const Stream& stream, double mean, double deviation) {
-  transform_uniform(out, stream, mean, deviation);
+  fill<2>(out, stream, [=](const std::uint64_t* from, std::size_t count, float* to) HWY_ATTR {
+    HWY_ALIGN std::array<double, 2 * most_blocks> numbers;
+    transform(from, count, numbers.data());
+    const hn::Rebind<float, Doubles> d;
+    for (std::size_t i = 0; i < count; i += hn::Lanes(d))
+      hn::Store(narrowed(hn::Load(Doubles(), &numbers[i])), d, to + i);
+    scale(to, count, mean, deviation, std::numeric_limits<float>::infinity());
+  });
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 
 namespace wengert::kernels {
 
-/// Of blocks of Philox (philox.h), from the one with that number on.
+/// Blocks of four words of 32 bits by Philox 4×32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw,
+/// "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011): pure functions of a key of 64 bits and a counter of 128,
+/// whose low half counts the blocks from the first one on, and whose high half is the stream's number.
 struct Stream {
   std::uint64_t key, number, first_block = 0;
 };

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <map>
+#include <algorithm>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <wengert/nn/module.h>
 
@@ -21,17 +23,22 @@ class KeptModes : private Visitor {
 
  private:
   void module(std::string_view, Module& shown) override {
-    if (!goes_back_) {
-      before_.emplace(&shown, shown.is_training());
-    } else if (const auto known = before_.find(&shown); known != before_.end()) {
-      if (shown.is_training() != known->second) shown.training_.set(known->second);
-    }
+    if (goes_back_)
+      put_back(shown);
+    else
+      before_.emplace_back(&shown, shown.is_training());
     shown.visit(*this);
   }
   void parameter(std::string_view, Parameter&, const Initializer&) override {}
 
+  void put_back(Module& shown) {
+    const auto known =
+        std::find_if(before_.begin(), before_.end(), [&](const auto& entry) { return entry.first == &shown; });
+    if (known != before_.end() && shown.is_training() != known->second) shown.training_.set(known->second);
+  }
+
   Module& root_;
-  std::map<const Module*, bool> before_;
+  std::vector<std::pair<const Module*, bool>> before_;
   bool goes_back_ = false;
 };
 

@@ -70,14 +70,19 @@ void update_entries(const kernels::Operand* in, const kernels::Operand* uniforms
   const kernels::Operand p = in[0], m = in[1], v = in[2], gradient = in[3];
   const std::array<T*, 3> results{static_cast<T*>(out[0]), static_cast<T*>(out[1]), static_cast<T*>(out[2])};
   const auto entry = [&](const kernels::Operand& x, std::size_t i) HWY_ATTR { return load<T, are_arrays>(x, i); };
-  HWY_UNROLL(4)
-  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
+  const auto update_vector = [&](std::size_t i) HWY_ATTR {
     Entry<hn::Vec<decltype(d)>> old{entry(p, i), entry(m, i), entry(v, i)};
     if constexpr (decays) old.p = old.p - old.p * decay;
     const auto next = moved<Vectors<T>>(old, entry(gradient, i), rate, c1, c2, epsilon, least_m, least_v);
     hn::StoreU(next.p, d, results[0] + i);
     hn::StoreU(next.m, d, results[1] + i);
     hn::StoreU(next.v, d, results[2] + i);
+  };
+  if constexpr (are_arrays && sizeof(T) == sizeof(float)) {
+    HWY_UNROLL(4)
+    for (std::size_t i = 0; i < count; i += hn::Lanes(d)) update_vector(i);
+  } else {
+    for (std::size_t i = 0; i < count; i += hn::Lanes(d)) update_vector(i);
   }
 }
 

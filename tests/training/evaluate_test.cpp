@@ -148,7 +148,7 @@ TEST(Predict, RefusesAModelThatDoesNotGiveOneResultForEachSample) {
   EXPECT_EQ(error([](const Tensor& x) {
               return x.shape()[0] == 256 ? x : slice(x, {0, 0}, {88, 2});
             }),
-            "predict: the model gives f32 [88, 2] for a batch, and f32 [600, 4] for all");
+            "concat: [256, 4] and [88, 2] along axis 0; expected equal extents along all other axes");
 }
 
 TEST(Predict, PutsEveryLayerIntoEvaluationModeAndBackIntoItsOwn) {

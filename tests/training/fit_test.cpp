@@ -22,15 +22,12 @@
 namespace wengert::training {
 namespace {
 
+using test::quiet;
 using test::toy_data;
 using test::toy_model;
 using test::values_of;
 
 const nn::Loss loss = nn::sparse_categorical_crossentropy;
-
-FitOptions quiet(std::int64_t epochs, std::int64_t batch_size) {
-  return {.epochs = epochs, .batch_size = batch_size, .progress = Progress::silent};
-}
 
 struct Trained {
   nn::Sequential model;
@@ -214,45 +211,6 @@ TEST(Fit, KnowsNoMetricsWhereTheFirstLossIsNoNumber) {
             "stopped: the loss is nan at step 1 (epoch 1); try a smaller learning rate");
   EXPECT_TRUE(std::isnan(trained.history.epochs[0].train.metrics[0]));
   EXPECT_EQ(trained.history.to_csv().find("-nan"), std::string::npos);
-}
-
-TEST(Fit, LeavesALayerInEvaluationModeThatWasPutThere) {
-  nn::Sequential model{nn::Dense{4, 4}, nn::Dense{4, 3, nn::softmax}};
-  model[0].eval();
-  std::vector<bool> modes;
-  const auto note = [&] { modes.push_back(model[0].is_training()); };
-  FitOptions options = quiet(2, 6);
-  options.validation = toy_data(6);
-  options.callbacks = {
-      {.on_step_end = [&](const auto&) { note(); }, .on_epoch_end = [&](const auto&, auto&) { note(); }}};
-  optim::Adam adam{model.parameters()};
-  fit(model, adam, nn::sparse_categorical_crossentropy, toy_data(6), options);
-  note();
-  EXPECT_EQ(modes, std::vector<bool>(5, false));
-  EXPECT_TRUE(model[1].is_training());
-}
-
-TEST(Fit, AllowsACallbackToPutAnotherModelInThePlaceOfItsOwn) {
-  nn::Sequential model{nn::Dense{4, 4}, nn::Dense{4, 3, nn::softmax}};
-  const nn::Sequential best = nn::clone(model);
-  FitOptions options = quiet(3, 4);
-  options.validation = toy_data(6);
-  options.callbacks = {{.on_epoch_end = [&](const auto&, auto&) { model = nn::clone(best); }}};
-  optim::Adam adam{model.parameters()};
-  EXPECT_EQ(fit(model, adam, nn::sparse_categorical_crossentropy, toy_data(12), options).epochs.size(), 3U);
-  EXPECT_TRUE(model[1].is_training());
-}
-
-TEST(Fit, RefusesALossThatIsNotOneNumber) {
-  nn::Sequential model = toy_model();
-  optim::Adam adam{model.parameters()};
-  const nn::Loss of_samples = [](const Tensor& predictions, const Tensor&) { return sum(predictions, {1}); };
-  try {
-    fit(model, adam, of_samples, toy_data(4), quiet(1, 4));
-    ADD_FAILURE();
-  } catch (const ShapeError& failure) {
-    EXPECT_STREQ(failure.what(), "fit: the loss of a batch is [4]; expected one number, such as the mean over it");
-  }
 }
 
 TEST(Fit, StopsBeforeAnUpdateByALossThatIsNoNumber) {

@@ -6,6 +6,7 @@
 
 #include <wengert/datasets/dataset.h>
 #include <wengert/nn/nn.h>
+#include <wengert/training/fit.h>
 
 namespace wengert::test {
 
@@ -26,6 +27,10 @@ inline datasets::Dataset toy_data(std::int64_t samples) {
 
 inline nn::Sequential toy_model(DType dtype = DType::f32) {
   return nn::Sequential{nn::Dense{4, 8, nn::tanh, {.dtype = dtype}}, nn::Dense{8, 3, nn::softmax, {.dtype = dtype}}};
+}
+
+inline training::FitOptions quiet(std::int64_t epochs, std::int64_t batch_size) {
+  return {.epochs = epochs, .batch_size = batch_size, .progress = training::Progress::silent};
 }
 
 /// All parameters of a model, one behind the other.

@@ -8,8 +8,8 @@
 
 #include "autograd/kernels/instruction_sets.h"
 #include <gtest/gtest.h>
+#include <support/philox.h>
 
-#include <wengert/autograd/kernels/philox.h>
 #include <wengert/autograd/kernels/random.h>
 
 namespace wengert::kernels {
@@ -25,6 +25,15 @@ constexpr std::size_t count = 1001;  // more than are made at a time, and no who
 std::uint64_t integer(const Stream& stream, std::size_t i) {
   const auto words = philox_block(stream.key, stream.number, stream.first_block + i / 2);
   return std::uint64_t{words[2 * (i % 2) + 1]} << 32 | words[2 * (i % 2)];
+}
+
+// From the file kat_vectors of Random123, philox4x32 with 10 rounds.
+TEST(Philox, MatchesThePublishedTestVectors) {
+  using Words = std::array<std::uint32_t, 4>;
+  EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32({~0U, ~0U, ~0U, ~0U}, {~0U, ~0U}), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox_block(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 TEST(Random, UniformNumbersAreTheUpperBitsOfTheStreamInOrder) {
