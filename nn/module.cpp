@@ -65,9 +65,14 @@ class NameAndDraw : public Visitor {
 class EachParameter : public Visitor {
  public:
   using Action = std::function<void(const std::string& path, Parameter&, const Initializer&)>;
-  EachParameter(Module& root, Action action) : action_(std::move(action)), path_(root.path_) { root.visit(*this); }
+  static void of(Module& root, Action action) {
+    EachParameter visitor(std::move(action), root.path_);
+    root.visit(visitor);
+  }
 
  private:
+  EachParameter(Action action, std::string path) : action_(std::move(action)), path_(std::move(path)) {}
+
   void module(std::string_view name, Module& child) override {
     const std::size_t length = path_.size();
     path_.append(name).push_back('.');
@@ -101,7 +106,7 @@ namespace {
 /// Puts `make(old)` in the place of every parameter; one that is listed twice is replaced by one.
 void replace_parameters(Module& module, const std::function<Parameter(const Parameter&)>& make) {
   std::vector<std::pair<Parameter, Parameter>> made;
-  EachParameter(module, [&](const std::string&, Parameter& parameter, const Initializer&) {
+  EachParameter::of(module, [&](const std::string&, Parameter& parameter, const Initializer&) {
     auto known = std::find_if(made.begin(), made.end(), [&](const auto& pair) { return pair.first == parameter; });
     if (known == made.end()) known = made.emplace(made.end(), parameter, make(parameter));
     parameter = known->second;
@@ -114,7 +119,7 @@ Module::Module() = default;
 Module::Module(const Module& other) = default;
 Module::Module(Module&& other) noexcept = default;
 Module& Module::operator=(const Module& other) = default;
-Module& Module::operator=(Module&& other) = default;
+Module& Module::operator=(Module&& other) noexcept = default;
 Module::~Module() = default;
 
 void Module::visit(Visitor&) {}
@@ -167,7 +172,7 @@ std::vector<Parameter> Module::parameters() {
 std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
   build();
   std::vector<std::pair<std::string, Parameter>> named;
-  EachParameter(*this, [&](const std::string& path, Parameter& parameter, const Initializer&) {
+  EachParameter::of(*this, [&](const std::string& path, Parameter& parameter, const Initializer&) {
     const auto same = [&](const auto& entry) { return entry.second == parameter; };
     if (std::none_of(named.begin(), named.end(), same)) named.emplace_back(path, parameter);
   });
@@ -177,7 +182,7 @@ std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
 void Module::initialize(std::uint64_t seed) {
   build();
   std::vector<Parameter> drawn;
-  EachParameter(*this, [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
+  EachParameter::of(*this, [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
     if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
     draw(path, parameter, initializer, seed);
     drawn.push_back(parameter);

@@ -102,7 +102,7 @@ class Module {
   Module(const Module& other);
   Module(Module&& other) noexcept;
   Module& operator=(const Module& other);
-  Module& operator=(Module&& other);
+  Module& operator=(Module&& other) noexcept;
 
   /// Names the parameters and draws those that nobody named or assigned before; does nothing from the second time on.
   void build() {
