@@ -55,14 +55,12 @@ class Planner {
   explicit Planner(const Graph& graph) : graph_(graph), fates_(graph.values.size()) {
     plan_.offsets.assign(graph.values.size(), MemoryPlan::elsewhere);
     for (std::size_t r = 0; r < graph.records.size(); ++r) {
-      for (const Use& use : graph.records[r].inputs) fates_[use.value].last_read = r;
-      for (const Use& use : graph.records[r].outputs) fates_[use.value].made_by = r;
+      const GraphRecord& record = graph.records[r];
+      for (const Use& use : record.inputs) fates_[use.value].last_read = r;
+      for (const Use& use : record.outputs) fates_[use.value].made_by = r;
+      if (record.operation != nullptr && record.operation->guards) last_guard_ = r;
     }
     share_lives();
-    for (std::size_t r = 0; r < graph.records.size(); ++r) {
-      const Operation* const operation = graph.records[r].operation;
-      if (operation != nullptr && operation->guards) last_guard_ = r;
-    }
     for (const Use& use : graph.results) fates_[use.value].is_result = true;
     for (const Assignment& assignment : graph.assignments) {
       ++fates_[assignment.value].assigned;

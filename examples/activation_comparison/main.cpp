@@ -36,6 +36,14 @@ const std::array pictures{Picture{.name = "losses",
                                   .column = "accuracy",
                                   .dashed_column = "val_accuracy"}};
 
+std::vector<std::string> picture_files() {
+  std::vector<std::string> names;
+  for (const Picture& picture : pictures) {
+    for (const char* ending : {".png", ".svg"}) names.push_back(picture.name + ending);
+  }
+  return names;
+}
+
 /// Before hours are spent on results that could not be kept: makes the directory, and tries to write there.
 void prepare_directory(const std::string& directory) {
   std::error_code error;
@@ -63,10 +71,8 @@ void check_writable(const std::string& path) {
 
 /// The steps' losses must not take the place of a result.
 void check_apart(const std::string& path, const std::string& directory) {
-  std::vector<std::string> results{"history.csv", "summary.json"};
-  for (const Picture& picture : pictures) {
-    for (const char* ending : {".png", ".svg"}) results.push_back(picture.name + ending);
-  }
+  std::vector<std::string> results = picture_files();
+  results.insert(results.end(), {"history.csv", "summary.json"});
   for (const std::string& name : results) {
     if (fs::weakly_canonical(path) == fs::weakly_canonical(fs::path(directory) / name))
       throw UsageError(fmt::format("--record-steps: {} is where {} is written; expected another file", path, name));
@@ -98,9 +104,7 @@ std::vector<std::string> drawable(const std::vector<Result>& results) {
 /// not belong to the new figures.
 std::vector<std::string> write_figures(const Options& options, const std::vector<Result>& results) {
   std::error_code ignored;
-  for (const Picture& picture : pictures) {
-    for (const char* ending : {".png", ".svg"}) fs::remove(options.out + '/' + picture.name + ending, ignored);
-  }
+  for (const std::string& name : picture_files()) fs::remove(options.out + '/' + name, ignored);
   write_file_atomically(options.out + "/history.csv", history_csv(results));
   write_file_atomically(options.out + "/summary.json", summary_json(options, results));
   if (!options.record_steps.empty()) write_file_atomically(options.record_steps, steps_json(results));

@@ -7,15 +7,16 @@
 
 namespace wengert {
 
+constexpr std::uint32_t low_word(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+constexpr std::uint32_t high_word(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+
 /// Philox 4×32-10, from a 128-bit counter and a 64-bit key.
 inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product_0 = std::uint64_t{0xD2511F53} * counter[0];
     const std::uint64_t product_1 = std::uint64_t{0xCD9E8D57} * counter[2];
-    counter = {high(product_1) ^ counter[1] ^ key[0], low(product_1), high(product_0) ^ counter[3] ^ key[1],
-               low(product_0)};
+    counter = {high_word(product_1) ^ counter[1] ^ key[0], low_word(product_1),
+               high_word(product_0) ^ counter[3] ^ key[1], low_word(product_0)};
     key = {key[0] + 0x9E3779B9, key[1] + 0xBB67AE85};
   }
   return counter;
@@ -23,9 +24,8 @@ inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> coun
 
 /// `number` is the low half of the counter, `stream` the high half.
 inline std::array<std::uint32_t, 4> philox_block(std::uint64_t key, std::uint64_t stream, std::uint64_t number) {
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  return philox4x32({low(number), high(number), low(stream), high(stream)}, {low(key), high(key)});
+  return philox4x32({low_word(number), high_word(number), low_word(stream), high_word(stream)},
+                    {low_word(key), high_word(key)});
 }
 
 }  // namespace wengert
