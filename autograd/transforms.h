@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include <wengert/autograd/tape.h>
@@ -73,8 +74,23 @@ auto hvp(F f) {
 }
 
 namespace detail {
+
 Tensor jacobian(Tape& tape, const Tensor& y, const Tensor& variable);
+
+/// Functions as records keep them.
+using Function = std::function<Tensor(const Tensor& x)>;
+using Rule = std::function<Tensor(const Tensor& x, const Tensor& y, const Tensor& dy)>;
+
+Tensor checkpoint(const Function& f, const Tensor& x);
+Tensor custom_vjp(const Function& f, const Rule& rule, const Tensor& x);
+
+/// Of one that cannot be copied, too.
+template <typename F>
+auto shared(F f) {
+  return [f = std::make_shared<const F>(std::move(f))](const auto&... xs) { return (*f)(xs...); };
 }
+
+}  // namespace detail
 
 /// x ↦ ∂f/∂x, whose axes are those of f(x) and then those of x: one walk backward for each element of f(x). Throws
 /// ShapeError where that is more than eight axes.
@@ -91,6 +107,29 @@ auto jacobian(F f) {
 template <TensorFunction F>
 auto hessian(F f) {
   return jacobian(grad(std::move(f)));
+}
+
+/// x ↦ f(x), of which a tape keeps x alone: f is called again when a derivative is asked for, with the parameters and
+/// random numbers it had. Less memory for about one call of f more (Chen et al., "Training Deep Nets with Sublinear
+/// Memory Cost", 2016); the values and derivatives have the same bits, of every order. Other variables than x and
+/// parameters throw GradientError: to f they must be arguments. What f refers to must live as long as the tape.
+template <TensorFunction F>
+auto checkpoint(F f) {
+  return [f = detail::Function(detail::shared(std::move(f)))](const Tensor& x) { return detail::checkpoint(f, x); };
+}
+
+/// What gives ∂loss/∂x from x, y = f(x) and dy = ∂loss/∂y.
+template <typename R>
+concept VjpRule = std::is_invocable_r_v<Tensor, const R&, const Tensor&, const Tensor&, const Tensor&>;
+
+/// x ↦ f(x), whose vector–Jacobian product is rule(x, y, dy), of x's shape and dtype: where the derivative of f's
+/// operations is not what is wanted (a gradient passed through a rounding, or clipped) or not the best way to it. With
+/// a rule written with operations, derivatives of higher order are those of the rule. Variables other than x and
+/// parameters throw GradientError in f, as the rule tells nothing of them: take them with stop_gradient before.
+template <TensorFunction F, VjpRule R>
+auto custom_vjp(F f, R rule) {
+  return [f = detail::Function(detail::shared(std::move(f))), rule = detail::Rule(detail::shared(std::move(rule)))](
+             const Tensor& x) { return detail::custom_vjp(f, rule, x); };
 }
 
 }  // namespace wengert

@@ -4,6 +4,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/observation.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 
 namespace wengert::detail {
@@ -173,7 +174,9 @@ std::shared_ptr<ParameterState> make_state(Tensor value, std::string name) {
 
 Tensor read_state(const std::shared_ptr<ParameterState>& state) {
   Capture* capture = Capture::current();
-  return capture == nullptr ? state->value : capture->read(state);
+  Tensor value = capture == nullptr ? state->value : capture->read(state);
+  if (Observation* observation = thread_list().observation()) observation->note(state, value);
+  return value;
 }
 
 void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
@@ -186,6 +189,7 @@ void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& va
     throw DTypeError(fmt::format("{} is {}; it cannot be assigned {}; cast the value first", description_of(*state),
                                  name_of(present.dtype()), name_of(value.dtype())));
   }
+  if (Observation* observation = thread_list().observation()) observation->note(state, {});
   if (Capture* capture = Capture::current()) capture->assign(state, value);
   state->value = value;
   state->is_assigned = true;

@@ -7,6 +7,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/list.h>
+#include <wengert/autograd/internal/observation.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert::operations {
@@ -52,6 +53,7 @@ void List::close(std::uint8_t level) noexcept {
   reads_.clear();
   bypassed_.clear();
   walked_values_.clear();
+  made_.clear();
 }
 
 std::uint32_t List::add_value(const Tensor& tensor, bool keep) {
@@ -70,6 +72,12 @@ std::uint32_t List::add_own_value(Tensor& tensor, bool keep) {
 }
 
 void List::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
+                  std::span<Tensor> results) {
+  if (observation_ != nullptr) observation_->note(inputs);
+  if (is_seen()) append(operation, attributes, inputs, results);
+}
+
+void List::append(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
                   std::span<Tensor> results) {
   const bool all = keeps_all();
   const std::uint64_t first_link = links_.size();
@@ -92,10 +100,21 @@ void List::record(const Operation& operation, const Attributes& attributes, std:
                         static_cast<std::uint32_t>(results.size()));
 }
 
+void List::record(std::shared_ptr<const Operation> operation, std::span<const Tensor> inputs,
+                  std::span<Tensor> results) {
+  made_.push_back(std::move(operation));
+  record(*made_.back(), {}, inputs, results);
+}
+
 Tensor List::variable(const Tensor& tensor) {
+  if (observation_ != nullptr) observation_->note({&tensor, 1});
+  return link(tensor);
+}
+
+Tensor List::link(const Tensor& tensor) {
   Tensor result = Access::alias(tensor);
   if (holds(tensor)) {
-    record(operations::identity(), {}, {&tensor, 1}, {&result, 1});
+    append(operations::identity(), {}, {&tensor, 1}, {&result, 1});
   } else {
     add_own_value(result, keeps_all());
   }
@@ -105,6 +124,8 @@ Tensor List::variable(const Tensor& tensor) {
 Tensor List::read(const std::shared_ptr<ParameterState>& state) {
   Tensor value = read_state(state);
   if (!recording() || !is_floating(value.dtype())) return value;
+  if (observation_ != nullptr) observation_->note_parameter(*state);
+  if (!is_seen()) return value;
   const std::uint32_t innermost = tapes_.back().first_value;
   const auto is_here = [&](const Tensor& variable) { return Access::node(variable)->number >= innermost; };
   Tensor source = value;
@@ -118,7 +139,7 @@ Tensor List::read(const std::shared_ptr<ParameterState>& state) {
   // What was assigned on this very tape is computed, not a leaf.
   if (holds(source) && is_here(source)) return source;
   const std::uint32_t linked = holds(source) ? Access::node(source)->number : ParameterRead::none;
-  reads_.push_back({state, value, variable(source), linked});
+  reads_.push_back({state, value, link(source), linked});
   return reads_.back().variable;
 }
 

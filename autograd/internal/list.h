@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include <wengert/autograd/attributes.h>
 #include <wengert/autograd/internal/node.h>
@@ -45,6 +46,8 @@ struct OpenTape {
   bool keep_all, closed;
 };
 
+class Observation;
+
 /// The records of one thread, from the opening of its outermost tape to its closing. A tape is a range on it.
 class List {
  public:
@@ -53,6 +56,7 @@ class List {
   List(const List&) = delete;
   List& operator=(const List&) = delete;
 
+  /// Whether a tape sees what is computed, or an observation.
   bool recording() const { return active_ != 0; }
   bool keeps_all() const { return keep_all_ != 0; }
   std::uint64_t serial() const { return serial_; }
@@ -79,6 +83,8 @@ class List {
   /// Appends a record; the results become values of the list.
   void record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
               std::span<Tensor> results);
+  /// The same of an operation made for this record, which keeps it.
+  void record(std::shared_ptr<const Operation> operation, std::span<const Tensor> inputs, std::span<Tensor> results);
   /// The tensor as a new value of the list, linked to the one it may be already.
   Tensor variable(const Tensor& tensor);
   /// A parameter's value as a variable of the innermost tape.
@@ -98,6 +104,9 @@ class List {
   const StableList<RecordedValue>& values() const { return values_; }
   std::span<const ParameterRead> reads() const { return reads_; }
 
+  /// Null: there is none.
+  Observation* observation() const { return observation_; }
+
   /// While it lives, these tapes (bit l: the one of level l) do not see what is recorded.
   class Pause {
    public:
@@ -113,6 +122,14 @@ class List {
   };
 
  private:
+  friend class Observation;
+  static constexpr std::uint64_t observed = std::uint64_t{1} << 63;  // no tape's bit of `active_`
+
+  bool is_seen() const { return (active_ & ~observed) != 0; }  // by a tape
+  // What `record` and `variable` do unless nobody sees it.
+  void append(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
+              std::span<Tensor> results);
+  Tensor link(const Tensor& tensor);
   std::uint32_t add_value(const Tensor& tensor, bool keep);
   /// The tensor itself is the value.
   std::uint32_t add_own_value(Tensor& tensor, bool keep);
@@ -128,11 +145,29 @@ class List {
   kernels::PoolVector<ParameterRead> reads_;
   kernels::PoolVector<std::uint32_t> bypassed_;
   kernels::PoolVector<WalkedValue> walked_values_;
+  kernels::PoolVector<std::shared_ptr<const Operation>> made_;  // those of records that keep theirs
+  Observation* observation_ = nullptr;
 };
+
+/// What stands in for the thread's own list.
+inline constinit thread_local List* other_list = nullptr;
 
 inline List& thread_list() {
   thread_local List list;
-  return list;
+  return other_list == nullptr ? list : *other_list;
 }
+
+/// While it lives, the thread has an empty list, which goes with it.
+class ListAside {
+ public:
+  ListAside() : before_(std::exchange(other_list, &list_)) {}
+  ~ListAside() { other_list = before_; }
+  ListAside(const ListAside&) = delete;
+  ListAside& operator=(const ListAside&) = delete;
+
+ private:
+  List list_;
+  List* before_;
+};
 
 }  // namespace wengert::detail

@@ -5,6 +5,7 @@
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
+#include <wengert/autograd/transforms.h>
 #include <wengert/nn/nn.h>
 
 namespace wengert::nn {
@@ -103,6 +104,38 @@ TEST(CompiledTraining, GivesTheBitsOfEagerWithDropoutInBothModes) {
   ASSERT_EQ(eager.size(), compiled.size());
   for (std::size_t i = 0; i < eager.size(); ++i) EXPECT_TRUE(same_bits(eager[i], compiled[i])) << i;
   EXPECT_EQ(compiled_runs, 3) << "the step, and the score in either mode";
+}
+
+/// Losses of a training whose first layers are checkpointed or not, then the parameters.
+template <typename Wrap>
+std::vector<Tensor> train_in_parts(bool keeps_all, Wrap wrap) {
+  Generator noise(5), data(6);
+  Sequential body{Flatten{}, Dense{12, 8, relu}, Drop(0.8, noise)}, head{Dense{8, 3, softmax}};
+  const auto part = [&](const Tensor& x) { return body(x); };
+  const auto step = wrap([&](const Tensor& x, const Tensor& y) {
+    Tape tape;
+    const Tensor loss = sparse_categorical_crossentropy(head(keeps_all ? part(x) : checkpoint(part)(x)), y);
+    for (const Gradients::Entry& entry : tape.gradient(loss)) {
+      Parameter parameter = entry.parameter;
+      parameter.assign(parameter.value() - entry.gradient * 0.1);
+    }
+    return loss;
+  });
+  std::vector<Tensor> seen;
+  for (int i = 0; i < 20; ++i)
+    seen.push_back(step(uniform({6, 3, 4}, -1, 1, data), argmax(uniform({6, 3}, 0, 1, data))));
+  for (const Parameter& parameter : body.parameters()) seen.push_back(parameter.value());
+  return seen;
+}
+
+TEST(CompiledTraining, GivesTheSameBitsWithCheckpoints) {
+  const auto eager = [](auto f) { return f; };
+  const auto compiled = [](auto f) { return compile(f); };
+  const auto expected = train_in_parts(true, eager);
+  for (const auto& given : {train_in_parts(false, eager), train_in_parts(false, compiled)}) {
+    ASSERT_EQ(given.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same_bits(given[i], expected[i])) << i;
+  }
 }
 
 TEST(CompiledTraining, RecordsTheModeOfALayerThatIsMovedIntoPlace) {
