@@ -27,8 +27,13 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-// Bytes of a B that does not stay in a cache.
-constexpr std::size_t big_b = std::size_t{4} << 20;
+// Whether rows of B are contiguous, and it does not stay in a cache.
+template <typename T>
+bool is_big_b(const Problem<T>& problem) {
+  return problem.b.column == 1 && problem.b.row * problem.k > (std::size_t{4} << 20) / sizeof(T);
+}
+// Up to so many rows of A are multiplied by wide tiles; the fewer where a large B would be read twice.
+constexpr std::size_t flat_rows = 8;
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
 
@@ -38,7 +43,7 @@ template <typename T, typename F>
 void for_each_part(const Problem<T>& problem, const F& f) {
   if (problem.m * problem.n * problem.k < small) return f(problem);
   const bool by_rows = problem.m > problem.n;
-  const std::size_t step = by_rows ? 4 * max_rows : thin_vectors * vector_length<T>;
+  const std::size_t step = by_rows ? 4 * max_rows : most_vectors * vector_length<T>;
   const auto count = static_cast<std::int64_t>(by_rows ? problem.m : problem.n);
   const auto multiply_part = [&](std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::size_t>(begin);
@@ -56,7 +61,7 @@ void for_each_part(const Problem<T>& problem, const F& f) {
   // Each part lays out the other operand for itself, which shows where that is large and takes a transposition; and
   // parts of a big B's columns are on all of its pages.
   const bool transposes = by_rows ? problem.b.column != 1 : problem.a.column == 1;
-  const bool is_big = !by_rows && problem.b.column == 1 && problem.b.row * problem.k > big_b / sizeof(T);
+  const bool is_big = !by_rows && is_big_b(problem);
   const std::int64_t of_each = count / threads();
   const bool are_fewer = is_big || (transposes && of_each >= 384);
   parallel_ranges(count, static_cast<std::int64_t>(step), problem.work(), multiply_part,
@@ -107,18 +112,33 @@ void multiply_few_columns(const Problem<T>& problem) {
                    m, n);
 }
 
-// For few rows of A: tiles as wide as can be, for each of B's elements is read once; so many terms at a time.
+// For few rows of A: tiles as wide as can be, for each of B's elements is read once or twice; so many terms at a time.
 template <typename T>
-void multiply_thin(const Problem<T>& problem, std::size_t terms) {
+void multiply_wide(const Problem<T>& problem, std::size_t terms) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  constexpr std::size_t most = thin_vectors * vector_length<T>;
-  for (std::size_t p = 0; p < k; p += terms) {
-    for (std::size_t j = 0; j < n; j += most) {
-      const std::size_t width = std::min(most, n - j);
-      const std::size_t vectors = quotient_up(width, vector_length<T>);
-      const std::size_t last = width - (vectors - 1) * vector_length<T>;
-      thin_function<T>(m, vectors)({std::min(terms, k - p), a.data + p * a.column, a.row, a.column,
-                                    b.data + p * b.row + j, b.row, last, c + j, ldc, last, p > 0});
+  constexpr std::size_t rows_ahead = 4;
+  for (std::size_t i = 0, rows = 0; i < m; i += rows) {
+    rows = quotient_up(m - i, quotient_up(m - i, wide_rows));
+    const std::size_t most = vectors_of_rows(rows) * vector_length<T>;
+    for (std::size_t p = 0; p < k; p += terms) {
+      for (std::size_t j = 0; j < n; j += most) {
+        const std::size_t width = std::min(most, n - j);
+        const std::size_t vectors = quotient_up(width, vector_length<T>);
+        const std::size_t last = width - (vectors - 1) * vector_length<T>;
+        const T* const from = b.data + p * b.row + j;
+        wide_function<T>(rows, vectors)({std::min(terms, k - p),
+                                         a.data + i * a.row + p * a.column,
+                                         a.row,
+                                         a.column,
+                                         from,
+                                         b.row,
+                                         last,
+                                         c + i * ldc + j,
+                                         ldc,
+                                         last,
+                                         p > 0,
+                                         {from + rows_ahead * b.row, b.row, 1}});
+      }
     }
   }
 }
@@ -127,18 +147,23 @@ void multiply_thin(const Problem<T>& problem, std::size_t terms) {
 template <typename T>
 void multiply_few_rows(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  if (k >= 2 && k <= 4 && b.column == k) {
+  const bool may_interleave = k >= 2 && k <= 4 && b.column == k;
+  if (k <= few_terms && (!may_interleave || n < 64)) {
+    static constexpr auto functions = short_rows_functions<T>(std::make_index_sequence<few_terms>());
+    return functions[k - 1](problem);
+  }
+  if (may_interleave) {
     const std::size_t width = round_up(n, vector_length<T>);
     const PoolArray<T> rows(k * width);
     pack_interleaved(b.data, k, n, width, rows.at(0));
-    return multiply_thin<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc}, k);
+    return multiply_wide<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc}, k);
   }
   multiply_rows<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
 }
 
-// Whether that is cheaper than tiles one vector wide: per term of the sums those take m steps, or two thirds of that
-// where half a vector is enough; this m · n in vectors, some more at the end of each sum, and what it takes to lay the
-// columns out.
+// Whether that is cheaper than tiles one vector wide: per term of the sums those take m steps, or five sixths of that
+// where half a vector is enough (two thirds by some processors, and nothing less by others); this m · n in vectors,
+// some more at the end of each sum and at the beginning, and what it takes to lay the columns out.
 template <typename T>
 bool has_few_columns(const Problem<T>& problem) {
   constexpr std::size_t v = vector_length<T>;
@@ -147,8 +172,8 @@ bool has_few_columns(const Problem<T>& problem) {
   if (m <= thin_rows) return is_interleaved(problem) && 4 * n <= v && k >= 6 * v;
   // Many rows choose alike, that parts of them have the bits of the whole.
   const std::size_t rows = m < alike_from ? m : 2 * alike_from;
-  const std::size_t step = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors ? 2 : 3;
-  return 3 * n * (2 * rows * (k + 2 * v) + (b.row == 1 ? 0 : v) * k) < 2 * step * v * rows * k;
+  const std::size_t step = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors ? 5 : 6;
+  return 3 * n * (2 * rows * (k + 2 * v) + 2 * v * v + (b.row == 1 ? 0 : v) * k) < step * v * rows * k;
 }
 
 // Without vectors such products are left to tiles: the functions for them would be too much for machines that are so
@@ -156,7 +181,7 @@ bool has_few_columns(const Problem<T>& problem) {
 template <typename T>
 bool is_for_few_terms(const Problem<T>& problem) {
   return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b) &&
-         (problem.m > thin_rows || problem.n <= vector_length<T>);
+         (problem.m > thin_rows || problem.n <= vector_length<T> || (problem.m > 1 && problem.k > few_terms / 2));
 }
 
 template <typename T>
@@ -166,10 +191,10 @@ void multiply(const Problem<T>& problem) {
       for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
   } else if (has_few_columns(problem)) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
-  } else if (problem.m <= thin_rows && problem.b.column == 1) {
+  } else if (problem.m <= (is_big_b(problem) ? thin_rows : flat_rows) && problem.b.column == 1) {
     // A large B is read along its rows, or every term would be on another page.
-    const std::size_t terms = problem.b.row * problem.k > big_b / sizeof(T) ? 8 : problem.k;
-    for_each_part(problem, [terms](const Problem<T>& part) { multiply_thin(part, terms); });
+    const std::size_t terms = is_big_b(problem) ? 8 : problem.terms();
+    for_each_part(problem, [terms](const Problem<T>& part) { multiply_wide(part, terms); });
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
   } else {

@@ -237,8 +237,9 @@ class BlockedProduct {
         tile.ahead = asks_for_b && number < asking.strips
                          ? ahead_in_b(asking, number++, asked, asked_terms)
                          : Ahead<T>{tile.c + vector_length<T> - 1, problem_.ldc, terms_of_c_row};
-        tile_function<T>(strip.size, panel.size,
-                         tile.b_last == vector_length<T> && tile.c_last == vector_length<T>)(tile);
+        const bool is_whole = tile.b_last == vector_length<T> && tile.c_last == vector_length<T>;
+        if (!is_whole) tile.ahead.row = 0;
+        tile_function<T>(strip.size, panel.size, is_whole)(tile);
       }
     }
   }

@@ -48,8 +48,13 @@ constexpr std::size_t max_rows = 6;
 #endif
 constexpr std::size_t max_vectors = 2;
 
-// A thin product: B is read once, by tiles of up to so many vectors.
-constexpr std::size_t thin_vectors = 4;
+// Tiles of few rows are wider, up to so many vectors, as registers allow.
+constexpr std::size_t most_vectors = 4;
+constexpr std::size_t wide_rows = max_rows * max_vectors / 3;
+constexpr std::size_t vectors_of_rows(std::size_t rows) {
+  constexpr std::size_t registers = max_rows > 6 ? 32 : 16;
+  return std::min(most_vectors, (registers - 1) / (rows + 1));
+}
 
 // Reading and writing the first `count` lanes. x86 has instructions that touch nothing else.
 constexpr bool has_masked_access = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3;
@@ -154,10 +159,8 @@ void multiply_tile(const Tile<T>& tile) {
   std::array<const T*, (rows + 2) / 3> a;
   HWY_UNROLL(4)
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
-  // A product of few rows needs a row of B further down.
-  const bool is_thin = rows <= thin_rows;
-  const T* ahead = is_thin ? b + 4 * b_row : tile.ahead.at;
-  const std::size_t ahead_row = is_thin ? b_row : whole ? tile.ahead.row : 0;
+  const T* ahead = tile.ahead.at;
+  const std::size_t ahead_row = tile.ahead.row;
   const std::size_t ahead_terms = whole ? tile.ahead.terms : 1;
   std::size_t wait = ahead_terms;
   const auto add_term = [&](std::size_t chain) HWY_ATTR {
@@ -247,15 +250,20 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole)
 }
 
 template <std::size_t rows, typename T, std::size_t... i>
-constexpr std::array<TileFunction<T>, thin_vectors> thin_functions(std::index_sequence<i...>) {
+constexpr std::array<TileFunction<T>, most_vectors> wide_functions(std::index_sequence<i...>) {
   return {multiply_tile<Lanes<T>, rows, i + 1, (rows == 1 ? 2 : rows * (i + 1) > 4 ? 1 : 2), false, T>...};
 }
 
+template <typename T, std::size_t... row>
+constexpr std::array<std::array<TileFunction<T>, most_vectors>, wide_rows> all_wide_functions(
+    std::index_sequence<row...>) {
+  return {wide_functions<row + 1, T>(std::make_index_sequence<vectors_of_rows(row + 1)>())...};
+}
+
+// The function for a tile of 1 … wide_rows rows and so many vectors.
 template <typename T>
-TileFunction<T> thin_function(std::size_t rows, std::size_t vectors) {
-  constexpr auto sizes = std::make_index_sequence<thin_vectors>();
-  static constexpr std::array<std::array<TileFunction<T>, thin_vectors>, thin_rows> functions = {
-      thin_functions<1, T>(sizes), thin_functions<2, T>(sizes), thin_functions<3, T>(sizes)};
+TileFunction<T> wide_function(std::size_t rows, std::size_t vectors) {
+  static constexpr auto functions = all_wide_functions<T>(std::make_index_sequence<wide_rows>());
   return functions[rows - 1][vectors - 1];
 }
 

@@ -118,6 +118,30 @@ void multiply_rows(const Dots<T>& dots) {
   }
 }
 
+// Rows of A times rows of B, so short that vectors of them would be mostly empty.
+template <std::size_t k, typename T>
+void multiply_short_rows(const Problem<T>& problem) {
+  const hn::CappedTag<T, 1> d;
+  for (std::size_t i = 0; i < problem.m; ++i) {
+    hn::Vec<decltype(d)> factor[k];
+    HWY_UNROLL(8)
+    for (std::size_t p = 0; p < k; ++p) factor[p] = hn::LoadU(d, problem.a.data + i * problem.a.row + p);
+    T* const c = problem.c + i * problem.ldc;
+    const T* b = problem.b.data;
+    for (std::size_t j = 0; j < problem.n; ++j, b += problem.b.column) {
+      auto sum = hn::Zero(d);
+      HWY_UNROLL(8)
+      for (std::size_t p = 0; p < k; ++p) sum = hn::MulAdd(factor[p], hn::LoadU(d, b + p), sum);
+      hn::StoreU(sum, d, c + j);
+    }
+  }
+}
+
+template <typename T, std::size_t... p>
+constexpr std::array<void (*)(const Problem<T>&), sizeof...(p)> short_rows_functions(std::index_sequence<p...>) {
+  return {multiply_short_rows<p + 1, T>...};
+}
+
 // A contiguous row times a B of two columns, whose rows, one right after the other, are taken apart as they are read.
 template <typename T>
 void multiply_by_pairs(const T* a, const T* b, std::size_t k, T* c) {

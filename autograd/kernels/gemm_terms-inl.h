@@ -25,23 +25,33 @@ namespace {
 // So many of A's elements are kept. Those that AVX-512 has no register left for are read by the multiplication itself.
 constexpr std::size_t most_factors = HWY_TARGET <= HWY_AVX3 ? 4 * few_terms : 2 * max_rows;
 
-// Where the columns fit a vector: B stays in registers.
-template <class D, std::size_t k, typename T>
+// Where the columns fit a vector, or two: B stays in registers.
+template <class D, std::size_t vectors, std::size_t k, typename T>
 void multiply_few_terms_narrow(const Problem<T>& problem) {
   const D d;
-  const LastVector<D> last = {d, problem.n};
-  hn::Vec<D> row[k];
+  constexpr std::size_t before_last = (vectors - 1) * hn::MaxLanes(D());
+  const LastVector<D> last = {d, problem.n - before_last};
+  hn::Vec<D> first[k], row[k];
   HWY_UNROLL(8)
-  for (std::size_t p = 0; p < k; ++p) row[p] = last.load(problem.b.data + p * problem.b.row);
+  for (std::size_t p = 0; p < k; ++p) {
+    const T* const b = problem.b.data + p * problem.b.row;
+    if constexpr (vectors > 1) first[p] = hn::LoadU(d, b);
+    row[p] = last.load(b + before_last);
+  }
   const std::size_t a_row = problem.a.row, a_column = problem.a.column, ldc = problem.ldc;
   const T* a = problem.a.data;
   T* c = problem.c;
   HWY_UNROLL(2)
   for (std::size_t i = 0; i < problem.m; ++i, a += a_row, c += ldc) {
-    hn::Vec<D> sum = hn::Zero(d);
+    hn::Vec<D> first_sum = hn::Zero(d), sum = first_sum;
     HWY_UNROLL(8)
-    for (std::size_t p = 0; p < k; ++p) sum = hn::MulAdd(hn::Set(d, a[p * a_column]), row[p], sum);
-    last.store(sum, c);
+    for (std::size_t p = 0; p < k; ++p) {
+      const auto factor = hn::Set(d, a[p * a_column]);
+      if constexpr (vectors > 1) first_sum = hn::MulAdd(factor, first[p], first_sum);
+      sum = hn::MulAdd(factor, row[p], sum);
+    }
+    if constexpr (vectors > 1) hn::StoreU(first_sum, d, c);
+    last.store(sum, c + before_last);
   }
 }
 
@@ -99,32 +109,35 @@ constexpr std::size_t rows_of_pass = std::min<std::size_t>(4, most_factors / k);
 template <std::size_t k>
 constexpr std::size_t fewer_rows_of_pass = std::min<std::size_t>(k > 6 ? 3 : 4, most_factors / k);
 
-// By the number of terms: for columns that fit a short vector, a vector, and for more, by passes of either kind.
+// By the number of terms: for columns that fit a short vector, a vector, two, and for more, by passes of either kind.
 template <typename T, std::size_t... p>
-constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 4> few_terms_functions(std::index_sequence<p...>) {
-  return {{{multiply_few_terms_narrow<ShortLanes<T>, p + 1, T>...},
-           {multiply_few_terms_narrow<Lanes<T>, p + 1, T>...},
+constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 5> few_terms_functions(std::index_sequence<p...>) {
+  return {{{multiply_few_terms_narrow<ShortLanes<T>, 1, p + 1, T>...},
+           {multiply_few_terms_narrow<Lanes<T>, 1, p + 1, T>...},
+           {multiply_few_terms_narrow<Lanes<T>, 2, p + 1, T>...},
            {multiply_few_terms_wide<rows_of_pass<p + 1>, p + 1, T>...},
            {multiply_few_terms_wide<fewer_rows_of_pass<p + 1>, p + 1, T>...}}};
 }
 
-// C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache.
+// C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache: the first-level one,
+// but for a C that is written to memory, along its rows, where passes read B for several of them.
 template <typename T>
 void multiply_few_terms(const Problem<T>& problem) {
   static constexpr auto functions = few_terms_functions<T>(std::make_index_sequence<few_terms>());
-  constexpr std::size_t most = 2048;
-  if (problem.n > most) {
-    for (std::size_t j = 0; j < problem.n; j += most) {
-      Problem<T> part = problem;
-      part.n = std::min(most, problem.n - j);
-      part.b.data += j;
-      part.c += j;
-      multiply_few_terms(part);
-    }
-    return;
+  const bool writes_far = HWY_TARGET <= HWY_AVX3 && problem.m * problem.n > (std::size_t{1} << 20) / sizeof(T);
+  const std::size_t most = writes_far ? 2048 : (std::size_t{16} << 10) / (problem.k * sizeof(T));
+  const std::size_t passes = round_up(problem.m, 3) <= round_up(problem.m, 4) ? 4 : 3;
+  const auto multiply_part = [&](const Problem<T>& part) {
+    functions[part.n <= 2 * vector_length<T> ? vectors_for<T>(part.n) : passes][part.k - 1](part);
+  };
+  if (problem.n <= most) return multiply_part(problem);
+  for (std::size_t j = 0; j < problem.n; j += most) {
+    Problem<T> part = problem;
+    part.n = std::min(most, problem.n - j);
+    part.b.data += j;
+    part.c += j;
+    multiply_part(part);
   }
-  const bool fewer_rows = problem.n > vector_length<T> && round_up(problem.m, 3) <= round_up(problem.m, 4);
-  functions[vectors_for<T>(problem.n) + (fewer_rows ? 1 : 0)][problem.k - 1](problem);
 }
 
 }  // namespace

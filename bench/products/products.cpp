@@ -18,10 +18,12 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eigen.h"
 #include <dlfcn.h>
+#include <hwy/targets.h>
 #include <nlohmann/json.hpp>
 
 #include <wengert/autograd/kernels/gemm.h>
@@ -51,6 +53,20 @@ F* function(void* library, const char* name) {
 
 /// A shared library with names of its own; nothing where it is not installed.
 void* load(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND); }
+
+/// OpenBLAS and BLIS choose their kernels by the processor's model, and for one that is newer than they are those of an
+/// old one. Told its instruction set they take what is best there; whoever has said otherwise is heeded.
+void tell_instruction_set() {
+  const std::int64_t targets = hwy::SupportedTargets();
+  const bool has_avx512 = (targets & HWY_AVX3) != 0;
+  if (has_avx512 || (targets & HWY_AVX2) != 0) setenv("OPENBLAS_CORETYPE", has_avx512 ? "SkylakeX" : "Haswell", 0);
+  void* const blis = has_avx512 ? load("libblis.so.4") : nullptr;
+  if (blis == nullptr) return;
+  auto* const name_of = function<const char*(int number)>(blis, "bli_arch_string");
+  for (int number = 0; number < 8; ++number) {
+    if (name_of(number) == std::string_view("skx")) setenv("BLIS_ARCH_TYPE", std::to_string(number).c_str(), 0);
+  }
+}
 
 template <typename T>
 std::optional<Product<T>> cblas(void* library) {
@@ -170,6 +186,7 @@ int main(int argc, char** argv) try {
   for (const char* name : {"WENGERT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"}) {
     setenv(name, "1", 1);  // read when a library is loaded, or first used
   }
+  tell_instruction_set();
   std::cout << json{{"f32", measure_all<float>(shapes, rounds)}, {"f64", measure_all<double>(shapes, rounds)}} << '\n';
   return 0;
 } catch (const std::exception& error) {
