@@ -117,8 +117,10 @@ template <typename T>
 void multiply_wide(const Problem<T>& problem, std::size_t terms) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
   constexpr std::size_t rows_ahead = 4;
-  for (std::size_t i = 0, rows = 0; i < m; i += rows) {
-    rows = quotient_up(m - i, quotient_up(m - i, wide_rows));
+  static_assert(flat_rows <= 2 * wide_rows);
+  const std::size_t strip = m <= wide_rows ? m : quotient_up(m, 2);
+  for (std::size_t i = 0, rows = strip; i < m; i += rows) {
+    rows = std::min(strip, m - i);
     const std::size_t most = vectors_of_rows(rows) * vector_length<T>;
     for (std::size_t p = 0; p < k; p += terms) {
       for (std::size_t j = 0; j < n; j += most) {
@@ -180,8 +182,7 @@ bool has_few_columns(const Problem<T>& problem) {
 // old.
 template <typename T>
 bool is_for_few_terms(const Problem<T>& problem) {
-  return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b) &&
-         (problem.m > thin_rows || problem.n <= vector_length<T> || (problem.m > 1 && problem.k > few_terms / 2));
+  return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b);
 }
 
 template <typename T>

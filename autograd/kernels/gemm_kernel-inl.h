@@ -53,7 +53,8 @@ constexpr std::size_t most_vectors = 4;
 constexpr std::size_t wide_rows = max_rows * max_vectors / 3;
 constexpr std::size_t vectors_of_rows(std::size_t rows) {
   constexpr std::size_t registers = max_rows > 6 ? 32 : 16;
-  return std::min(most_vectors, (registers - 1) / (rows + 1));
+  const auto need = [rows](std::size_t vectors) { return (rows + 1) * vectors + 1; };
+  return need(4) <= registers ? 4 : need(3) <= registers ? 3 : 2;
 }
 
 // Reading and writing the first `count` lanes. x86 has instructions that touch nothing else.
@@ -249,9 +250,15 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole)
   return functions[vectors_for<T>(columns)][rows - 1];
 }
 
+// Two chains for up to four sums. (Four rows of few terms are sums in order; without vectors they come here.)
+constexpr std::size_t chains_of(std::size_t rows, std::size_t vectors) {
+  constexpr std::size_t few = HWY_TARGET == HWY_SCALAR ? thin_rows : 4;
+  return rows == 1 || rows * vectors <= few ? 2 : 1;
+}
+
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, most_vectors> wide_functions(std::index_sequence<i...>) {
-  return {multiply_tile<Lanes<T>, rows, i + 1, (rows == 1 ? 2 : rows * (i + 1) > 4 ? 1 : 2), false, T>...};
+  return {multiply_tile<Lanes<T>, rows, i + 1, chains_of(rows, i + 1), false, T>...};
 }
 
 template <typename T, std::size_t... row>

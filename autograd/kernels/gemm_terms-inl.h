@@ -111,12 +111,13 @@ constexpr std::size_t fewer_rows_of_pass = std::min<std::size_t>(k > 6 ? 3 : 4, 
 
 // By the number of terms: for columns that fit a short vector, a vector, two, and for more, by passes of either kind.
 template <typename T, std::size_t... p>
-constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 5> few_terms_functions(std::index_sequence<p...>) {
+constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 6> few_terms_functions(std::index_sequence<p...>) {
   return {{{multiply_few_terms_narrow<ShortLanes<T>, 1, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, 1, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, 2, p + 1, T>...},
            {multiply_few_terms_wide<rows_of_pass<p + 1>, p + 1, T>...},
-           {multiply_few_terms_wide<fewer_rows_of_pass<p + 1>, p + 1, T>...}}};
+           {multiply_few_terms_wide<fewer_rows_of_pass<p + 1>, p + 1, T>...},
+           {multiply_few_terms_wide<1, p + 1, T>...}}};
 }
 
 // C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache: the first-level one,
@@ -126,7 +127,8 @@ void multiply_few_terms(const Problem<T>& problem) {
   static constexpr auto functions = few_terms_functions<T>(std::make_index_sequence<few_terms>());
   const bool writes_far = HWY_TARGET <= HWY_AVX3 && problem.m * problem.n > (std::size_t{1} << 20) / sizeof(T);
   const std::size_t most = writes_far ? 2048 : (std::size_t{16} << 10) / (problem.k * sizeof(T));
-  const std::size_t passes = round_up(problem.m, 3) <= round_up(problem.m, 4) ? 4 : 3;
+  const bool is_by_row = problem.m == 1 || (problem.m == 2 && problem.k <= few_terms / 2);
+  const std::size_t passes = is_by_row ? 5 : round_up(problem.m, 3) <= round_up(problem.m, 4) ? 4 : 3;
   const auto multiply_part = [&](const Problem<T>& part) {
     functions[part.n <= 2 * vector_length<T> ? vectors_for<T>(part.n) : passes][part.k - 1](part);
   };
