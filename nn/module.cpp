@@ -31,38 +31,58 @@ void draw(const std::string& path, Parameter& parameter, const Initializer& init
 
 }  // namespace
 
-class NameAndDraw : public Visitor {
- public:
-  explicit NameAndDraw(std::string path) : path_(std::move(path)) {}
+/// Visits all that is below a module, and knows its path.
+class PathVisitor : public Visitor {
+ protected:
+  explicit PathVisitor(std::string path) : path_(std::move(path)) {}
+  const std::string& path() const { return path_; }
 
  private:
-  void module(std::string_view name, Module& child) override {
+  /// Before a child's own are visited.
+  virtual void enter(Module& child) = 0;
+  virtual void visit(std::string path, Parameter& parameter, const Initializer& initializer) = 0;
+
+  void module(std::string_view name, Module& child) final {
     const std::size_t length = path_.size();
     path_.append(name).push_back('.');
-    if (std::find(modules_.begin(), modules_.end(), &child) == modules_.end()) {
-      modules_.push_back(&child);
-      child.path_ = path_;
-    }
-    child.built_ = true;
+    enter(child);
     child.visit(*this);
     path_.resize(length);
   }
-
-  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
-    if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;
-    seen_.push_back(parameter);
-    const bool fresh = parameter.name().empty() && !parameter.is_assigned();
-    parameter.set_name(path_ + std::string(name));
-    if (fresh && initializer) draw(parameter.name(), parameter, initializer, 0);
+  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) final {
+    visit(path_ + std::string(name), parameter, initializer);
   }
 
   std::string path_;
+};
+
+class NameAndDraw : public PathVisitor {
+ public:
+  explicit NameAndDraw(std::string path) : PathVisitor(std::move(path)) {}
+
+ private:
+  void enter(Module& child) override {
+    if (std::find(modules_.begin(), modules_.end(), &child) == modules_.end()) {
+      modules_.push_back(&child);
+      child.path_ = path();
+    }
+    child.built_ = true;
+  }
+
+  void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {
+    if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;
+    seen_.push_back(parameter);
+    const bool fresh = parameter.name().empty() && !parameter.is_assigned();
+    parameter.set_name(std::move(path));
+    if (fresh && initializer) draw(parameter.name(), parameter, initializer, 0);
+  }
+
   std::vector<const Module*> modules_;  // of what is listed twice the first path counts
   std::vector<Parameter> seen_;
 };
 
 /// Calls an action for every parameter, as often as it is listed, with its path. Children that were added to are built.
-class EachParameter : public Visitor {
+class EachParameter : public PathVisitor {
  public:
   using Action = std::function<void(const std::string& path, Parameter&, const Initializer&)>;
   static void of(Module& root, Action action) {
@@ -71,21 +91,14 @@ class EachParameter : public Visitor {
   }
 
  private:
-  EachParameter(Action action, std::string path) : action_(std::move(action)), path_(std::move(path)) {}
+  EachParameter(Action action, std::string path) : PathVisitor(std::move(path)), action_(std::move(action)) {}
 
-  void module(std::string_view name, Module& child) override {
-    const std::size_t length = path_.size();
-    path_.append(name).push_back('.');
-    child.build();
-    child.visit(*this);
-    path_.resize(length);
-  }
-  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
-    action_(path_ + std::string(name), parameter, initializer);
+  void enter(Module& child) override { child.build(); }
+  void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {
+    action_(path, parameter, initializer);
   }
 
   Action action_;
-  std::string path_;
 };
 
 class SetMode : public Visitor {

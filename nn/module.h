@@ -112,6 +112,7 @@ class Module {
   void changed() { built_ = false; }
 
  private:
+  friend class PathVisitor;
   friend class NameAndDraw;
   friend class EachParameter;
   friend class SetMode;
