@@ -54,8 +54,8 @@ def by_best_other(product):
 
 def print_products(products):
     print("### Products\n")
-    print("m × n × k, one thread, GFLOP/s, the best of several rounds; libraries that are installed take part. Random shapes: m, n and k "
-          "spread evenly by their logarithms from 1 to 4096; ours by the best of the others at each.\n")
+    print("m × n × k, one thread, GFLOP/s, the best of several rounds; libraries that are installed take part, with their "
+          "kernels for this instruction set. Random shapes: m, n and k spread evenly by their logarithms from 1 to 4096; ours by the best of the others at each.\n")
     for dtype, measured in products.items():
         names = sorted(measured["named"][0]["rates"], key=lambda name: (name != OURS, name.lower()))
         rows = [[shape_text(p), *(f"{p['rates'][name] / 1e9:.0f}" for name in names), f"{by_best_other(p):.2f}"] for p in measured["named"]]
