@@ -13,16 +13,11 @@ HostFlag& HostFlag::operator=(const HostFlag& other) {
   return *this;
 }
 
-bool HostFlag::get() const {
-  if (cell_ == nullptr) return false;
-  if (detail::Capture* capture = detail::Capture::current()) capture->read(cell_);
-  return *cell_;
-}
+bool HostFlag::get() const { return cell_ != nullptr && detail::read_flag(cell_); }
 
 void HostFlag::set(bool value) {
   if (cell_ == nullptr) cell_ = std::make_shared<bool>(false);
-  if (detail::Capture* capture = detail::Capture::current()) capture->set(cell_, value);
-  *cell_ = value;
+  detail::set_flag(cell_, value);
 }
 
 Uncompiled::Uncompiled() noexcept : paused_(detail::Capture::exchange(nullptr)) {}

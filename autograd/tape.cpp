@@ -159,20 +159,25 @@ Tensor Tape::gradient(const Tensor& y, const Variable& x, const Tensor& seed) {
   return std::move(walk(y, asked, seed)[0]);
 }
 
-std::vector<Tensor> Tape::gradient(const Tensor& y, std::initializer_list<Variable> xs, const Tensor& seed) {
+template <typename X>
+std::vector<Tensor> Tape::gradients_by(const Tensor& y, std::span<const X> xs, const Tensor& seed) {
   Asked asked;
   std::uint32_t owner = 0;
-  for (const Variable& x : xs) ask(x, owner++, asked);
+  for (const X& x : xs) ask(x, owner++, asked);
   auto results = walk(y, asked, seed);
   return {std::make_move_iterator(results.begin()), std::make_move_iterator(results.end())};
 }
 
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::initializer_list<Variable> xs, const Tensor& seed) {
+  return gradients_by(y, std::span(xs.begin(), xs.size()), seed);
+}
+
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const Variable> xs, const Tensor& seed) {
+  return gradients_by(y, xs, seed);
+}
+
 std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const Tensor> xs, const Tensor& seed) {
-  Asked asked;
-  std::uint32_t owner = 0;
-  for (const Tensor& x : xs) ask(x, owner++, asked);
-  auto results = walk(y, asked, seed);
-  return {std::make_move_iterator(results.begin()), std::make_move_iterator(results.end())};
+  return gradients_by(y, xs, seed);
 }
 
 Gradients Tape::gradient(const Tensor& y) {

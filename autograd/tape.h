@@ -93,6 +93,7 @@ class Tape {
   Tensor gradient(const Tensor& y, const Variable& x, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<Variable> xs, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, std::span<const Tensor> xs, const Tensor& seed = {});
+  std::vector<Tensor> gradient(const Tensor& y, std::span<const Variable> xs, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed = {}) {
     return gradient(y, std::span<const Tensor>(xs), seed);
   }
@@ -108,6 +109,8 @@ class Tape {
 
  private:
   struct Asked;
+  template <typename X>
+  std::vector<Tensor> gradients_by(const Tensor& y, std::span<const X> xs, const Tensor& seed);
   void ask(const Variable& variable, std::uint32_t owner, Asked& asked) const;
   std::uint32_t number_of_variable(const Tensor& tensor) const;
   kernels::PoolVector<Tensor> walk(const Tensor& y, const Asked& asked, const Tensor& seed);

@@ -16,59 +16,49 @@
 namespace wengert::detail {
 namespace {
 
-using States = std::vector<Observation::State>;
+/// A call whose parts no tape saw, though it took of theirs x and these parameters.
+struct Call {
+  Tensor result;
+  HostState host;
+  std::vector<Parameter> parameters;
+};
 
-/// While it lives, parameters and slots hold what they held when they were first read.
+/// While it lives, a function finds on the host what it found at first.
 class AsAtFirst {
  public:
-  explicit AsAtFirst(const States& states) : now_(states) {
-    for (Observation::State& state : now_) state.value = read_state(state.state);
-    set(states);
-  }
-  ~AsAtFirst() { set(now_); }
+  explicit AsAtFirst(const HostState& first) : now_(first.now()) { first.restore(); }
+  ~AsAtFirst() { now_.restore(); }
   AsAtFirst(const AsAtFirst&) = delete;
   AsAtFirst& operator=(const AsAtFirst&) = delete;
 
  private:
-  static void set(const States& states) {
-    for (const Observation::State& state : states) {
-      const bool differs = state.value.defined() && Access::node(read_state(state.state)) != Access::node(state.value);
-      if (differs) assign_state(state.state, state.value);
-    }
-  }
-
-  States now_;
+  HostState now_;
 };
 
-/// A call whose parts no tape saw, though it took of theirs x and these parameters.
-struct Call {
-  Tensor result;
-  States states;
-  std::vector<std::shared_ptr<ParameterState>> parameters;
-};
-
-Call call_unseen(List& list, const char* name, const Function& f, const Tensor& x) {
-  Observation observation(list);
+Call call_unseen(const char* name, const Function& f, const Tensor& x) {
+  Observation observation;
   // Another handle: f is to take x for what it is, not for what x was computed from (the logits of probabilities).
   const Tensor result = f(Access::alias(x));
+  static_cast<void>(Access::checked(result));
   observation.note({&result, 1});
   if (!observation.variables().empty()) {
     const Tensor& first = observation.variables().front();
     throw GradientError(fmt::format(
         "{}: the function uses a variable, {} {}, that is not its argument, and its derivative would be lost; make it "
-        "(a part of) the argument, or take it with stop_gradient",
+        "(a part of) the argument, or take stop_gradient of it before",
         name, name_of(first.dtype()), to_string(first.shape())));
   }
-  Call call{Access::alias(result), std::move(observation.states()), {}};
-  for (const Observation::State& state : call.states) {
-    if (state.is_parameter) call.parameters.push_back(state.state);
+  Call call{Access::alias(result), std::move(observation.host()), {}};
+  for (const HostState::Held& use : call.host.held) {
+    if (use.is_parameter) call.parameters.push_back(Access::parameter(use.state));
   }
   return call;
 }
 
 /// Makes the result one record's, if tapes see an input.
-Tensor record(List& list, const char* name, Reads reads, std::span<const Tensor> inputs, Tensor result,
+Tensor record(const char* name, Reads reads, std::span<const Tensor> inputs, Tensor result,
               std::function<void(const Vjp&)> vjp) {
+  List& list = thread_list();
   const auto is_seen = [&](const Tensor& input) { return list.holds(input); };
   if (!is_floating(result.dtype()) || std::none_of(inputs.begin(), inputs.end(), is_seen)) {
     list.pass_on_walked(inputs, {&result, 1});
@@ -79,15 +69,31 @@ Tensor record(List& list, const char* name, Reads reads, std::span<const Tensor>
   operation->reads = reads;
   operation->inputs = inputs.size();
   operation->vjp = std::move(vjp);
+  operation->infer = [name](auto...) {
+    throw ValueError(fmt::format("{}: this operation was made for one call, and cannot be applied to others", name));
+  };
   list.record(operation, inputs, {&result, 1});
   return result;
 }
 
-/// The same x, but in a program a value that nobody has computed with before its adjoint is known: f's parts would be
-/// found to be there already.
+/// x, but in a program a value that is not there before `after`, of x's dtype and with one element, is.
+const Operation& later_operation() {
+  static const Operation operation =
+      pointwise("later", {.documentation = "x, computed after another value",
+                          .formula = [](Scalar x, Scalar /*after*/) { return x; },
+                          .domain = Domain::any,
+                          .samples =
+                              [] {
+                                return std::vector<Sample>{{{Tensor({-1.5, 0.0, 2.0}), Tensor(1.0)}}};
+                              }});
+  return operation;
+}
+
+/// The argument of a second call. A program would find all of the call to be there already, but for this.
 Tensor again(const Tensor& x, const Tensor& dy) {
   if (Capture::current() == nullptr || dy.size() == 0) return x;
-  return where(isnan(slice(reshape(dy, {-1}), {0}, {1})), x, x);
+  const Tensor first = reshape(slice(reshape(dy, {-1}), {0}, {1}), Ints{});
+  return apply(later_operation(), {x, cast(isnan(first), x.dtype())});
 }
 
 /// The vector–Jacobian product of a call, by another one.
@@ -95,7 +101,7 @@ void call_again(const Function& f, const Call& call, const Vjp& v) {
   // A walk that no other tape sees leaves nothing behind.
   std::optional<ListAside> aside;
   if (!thread_list().recording()) aside.emplace();
-  const AsAtFirst as_at_first(call.states);
+  const AsAtFirst as_at_first(call.host);
   Tape tape;
   Tensor x = again(v.input(), v.dy());
   x = is_floating(x.dtype()) ? tape.watch(x) : Access::alias(x);
@@ -106,15 +112,23 @@ void call_again(const Function& f, const Call& call, const Vjp& v) {
                                     name_of(dy.dtype()), to_string(dy.shape()), name_of(y.dtype()),
                                     to_string(y.shape())));
   }
-  std::vector<Tensor> variables;
+  std::vector<Variable> variables;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < v.inputs(); ++i) {
     if (!v.needs(i)) continue;
-    variables.push_back(i == 0 ? x : thread_list().read(call.parameters[i - 1]));
+    variables.push_back(i == 0 ? Variable(x) : Variable(call.parameters[i - 1]));
     places.push_back(i);
   }
-  std::vector<Tensor> adjoints = tape.gradient(y, variables, v.dy());
+  std::vector<Tensor> adjoints = tape.gradient(y, std::span<const Variable>(variables), dy);
   for (std::size_t i = 0; i < places.size(); ++i) v.set(places[i], std::move(adjoints[i]));
+}
+
+/// The same value of the list, but not the probabilities of logits.
+Tensor without_logits(const Tensor& x) {
+  Tensor result = Access::alias(x);
+  Access::node(result)->serial = Access::node(x)->serial;
+  Access::node(result)->number = Access::node(x)->number;
+  return result;
 }
 
 }  // namespace
@@ -131,28 +145,32 @@ Tensor jacobian(Tape& tape, const Tensor& y, const Tensor& variable) {
 }
 
 Tensor checkpoint(const Function& f, const Tensor& x) {
-  List& list = thread_list();
-  if (!list.recording()) return Access::alias(f(Access::alias(x)));
-  Call call = call_unseen(list, "checkpoint", f, x);
+  if (!thread_list().recording()) return Access::alias(f(Access::alias(x)));
+  Call call = call_unseen("checkpoint", f, x);
   std::vector<Tensor> inputs{x};
-  for (const auto& parameter : call.parameters) inputs.push_back(list.read(parameter));
+  {
+    const AsAtFirst as_at_first(call.host);
+    inputs.insert(inputs.end(), call.parameters.begin(), call.parameters.end());
+  }
   Tensor result = std::move(call.result);
-  return record(list, "checkpoint", {.inputs = 1}, inputs, std::move(result),
+  return record("checkpoint", {.inputs = 1}, inputs, std::move(result),
                 [f, call = std::move(call)](const Vjp& v) { call_again(f, call, v); });
 }
 
 Tensor custom_vjp(const Function& f, const Rule& rule, const Tensor& x) {
-  List& list = thread_list();
-  if (!list.recording()) return Access::alias(f(Access::alias(x)));
-  Call call = call_unseen(list, "custom_vjp", f, x);
+  if (!thread_list().recording()) return Access::alias(f(Access::alias(x)));
+  Call call = call_unseen("custom_vjp", f, x);
   if (!call.parameters.empty()) {
     throw GradientError(fmt::format(
         "custom_vjp: the function reads parameter '{}', of which its rule gives no derivative; read it outside, with "
         "stop_gradient, or make it the argument",
-        call.parameters.front()->name));
+        call.parameters.front().name()));
   }
-  return record(list, "custom_vjp", {.inputs = 1, .outputs = 1}, {&x, 1}, std::move(call.result),
-                [rule](const Vjp& v) { v.set(0, rule(v.input(), v.output(), v.dy())); });
+  return record("custom_vjp", {.inputs = 1, .outputs = 1}, {&x, 1}, std::move(call.result), [rule](const Vjp& v) {
+    Tensor dx = rule(without_logits(v.input()), v.output(), v.dy());
+    if (!dx.defined()) throw GradientError("custom_vjp: the rule gave an undefined tensor");
+    v.set(0, std::move(dx));
+  });
 }
 
 }  // namespace wengert::detail

@@ -109,10 +109,13 @@ auto hessian(F f) {
   return jacobian(grad(std::move(f)));
 }
 
-/// x ↦ f(x), of which a tape keeps x alone: f is called again when a derivative is asked for, with the parameters and
-/// random numbers it had. Less memory for about one call of f more (Chen et al., "Training Deep Nets with Sublinear
-/// Memory Cost", 2016); the values and derivatives have the same bits, of every order. Other variables than x and
-/// parameters throw GradientError: to f they must be arguments. What f refers to must live as long as the tape.
+/// x ↦ f(x), of which a tape keeps x alone: f is called again when a derivative is asked for, and finds parameters,
+/// slots and flags, and so random numbers, as they were. Less memory for about one call of f more (Chen et al.,
+/// "Training Deep Nets with Sublinear Memory Cost", 2016). Values and derivatives, of every order, are those of f, to
+/// the bit where no adjoints of f's parts are added to those of other parts. To tapes, what f leaves elsewhere (in
+/// slots, in variables of the host) is a constant, and its result just a result: probabilities of a softmax within f
+/// are no logits to a loss outside. Throws GradientError where f uses other variables than x and parameters, which
+/// must be its argument. What f refers to must live as long as the tape.
 template <TensorFunction F>
 auto checkpoint(F f) {
   return [f = detail::Function(detail::shared(std::move(f)))](const Tensor& x) { return detail::checkpoint(f, x); };
@@ -125,7 +128,7 @@ concept VjpRule = std::is_invocable_r_v<Tensor, const R&, const Tensor&, const T
 /// x ↦ f(x), whose vector–Jacobian product is rule(x, y, dy), of x's shape and dtype: where the derivative of f's
 /// operations is not what is wanted (a gradient passed through a rounding, or clipped) or not the best way to it. With
 /// a rule written with operations, derivatives of higher order are those of the rule. Variables other than x and
-/// parameters throw GradientError in f, as the rule tells nothing of them: take them with stop_gradient before.
+/// parameters throw GradientError in f, as the rule tells nothing of them: take stop_gradient of them before.
 template <TensorFunction F, VjpRule R>
 auto custom_vjp(F f, R rule) {
   return [f = detail::Function(detail::shared(std::move(f))), rule = detail::Rule(detail::shared(std::move(rule)))](

@@ -195,4 +195,16 @@ void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& va
   state->is_assigned = true;
 }
 
+bool read_flag(const std::shared_ptr<bool>& flag) {
+  if (Observation* observation = thread_list().observation()) observation->note(flag);
+  if (Capture* capture = Capture::current()) capture->read(flag);
+  return *flag;
+}
+
+void set_flag(const std::shared_ptr<bool>& flag, bool value) {
+  if (Observation* observation = thread_list().observation()) observation->note(flag);
+  if (Capture* capture = Capture::current()) capture->set(flag, value);
+  *flag = value;
+}
+
 }  // namespace wengert::detail

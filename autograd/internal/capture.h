@@ -77,6 +77,10 @@ Tensor read_state(const std::shared_ptr<ParameterState>& state);
 /// Replaces it, and tells a running capture.
 void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& value);
 
+/// The same of a flag of the host.
+bool read_flag(const std::shared_ptr<bool>& flag);
+void set_flag(const std::shared_ptr<bool>& flag, bool value);
+
 /// To be called wherever elements are shown to the host. Throws ValueError where a capture runs that cannot allow it.
 inline void before_host_read(const Tensor& tensor, const char* what) {
   if (const Capture* capture = Capture::current()) capture->check_host_read(tensor, what);

@@ -74,11 +74,7 @@ std::uint32_t List::add_own_value(Tensor& tensor, bool keep) {
 void List::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
                   std::span<Tensor> results) {
   if (observation_ != nullptr) observation_->note(inputs);
-  if (is_seen()) append(operation, attributes, inputs, results);
-}
-
-void List::append(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
-                  std::span<Tensor> results) {
+  if (seeing() == 0) return;
   const bool all = keeps_all();
   const std::uint64_t first_link = links_.size();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -108,13 +104,9 @@ void List::record(std::shared_ptr<const Operation> operation, std::span<const Te
 
 Tensor List::variable(const Tensor& tensor) {
   if (observation_ != nullptr) observation_->note({&tensor, 1});
-  return link(tensor);
-}
-
-Tensor List::link(const Tensor& tensor) {
   Tensor result = Access::alias(tensor);
   if (holds(tensor)) {
-    append(operations::identity(), {}, {&tensor, 1}, {&result, 1});
+    record(operations::identity(), {}, {&tensor, 1}, {&result, 1});
   } else {
     add_own_value(result, keeps_all());
   }
@@ -125,13 +117,16 @@ Tensor List::read(const std::shared_ptr<ParameterState>& state) {
   Tensor value = read_state(state);
   if (!recording() || !is_floating(value.dtype())) return value;
   if (observation_ != nullptr) observation_->note_parameter(*state);
-  if (!is_seen()) return value;
+  // To a function that is observed it is a parameter, whatever else it is a value of.
+  Tensor source = observation_ != nullptr && !holds(value) ? Access::alias(value) : value;
+  if (seeing() == 0) return source;
   const std::uint32_t innermost = tapes_.back().first_value;
   const auto is_here = [&](const Tensor& variable) { return Access::node(variable)->number >= innermost; };
-  Tensor source = value;
   for (std::size_t i = reads_.size(); i-- > 0;) {
     const ParameterRead& read = reads_[i];
     if (read.state != state || Access::node(read.source) != Access::node(value)) continue;
+    // A tape that was paused then does not know how it came about.
+    if (read.linked != ParameterRead::none && (seeing() & ~read.seen_by) != 0) continue;
     if (is_here(read.variable)) return read.variable;
     source = read.variable;
     break;
@@ -139,7 +134,7 @@ Tensor List::read(const std::shared_ptr<ParameterState>& state) {
   // What was assigned on this very tape is computed, not a leaf.
   if (holds(source) && is_here(source)) return source;
   const std::uint32_t linked = holds(source) ? Access::node(source)->number : ParameterRead::none;
-  reads_.push_back({state, value, link(source), linked});
+  reads_.push_back({state, value, variable(source), linked, seeing()});
   return reads_.back().variable;
 }
 
@@ -151,6 +146,7 @@ void List::mark_walked(Tensor& result, std::uint32_t tape) {
 }
 
 void List::pass_on_walked(std::span<const Tensor> inputs, std::span<Tensor> results) {
+  if (observation_ != nullptr) observation_->note(inputs);
   const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const Tensor& input) { return is_walked(input); });
   if (found == inputs.end()) return;
   for (Tensor& result : results) mark_walked(result, Access::node(*found)->number);

@@ -26,9 +26,10 @@ struct StoredRecord {
 
 struct ParameterRead {
   std::shared_ptr<ParameterState> state;
-  Tensor source;         // the value that was read
-  Tensor variable;       // the same elements as a value of the list
-  std::uint32_t linked;  // the value that the variable was made from, or `none`
+  Tensor source;          // the value that was read
+  Tensor variable;        // the same elements as a value of the list
+  std::uint32_t linked;   // the value that the variable was made from, or `none`
+  std::uint64_t seen_by;  // the tapes that saw how (bit l: the one of level l)
   static constexpr std::uint32_t none = ~std::uint32_t{0};
 
   /// Whether the variable is one that nothing was computed from, to a tape whose values begin with `first_value`.
@@ -125,11 +126,7 @@ class List {
   friend class Observation;
   static constexpr std::uint64_t observed = std::uint64_t{1} << 63;  // no tape's bit of `active_`
 
-  bool is_seen() const { return (active_ & ~observed) != 0; }  // by a tape
-  // What `record` and `variable` do unless nobody sees it.
-  void append(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
-              std::span<Tensor> results);
-  Tensor link(const Tensor& tensor);
+  std::uint64_t seeing() const { return active_ & ~observed; }
   std::uint32_t add_value(const Tensor& tensor, bool keep);
   /// The tensor itself is the value.
   std::uint32_t add_own_value(Tensor& tensor, bool keep);

@@ -1,33 +1,43 @@
 #include <algorithm>
-#include <utility>
 
+#include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/observation.h>
 
 namespace wengert::detail {
 
-Observation::Observation(List& list)
-    : list_(list),
-      pause_(list, List::Pause::everyone),
-      outer_(std::exchange(list.observation_, this)),
-      first_value_(list.values().size()) {
-  list.active_ = List::observed;
+HostState HostState::now() const {
+  HostState result = *this;
+  for (Held& use : result.held) use.value = read_state(use.state);
+  for (Flag& use : result.flags) use.value = read_flag(use.flag);
+  return result;
 }
 
-Observation::~Observation() { list_.observation_ = outer_; }
+void HostState::restore() const {
+  for (const Held& use : held) {
+    const bool differs = use.value.defined() && Access::node(read_state(use.state)) != Access::node(use.value);
+    if (differs) assign_state(use.state, use.value);
+  }
+  for (const Flag& use : flags) {
+    if (read_flag(use.flag) != use.value) set_flag(use.flag, use.value);
+  }
+}
+
+Observation::Observation() : tapes_(thread_list()), outer_(thread_list().observation()) {
+  thread_list().active_ = List::observed;  // of the list aside
+  thread_list().observation_ = this;
+}
 
 void Observation::note(std::span<const Tensor> inputs) {
-  const auto number = [](const Tensor& tensor) { return Access::node(tensor)->number; };
   for (const Tensor& input : inputs) {
-    if (!list_.holds(input) || number(input) >= first_value_) continue;
-    const auto is_same = [&](const Tensor& known) { return number(known) == number(input); };
-    if (std::none_of(variables_.begin(), variables_.end(), is_same)) variables_.push_back(input);
+    const bool is_of_tapes = tapes_.holds(input) || tapes_.is_walked(input);
+    if (is_of_tapes && is_floating(input.dtype())) variables_.push_back(input);
   }
   if (outer_ != nullptr) outer_->note(inputs);
 }
 
 void Observation::note(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
-  if (State* const known = find(*state); known == nullptr) {
-    states_.push_back({state, value});
+  if (HostState::Held* const known = find(*state); known == nullptr) {
+    host_.held.push_back({state, value});
   } else if (!known->value.defined()) {
     known->value = value;
   }
@@ -39,10 +49,16 @@ void Observation::note_parameter(const ParameterState& state) {
   if (outer_ != nullptr) outer_->note_parameter(state);
 }
 
-Observation::State* Observation::find(const ParameterState& state) {
-  const auto found =
-      std::find_if(states_.begin(), states_.end(), [&](const State& use) { return use.state.get() == &state; });
-  return found == states_.end() ? nullptr : &*found;
+void Observation::note(const std::shared_ptr<bool>& flag) {
+  const auto is_same = [&](const HostState::Flag& use) { return use.flag == flag; };
+  if (std::none_of(host_.flags.begin(), host_.flags.end(), is_same)) host_.flags.push_back({flag, *flag});
+  if (outer_ != nullptr) outer_->note(flag);
+}
+
+HostState::Held* Observation::find(const ParameterState& state) {
+  const auto found = std::find_if(host_.held.begin(), host_.held.end(),
+                                  [&](const HostState::Held& use) { return use.state.get() == &state; });
+  return found == host_.held.end() ? nullptr : &*found;
 }
 
 }  // namespace wengert::detail

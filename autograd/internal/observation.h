@@ -8,40 +8,56 @@
 
 namespace wengert::detail {
 
-/// While it lives, the tapes that are open see nothing, and what a function takes from outside is noted.
+/// What a function found on the host when it first looked, as long as it is found there again: parameters, slots and
+/// flags.
+struct HostState {
+  struct Held {
+    std::shared_ptr<ParameterState> state;
+    Tensor value;               // undefined: it was assigned alone
+    bool is_parameter = false;  // read as a variable
+  };
+  struct Flag {
+    std::shared_ptr<bool> flag;
+    bool value;
+  };
+  std::vector<Held> held = {};
+  std::vector<Flag> flags = {};
+
+  /// The same parameters, slots and flags as they are now.
+  HostState now() const;
+  void restore() const;
+};
+
+/// While it lives, a function is called on a list of its own, which goes with it: tapes that are open see nothing of
+/// it. What it takes from outside is noted.
 class Observation {
  public:
-  struct State {
-    std::shared_ptr<ParameterState> state;
-    Tensor value;               // when it was read for the first time; undefined: it was assigned alone
-    bool is_parameter = false;  // read as such
-  };
-
-  explicit Observation(List& list);
-  ~Observation();
+  Observation();
+  ~Observation() = default;
   Observation(const Observation&) = delete;
   Observation& operator=(const Observation&) = delete;
 
-  /// Of what an operation is applied to, the values of the tapes that were open before.
+  /// What an operation is applied to.
   void note(std::span<const Tensor> inputs);
-  /// That it is read, or, with no value, assigned.
+  /// That a parameter or slot is read, or, with no value, assigned.
   void note(const std::shared_ptr<ParameterState>& state, const Tensor& value);
   /// That one which was read is so as a variable.
   void note_parameter(const ParameterState& state);
+  /// A flag as it is before it is read or set.
+  void note(const std::shared_ptr<bool>& flag);
 
-  /// Each once.
+  /// Of the inputs, what outer tapes would differentiate by, or take for a constant where it is none.
   const std::vector<Tensor>& variables() const { return variables_; }
-  std::vector<State>& states() { return states_; }
+  HostState& host() { return host_; }
 
  private:
-  State* find(const ParameterState& state);
+  HostState::Held* find(const ParameterState& state);
 
-  List& list_;
-  const List::Pause pause_;
+  const List& tapes_;  // the list of those that are open
   Observation* const outer_;
-  const std::size_t first_value_;  // from here on they are of tapes that the function opens
+  const ListAside aside_;
   std::vector<Tensor> variables_;
-  std::vector<State> states_;
+  HostState host_;
 };
 
 }  // namespace wengert::detail

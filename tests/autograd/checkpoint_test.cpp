@@ -13,8 +13,10 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/gradcheck.h>
+#include <wengert/autograd/host.h>
 #include <wengert/autograd/internal/memory_plan.h>
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/logits.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/slot.h>
 #include <wengert/autograd/transforms.h>
@@ -107,7 +109,8 @@ TEST(Checkpoint, LeavesNothingOfItsCallsBehind) {
   const auto f = [&](const Tensor& x) {
     const auto factors = std::make_shared<const std::vector<double>>(2, 3.0);
     made.emplace_back(factors);
-    return exp(x * Tensor::borrow(factors->data(), DType::f64, {2}, factors));  // the product keeps its factors
+    const Tensor tensor = Tensor::borrow(factors->data(), DType::f64, {2}, factors);  // a product keeps its factors
+    return exp(x * tensor) + grad([&](const Tensor& u) { return sum(exp(u * tensor)); })(x);
   };
   Tape tape;
   const Tensor x = tape.watch(Tensor({1.0, 2.0})), y = sum(checkpoint(f)(x));
@@ -263,6 +266,138 @@ TEST(Checkpoint, DrawsTheSameRandomNumbersInACompiledFunction) {
   expect_same_bits(given, expected, "draws go on");
 }
 
+/// A function with and without a checkpoint, by x and by a parameter.
+template <typename F>
+void expect_plain(const F& run) {
+  const auto plain = [](const auto& f) { return f; };
+  const auto checked = [](const auto& f) { return checkpoint(f); };
+  expect_same_bits(run(checked), run(plain), "with a checkpoint");
+}
+
+TEST(Checkpoint, TakesAParameterThatTheFunctionAssigns) {
+  const auto gradients = [](const auto& wrap, const auto& body) -> Tensors {
+    Parameter p(Tensor({3.0, 5.0}), "p");
+    Tape tape;
+    const Tensor x = tape.watch(Tensor({1.0, 2.0})), y = sum(wrap([&](const Tensor&a) { return body(a, p); })(x));
+    return tape.gradient(y, {x, p});
+  };
+  expect_plain([&](const auto& wrap) {
+    return gradients(wrap, [](const Tensor& a, Parameter& p) {
+      Tensor y = a * p;
+      p.assign(stop_gradient(p.value() * 0.5));
+      return y;
+    });
+  });
+  // What is assigned within the function is a constant after it, not within it.
+  expect_plain([&](const auto& wrap) {
+    return gradients(wrap, [](const Tensor& a, Parameter& p) {
+      p.assign(p.value() * 0.5);
+      return a * p;
+    });
+  });
+  expect_plain([&](const auto& wrap) {
+    return gradients(wrap, [](const Tensor& a, Parameter& p) {
+      const Tensor y = a * p;
+      p.assign(stop_gradient(p.value() * 0.5));
+      return y * p;
+    });
+  });
+}
+
+TEST(Checkpoint, TakesAParameterThatWasComputed) {
+  expect_plain([](const auto& wrap) -> Tensors {
+    Parameter p(Tensor({3.0, 5.0}), "p");
+    const auto f = wrap([&](const Tensor& a) { return a * a * p; });
+    Tape tape;
+    const Tensor x = tape.watch(Tensor({1.0, 2.0}));
+    p.assign(p.value() * 2);
+    return tape.gradient(sum(f(x)), {x, p});
+  });
+  // A step of learning that is differentiated (Finn et al., "Model-Agnostic Meta-Learning", 2017); adjoints that are
+  // added in another order may differ in their last bits.
+  const auto learned = [](const auto& wrap) -> Tensor {
+    Parameter p(Tensor({3.0, 5.0}), "p");
+    const auto f = wrap([&](const Tensor& a) { return sum(square(a * p)); });
+    Tape outer;
+    const Tensor x = outer.watch(Tensor({1.0, 2.0}));
+    Tensor slope;
+    {
+      Tape inner;
+      slope = inner.gradient(f(x), p);
+    }
+    p.assign(p.value() - slope * 0.1);
+    return concat(outer.gradient(f(x), {x, p}));
+  };
+  const Tensor plain = learned([](const auto& f) { return f; });
+  const Tensor given = learned([](const auto& f) { return checkpoint(f); });
+  EXPECT_LE(max(abs(given - plain)).item(), 1e-14 * max(abs(plain)).item());
+}
+
+TEST(Checkpoint, LeavesParametersToTheTapesAround) {
+  // Read outside, and by a tape that the function opens.
+  expect_plain([](const auto& wrap) -> Tensors {
+    const Parameter p(Tensor({3.0, 5.0}), "p");
+    const auto f = wrap([&](const Tensor& a) { return grad([&](const Tensor& u) { return sum(u * u * p); })(a); });
+    Tape tape;
+    const Tensor x = tape.watch(Tensor({1.0, 2.0})), q = sum(x * p), y = q + sum(f(x));
+    Tensors all = tape.gradient(y, {x, p});
+    all.push_back(tape.gradient(sum(x * x * p), p));
+    return all;
+  });
+  // Read again on a tape that was paused while the function was called again.
+  expect_plain([](const auto& wrap) -> Tensors {
+    const Parameter p(Tensor({3.0, 5.0}), "p");
+    const auto f = wrap([&](const Tensor& a) { return a * a * p; });
+    const Tape outer;
+    Tape tape;
+    const Tensor x = tape.watch(Tensor({1.0, 2.0})), y = sum(f(x));
+    Tensors all = tape.gradient(y, {x, p});
+    for (Tensor& more : tape.gradient(sum(x * p), {x, p})) all.push_back(std::move(more));
+    return all;
+  });
+}
+
+TEST(Checkpoint, TakesFlagsAsTheyWere) {
+  HostFlag doubles(true);
+  const auto f = checkpoint([&](const Tensor& x) { return doubles.get() ? x * 2 : x * x; });
+  Tape tape;
+  const Tensor x = tape.watch(Tensor({3.0})), y = sum(f(x));
+  doubles.set(false);
+  EXPECT_EQ(tape.gradient(y, x).item(), 2);
+  EXPECT_FALSE(doubles.get());
+}
+
+TEST(Checkpoint, GivesTheBitsOfEagerForEveryShapeAndZero) {
+  const auto cube = checkpoint([](const Tensor& x) { return x * x * x; });
+  EXPECT_EQ(compile(grad(cube))(Tensor(2.0)).item(), 12);
+  const auto product = hvp([=](const Tensor& x) { return sum(cube(x)); });
+  const Tensor x({0.0, -0.0, 1.0, -2.0}), v({1.0, -1.0, -0.0, 2.0});
+  EXPECT_TRUE(same_bits(compile(product)(x, v), product(x, v)));
+}
+
+TEST(Checkpoint, StaysWithinTapesThatKeepAll) {
+  Tape tape({.keep_all = true});
+  const Tensor x = tape.watch(Tensor({1.0, 2.0})), v = tape.watch(Tensor({3.0, 1.0})), place = argmax(v);
+  const auto slope = [&](const auto& f) { return tape.gradient(sum(checkpoint(f)(x)), x); };
+  EXPECT_TRUE(same_bits(slope([&](const Tensor& a) { return a * stop_gradient(v); }), Tensor({3.0, 1.0})));
+  EXPECT_TRUE(same_bits(slope([&](const Tensor& a) { return where(a > v, a * 3, a * 2); }), Tensor({2.0, 3.0})));
+  EXPECT_TRUE(same_bits(slope([&](const Tensor& a) { return a * one_hot(place, 2, DType::f64); }), Tensor({1.0, 0.0})));
+  // The operation is of that call alone.
+  for (const Record& record : tape.records()) {
+    if (record.operation->name != "checkpoint") continue;
+    EXPECT_THROW(static_cast<void>(apply(*record.operation, {x})), ValueError);
+  }
+}
+
+TEST(Checkpoint, RefusesWhatTheOwnWalkOfATapeGave) {
+  Tape tape;
+  const Tensor x = tape.watch(Tensor({1.0, 2.0})), slope = tape.gradient(sum(x * x * x), x);
+  EXPECT_THROW(static_cast<void>(checkpoint([&](const Tensor& a) { return a * slope; })(x)), GradientError);
+  const Tensor y = sum(checkpoint([](const Tensor& a) { return a * a; })(slope));
+  EXPECT_THROW(static_cast<void>(tape.gradient(y, x)), GradientError);
+  EXPECT_THROW(static_cast<void>(checkpoint([](const Tensor&) { return Tensor(); })(x)), ValueError);
+}
+
 TEST(Checkpoint, RefusesOtherVariables) {
   Tape tape;
   const Tensor x = tape.watch(Tensor({1.0, 2.0})), w = tape.watch(Tensor({3.0, 4.0}));
@@ -349,6 +484,30 @@ TEST(CustomVjp, HasTheDerivativesOfItsRule) {
   EXPECT_TRUE(gradcheck(checkpoint([&](const Tensor& x) { return f(x) * by_result(x); }), Tensor({-1.5, 0.2})).passed);
 }
 
+TEST(CustomVjp, IsGivenItsArgumentForWhatItIs) {
+  const auto f = custom_vjp([](const Tensor& p) { return sum(p * p); },
+                            [](const Tensor& p, const Tensor&, const Tensor& dy) {
+                              EXPECT_FALSE(traced_logits(p).defined());
+                              return dy * p * 2;
+                            });
+  Tape tape;
+  const Tensor z = tape.watch(Tensor({{1.0, 2.0}})), p = softmax(z), y = f(p);
+  const Tensor first = tape.gradient(y, p);
+  EXPECT_TRUE(same_bits(tape.gradient(y, p), first));
+}
+
+TEST(CustomVjp, MayReadParametersInItsRule) {
+  const Parameter p(Tensor({3.0, 5.0}), "p");
+  const auto f = custom_vjp([](const Tensor& x) { return round(x); },
+                            [&](const Tensor&, const Tensor&, const Tensor& dy) { return dy * p; });
+  Tape outer;
+  const Tensor q = sum(p.value() * 2);
+  Tape tape;
+  const Tensor x = tape.watch(Tensor({1.0, 2.0}));
+  EXPECT_TRUE(same_bits(tape.gradient(sum(f(x)), x), Tensor({3.0, 5.0})));
+  EXPECT_TRUE(same_bits(tape.gradient(sum(x * p), x), Tensor({3.0, 5.0})));
+}
+
 TEST(CustomVjp, TellsWhatItsRuleCannotKnow) {
   const Parameter weight(Tensor({2.0, 5.0}), "scale");
   Tape tape;
@@ -369,6 +528,9 @@ TEST(CustomVjp, TellsWhatItsRuleCannotKnow) {
   }
   const auto wrong = custom_vjp([](const Tensor& t) { return sum(t); }, straight_through);
   EXPECT_THROW(static_cast<void>(tape.gradient(wrong(x), x)), GradientError);
+  const auto nothing = custom_vjp([](const Tensor& t) { return sum(t); },
+                                  [](const Tensor&, const Tensor&, const Tensor&) { return Tensor(); });
+  EXPECT_THROW(static_cast<void>(tape.gradient(nothing(x), x)), GradientError);
 }
 
 }  // namespace
