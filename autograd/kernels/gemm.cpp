@@ -32,7 +32,7 @@ template <typename T>
 bool is_big_b(const Problem<T>& problem) {
   return problem.b.column == 1 && problem.b.row * problem.k > (std::size_t{4} << 20) / sizeof(T);
 }
-// Up to so many rows of A are multiplied by wide tiles; the fewer where a large B would be read twice.
+// Up to so many rows of A are multiplied by wide tiles.
 constexpr std::size_t flat_rows = 8;
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
@@ -112,35 +112,58 @@ void multiply_few_columns(const Problem<T>& problem) {
                    m, n);
 }
 
-// For few rows of A: tiles as wide as can be, for each of B's elements is read once or twice; so many terms at a time.
+// How a product of few rows is multiplied: so many terms at a time, and in two chains where there are few sums. Of the
+// whole, as bits depend on it.
+struct WidePlan {
+  std::size_t terms;
+  bool has_few_sums;
+};
+
 template <typename T>
-void multiply_wide(const Problem<T>& problem, std::size_t terms) {
+WidePlan wide_plan(const Problem<T>& problem) {
+  // A large B is read along its rows, or every term would be on another page.
+  return {is_big_b(problem) ? 8 : problem.terms(),
+          problem.m == 1 || problem.m * quotient_up(problem.n, vector_length<T>) <= 4};
+}
+
+// Tiles as wide as can be, for each of B's elements is read once or twice.
+template <typename T>
+void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  constexpr std::size_t rows_ahead = 4;
+  constexpr std::size_t rows_ahead = 4, v = vector_length<T>;
   static_assert(flat_rows <= 2 * wide_rows);
-  const std::size_t strip = m <= wide_rows ? m : quotient_up(m, 2);
-  for (std::size_t i = 0, rows = strip; i < m; i += rows) {
-    rows = std::min(strip, m - i);
-    const std::size_t most = vectors_of_rows(rows) * vector_length<T>;
-    for (std::size_t p = 0; p < k; p += terms) {
-      for (std::size_t j = 0; j < n; j += most) {
-        const std::size_t width = std::min(most, n - j);
-        const std::size_t vectors = quotient_up(width, vector_length<T>);
-        const std::size_t last = width - (vectors - 1) * vector_length<T>;
-        const T* const from = b.data + p * b.row + j;
-        wide_function<T>(rows, vectors)({std::min(terms, k - p),
-                                         a.data + i * a.row + p * a.column,
-                                         a.row,
-                                         a.column,
-                                         from,
-                                         b.row,
-                                         last,
-                                         c + i * ldc + j,
-                                         ldc,
-                                         last,
-                                         p > 0,
-                                         {from + rows_ahead * b.row, b.row, 1}});
-      }
+  if (m > wide_rows) {
+    Problem<T> part = problem;
+    part.m = quotient_up(m, 2);
+    multiply_wide(part, plan);
+    part.a.data += part.m * a.row;
+    part.c += part.m * ldc;
+    part.m = m - part.m;
+    return multiply_wide(part, plan);
+  }
+  const std::size_t most = vectors_of_rows(m);
+  for (std::size_t p = 0; p < k; p += plan.terms) {
+    const T* from = b.data + p * b.row;
+    for (std::size_t j = 0, width = 0; j < n; j += width, from += width) {
+      // The last two as even as can be: in few sums each addition waits for the one before.
+      const std::size_t left = quotient_up(n - j, v);
+      const std::size_t vectors = left <= most ? left : left >= 2 * most ? most : quotient_up(left, 2);
+      width = std::min(vectors * v, n - j);
+      const std::size_t last = width - (vectors - 1) * v;
+      const bool is_wide = vectors > max_vectors || plan.has_few_sums;
+      (is_wide ? wide_function<T>(m, vectors)
+               : tile_function<T>(m, width, false))({.k = std::min(plan.terms, k - p),
+                                                     .a = a.data + p * a.column,
+                                                     .a_row = a.row,
+                                                     .a_column = a.column,
+                                                     .b = from,
+                                                     .b_row = b.row,
+                                                     .b_last = last,
+                                                     .c = c + j,
+                                                     .c_row = ldc,
+                                                     .c_last = last,
+                                                     .accumulate = p > 0,
+                                                     .ahead = {from + rows_ahead * b.row, b.row, 1}});
     }
   }
 }
@@ -149,23 +172,27 @@ void multiply_wide(const Problem<T>& problem, std::size_t terms) {
 template <typename T>
 void multiply_few_rows(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  const bool may_interleave = k >= 2 && k <= 4 && b.column == k;
-  if (k <= few_terms && (!may_interleave || n < 64)) {
+  const bool is_short = k <= few_terms && (m == 1 || k <= 6);
+  if constexpr (HWY_TARGET != HWY_SCALAR) {
+    if (k >= 2 && k <= 4 && b.column == k && m * n >= 64) {
+      const std::size_t width = round_up(n, vector_length<T>);
+      const PoolArray<T> rows(k * width);
+      pack_interleaved(b.data, k, n, width, rows.at(0));
+      return multiply_few_terms<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc});
+    }
+  }
+  if (is_short) {
     static constexpr auto functions = short_rows_functions<T>(std::make_index_sequence<few_terms>());
     return functions[k - 1](problem);
-  }
-  if (may_interleave) {
-    const std::size_t width = round_up(n, vector_length<T>);
-    const PoolArray<T> rows(k * width);
-    pack_interleaved(b.data, k, n, width, rows.at(0));
-    return multiply_wide<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc}, k);
   }
   multiply_rows<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
 }
 
-// Whether that is cheaper than tiles one vector wide: per term of the sums those take m steps, or five sixths of that
-// where half a vector is enough (two thirds by some processors, and nothing less by others); this m · n in vectors,
-// some more at the end of each sum and at the beginning, and what it takes to lay the columns out.
+// Whether scalar products are cheaper than tiles one vector wide, in 24ths of a cycle of two multiplications, times a
+// vector's length. Twelve rows of a tile take 6½ cycles per term, for each reads a factor; of half a vector 5½: by some
+// processors it is 3, by others 6½. A B whose columns lie as rows is laid out for them. Scalar products take a
+// multiplication per vector of terms, and three or five more to add up its lanes; B's columns are laid out for them,
+// for which few rows wait.
 template <typename T>
 bool has_few_columns(const Problem<T>& problem) {
   constexpr std::size_t v = vector_length<T>;
@@ -173,9 +200,12 @@ bool has_few_columns(const Problem<T>& problem) {
   if (a.column != 1 || k < v || n >= v) return false;
   if (m <= thin_rows) return is_interleaved(problem) && 4 * n <= v && k >= 6 * v;
   // Many rows choose alike, that parts of them have the bits of the whole.
-  const std::size_t rows = m < alike_from ? m : 2 * alike_from;
-  const std::size_t step = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors ? 5 : 6;
-  return 3 * n * (2 * rows * (k + 2 * v) + 2 * v * v + (b.row == 1 ? 0 : v) * k) < step * v * rows * k;
+  const bool are_few = m < alike_from;
+  const std::size_t rows = are_few ? m : 2 * alike_from;
+  const std::size_t step = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors ? 11 : 13;
+  const std::size_t ends = (HWY_TARGET <= HWY_AVX3 ? 5 : 3) * v, laid_out = 6 * n * v * k;
+  const std::size_t tiles = step * v * rows * k, products = 12 * n * rows * (round_up(k, v) + ends);
+  return b.row == 1 ? products < tiles + laid_out : products + (are_few ? 2 : 1) * laid_out + 12 * n * v * v < tiles;
 }
 
 // Without vectors such products are left to tiles: the functions for them would be too much for machines that are so
@@ -185,6 +215,15 @@ bool is_for_few_terms(const Problem<T>& problem) {
   return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b);
 }
 
+// Two strips of rows read B twice: that pays for some vectors of it, from a cache.
+template <typename T>
+bool is_for_wide_tiles(const Problem<T>& problem) {
+  if (problem.m <= thin_rows || problem.b.column != 1) return problem.b.column == 1;
+  const std::size_t b_bytes = problem.b.row * problem.k * sizeof(T);
+  const bool reads_twice = problem.n > max_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
+  return !is_big_b(problem) && problem.m <= (reads_twice ? flat_rows : wide_rows);
+}
+
 template <typename T>
 void multiply(const Problem<T>& problem) {
   if (is_for_few_terms(problem)) {
@@ -192,10 +231,9 @@ void multiply(const Problem<T>& problem) {
       for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
   } else if (has_few_columns(problem)) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
-  } else if (problem.m <= (is_big_b(problem) ? thin_rows : flat_rows) && problem.b.column == 1) {
-    // A large B is read along its rows, or every term would be on another page.
-    const std::size_t terms = is_big_b(problem) ? 8 : problem.terms();
-    for_each_part(problem, [terms](const Problem<T>& part) { multiply_wide(part, terms); });
+  } else if (is_for_wide_tiles(problem)) {
+    const WidePlan plan = wide_plan(problem);
+    for_each_part(problem, [plan](const Problem<T>& part) { multiply_wide(part, plan); });
   } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
     for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
   } else {

@@ -238,7 +238,8 @@ class BlockedProduct {
                          ? ahead_in_b(asking, number++, asked, asked_terms)
                          : Ahead<T>{tile.c + vector_length<T> - 1, problem_.ldc, terms_of_c_row};
         const bool is_whole = tile.b_last == vector_length<T> && tile.c_last == vector_length<T>;
-        if (!is_whole) tile.ahead.row = 0;
+        const bool may_go_on = is_whole && strip.size % (max_rows / 3) == 0 && panel.size > vector_length<T>;
+        if (!may_go_on) tile.ahead.row = 0;
         tile_function<T>(strip.size, panel.size, is_whole)(tile);
       }
     }

@@ -250,15 +250,9 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole)
   return functions[vectors_for<T>(columns)][rows - 1];
 }
 
-// Two chains for up to four sums. (Four rows of few terms are sums in order; without vectors they come here.)
-constexpr std::size_t chains_of(std::size_t rows, std::size_t vectors) {
-  constexpr std::size_t few = HWY_TARGET == HWY_SCALAR ? thin_rows : 4;
-  return rows == 1 || rows * vectors <= few ? 2 : 1;
-}
-
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, most_vectors> wide_functions(std::index_sequence<i...>) {
-  return {multiply_tile<Lanes<T>, rows, i + 1, chains_of(rows, i + 1), false, T>...};
+  return {multiply_tile<Lanes<T>, rows, i + 1, (rows == 1 || rows * (i + 1) <= 4 ? 2 : 1), false, T>...};
 }
 
 template <typename T, std::size_t... row>
@@ -267,7 +261,8 @@ constexpr std::array<std::array<TileFunction<T>, most_vectors>, wide_rows> all_w
   return {wide_functions<row + 1, T>(std::make_index_sequence<vectors_of_rows(row + 1)>())...};
 }
 
-// The function for a tile of 1 … wide_rows rows and so many vectors.
+// The function for a tile of 1 … wide_rows rows and so many vectors, up to four sums and those of one row in two
+// chains.
 template <typename T>
 TileFunction<T> wide_function(std::size_t rows, std::size_t vectors) {
   static constexpr auto functions = all_wide_functions<T>(std::make_index_sequence<wide_rows>());

@@ -129,8 +129,11 @@ void multiply_few_terms(const Problem<T>& problem) {
   const std::size_t most = writes_far ? 2048 : (std::size_t{16} << 10) / (problem.k * sizeof(T));
   const bool is_by_row = problem.m == 1 || (problem.m == 2 && problem.k <= few_terms / 2);
   const std::size_t passes = is_by_row ? 5 : round_up(problem.m, 3) <= round_up(problem.m, 4) ? 4 : 3;
+  // Two vectors of columns, of which one is not whole, are written to a large C sooner by passes, if terms are fewest.
+  const bool is_written = problem.k <= 2 && problem.m * problem.n > (std::size_t{32} << 10) / sizeof(T);
+  const std::size_t narrow = (is_written ? 1 : 2) * vector_length<T>;
   const auto multiply_part = [&](const Problem<T>& part) {
-    functions[part.n <= 2 * vector_length<T> ? vectors_for<T>(part.n) : passes][part.k - 1](part);
+    functions[part.n <= narrow ? vectors_for<T>(part.n) : passes][part.k - 1](part);
   };
   if (problem.n <= most) return multiply_part(problem);
   for (std::size_t j = 0; j < problem.n; j += most) {

@@ -51,7 +51,7 @@ void transpose_block(const T* from, std::size_t from_stride, T* to, std::size_t 
 }
 #endif
 
-// Writes the transpose of `count` rows (1 … width) of k elements as k rows of `width`, the rest zero.
+// Writes the transpose of `count` rows of k elements as k rows of `width`: as many, or whole blocks, the rest zero.
 template <typename T>
 HWY_NOINLINE void pack_transposed(const T* from, std::size_t stride, std::size_t count, std::size_t k,
                                   std::size_t width, T* to) {
@@ -65,8 +65,11 @@ HWY_NOINLINE void pack_transposed(const T* from, std::size_t stride, std::size_t
       for (std::size_t i = 0; i < side; ++i) to[p * width + r + i] = rows[i * stride + p];
     }
   }
-  for (; r < width; ++r) {
-    for (std::size_t p = 0; p < k; ++p) to[p * width + r] = r < count ? from[r * stride + p] : T{0};
+  if (r == width) return;
+  const hn::FixedTag<T, side> d;
+  for (std::size_t p = 0; p < k; ++p, to += width) {
+    for (std::size_t i = r; i < width && count < width; i += side) hn::StoreU(hn::Zero(d), d, to + i);
+    for (std::size_t i = r; i < count; ++i) to[i] = from[i * stride + p];
   }
 }
 

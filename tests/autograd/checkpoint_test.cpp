@@ -1,7 +1,4 @@
-#include <array>
 #include <memory>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -11,17 +8,13 @@
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
-#include <wengert/autograd/generator.h>
 #include <wengert/autograd/gradcheck.h>
-#include <wengert/autograd/host.h>
 #include <wengert/autograd/internal/memory_plan.h>
 #include <wengert/autograd/internal/passes.h>
-#include <wengert/autograd/logits.h>
 #include <wengert/autograd/operations.h>
-#include <wengert/autograd/slot.h>
 #include <wengert/autograd/transforms.h>
 
-// checkpoint and custom_vjp.
+// checkpoint; what it finds on the host: checkpoint_state_test.cpp.
 
 namespace wengert {
 namespace {
@@ -138,65 +131,6 @@ TEST(Checkpoint, CallsTheFunctionAgainForEachGradient) {
   EXPECT_EQ(calls, 3);
 }
 
-TEST(Checkpoint, DrawsTheSameRandomNumbersAgain) {
-  Generator generator(7);
-  const auto drop = [&](const Tensor& x) {
-    return where(uniform(x.shape(), 0, 1, generator, DType::f64) < 0.5, x * 0, x * 2);
-  };
-  const auto run = [&](const auto& f) {
-    generator = Generator(7);
-    Tensors all = values_and_gradients(f, ones({40}, DType::f64));
-    all.push_back(Tensor(static_cast<std::int64_t>(generator.position())));
-    all.push_back(uniform({3}, 0, 1, generator));
-    return all;
-  };
-  const Tensors expected = run(drop);
-  expect_same_bits(run(checkpoint(drop)), expected, "one");
-  const auto twice = [&](const auto& f) { return [&](const Tensor& x) { return f(f(x)) + f(x); }; };
-  expect_same_bits(run(twice(checkpoint(drop))), run(twice(drop)), "three");
-  expect_same_bits(run(checkpoint(twice(checkpoint(drop)))), run(twice(drop)), "nested");
-}
-
-TEST(Checkpoint, AssignsWhatTheFunctionAssignsOnce) {
-  Slot mean(zeros({}, DType::f64));
-  const auto f = checkpoint([&](const Tensor& x) {
-    mean.assign(mean.value() * 0.5 + wengert::mean(stop_gradient(x)));
-    return x * mean.value();
-  });
-  const Tensor gradient = grad([&](const Tensor& x) { return sum(f(x)); })(Tensor({1.0, 3.0}));
-  EXPECT_EQ(mean.value().item(), 2);
-  EXPECT_TRUE(same_bits(gradient, Tensor({2.0, 2.0})));
-}
-
-TEST(Checkpoint, TakesParametersAsTheyWere) {
-  Parameter weight(Tensor({2.0, 5.0}), "weight");
-  const auto f = checkpoint([&](const Tensor& x) { return x * weight * weight; });
-  Tape tape;
-  const Tensor x = tape.watch(Tensor({1.0, 1.0})), y = sum(f(x));
-  weight.assign(Tensor({-1.0, -1.0}));
-  EXPECT_TRUE(same_bits(tape.gradient(y, x), Tensor({4.0, 25.0})));
-  EXPECT_TRUE(same_bits(tape.gradient(y, weight), Tensor({4.0, 10.0})));
-  EXPECT_TRUE(same_bits(weight.value(), Tensor({-1.0, -1.0})));
-}
-
-TEST(Checkpoint, TakesWhatTheFunctionMadeOfAParameterTheFirstTime) {
-  Parameter weight(zeros({2}, DType::f64), "weight");
-  bool is_drawn = false;
-  Slot seen(zeros({2}, DType::f64));
-  const auto f = checkpoint([&](const Tensor& x) {
-    if (!is_drawn) weight.assign(Tensor({3.0, 4.0}));
-    is_drawn = true;
-    seen.assign(stop_gradient(x));
-    return x * weight;
-  });
-  Tape tape;
-  const Tensor x = tape.watch(Tensor({1.0, 2.0})), y = sum(f(x));
-  seen.assign(Tensor({7.0, 7.0}));
-  EXPECT_TRUE(same_bits(tape.gradient(y, x), Tensor({3.0, 4.0})));
-  EXPECT_TRUE(same_bits(weight.value(), Tensor({3.0, 4.0})));
-  EXPECT_TRUE(same_bits(seen.value(), Tensor({7.0, 7.0})));
-}
-
 TEST(Checkpoint, Nests) {
   const Net net;
   const auto inner = checkpoint([&](const Tensor& x) { return tanh(matmul(x, net.first)); });
@@ -250,121 +184,6 @@ TEST(Checkpoint, IsComputedAgainInACompiledFunction) {
   };
   // 32 results are kept, or four and those of the block at work.
   EXPECT_LT(planned(again), planned(plain) / 2);
-}
-
-TEST(Checkpoint, DrawsTheSameRandomNumbersInACompiledFunction) {
-  Generator generator(7);
-  const auto drop = checkpoint(
-      [&](const Tensor& x) { return where(uniform(x.shape(), 0, 1, generator, DType::f64) < 0.5, x * 0, x * x); });
-  const auto slope = grad([&](const Tensor& x) { return sum(drop(drop(x))); });
-  const Tensor x = random_tensor({50}, 1);
-  Tensors expected, given;
-  for (int i = 0; i < 3; ++i) expected.push_back(slope(x));
-  generator = Generator(7);
-  const auto compiled = compile(slope);
-  for (int i = 0; i < 3; ++i) given.push_back(compiled(x));
-  expect_same_bits(given, expected, "draws go on");
-}
-
-/// A function with and without a checkpoint, by x and by a parameter.
-template <typename F>
-void expect_plain(const F& run) {
-  const auto plain = [](const auto& f) { return f; };
-  const auto checked = [](const auto& f) { return checkpoint(f); };
-  expect_same_bits(run(checked), run(plain), "with a checkpoint");
-}
-
-TEST(Checkpoint, TakesAParameterThatTheFunctionAssigns) {
-  const auto gradients = [](const auto& wrap, const auto& body) -> Tensors {
-    Parameter p(Tensor({3.0, 5.0}), "p");
-    Tape tape;
-    const Tensor x = tape.watch(Tensor({1.0, 2.0})), y = sum(wrap([&](const Tensor&a) { return body(a, p); })(x));
-    return tape.gradient(y, {x, p});
-  };
-  expect_plain([&](const auto& wrap) {
-    return gradients(wrap, [](const Tensor& a, Parameter& p) {
-      Tensor y = a * p;
-      p.assign(stop_gradient(p.value() * 0.5));
-      return y;
-    });
-  });
-  // What is assigned within the function is a constant after it, not within it.
-  expect_plain([&](const auto& wrap) {
-    return gradients(wrap, [](const Tensor& a, Parameter& p) {
-      p.assign(p.value() * 0.5);
-      return a * p;
-    });
-  });
-  expect_plain([&](const auto& wrap) {
-    return gradients(wrap, [](const Tensor& a, Parameter& p) {
-      const Tensor y = a * p;
-      p.assign(stop_gradient(p.value() * 0.5));
-      return y * p;
-    });
-  });
-}
-
-TEST(Checkpoint, TakesAParameterThatWasComputed) {
-  expect_plain([](const auto& wrap) -> Tensors {
-    Parameter p(Tensor({3.0, 5.0}), "p");
-    const auto f = wrap([&](const Tensor& a) { return a * a * p; });
-    Tape tape;
-    const Tensor x = tape.watch(Tensor({1.0, 2.0}));
-    p.assign(p.value() * 2);
-    return tape.gradient(sum(f(x)), {x, p});
-  });
-  // A step of learning that is differentiated (Finn et al., "Model-Agnostic Meta-Learning", 2017); adjoints that are
-  // added in another order may differ in their last bits.
-  const auto learned = [](const auto& wrap) -> Tensor {
-    Parameter p(Tensor({3.0, 5.0}), "p");
-    const auto f = wrap([&](const Tensor& a) { return sum(square(a * p)); });
-    Tape outer;
-    const Tensor x = outer.watch(Tensor({1.0, 2.0}));
-    Tensor slope;
-    {
-      Tape inner;
-      slope = inner.gradient(f(x), p);
-    }
-    p.assign(p.value() - slope * 0.1);
-    return concat(outer.gradient(f(x), {x, p}));
-  };
-  const Tensor plain = learned([](const auto& f) { return f; });
-  const Tensor given = learned([](const auto& f) { return checkpoint(f); });
-  EXPECT_LE(max(abs(given - plain)).item(), 1e-14 * max(abs(plain)).item());
-}
-
-TEST(Checkpoint, LeavesParametersToTheTapesAround) {
-  // Read outside, and by a tape that the function opens.
-  expect_plain([](const auto& wrap) -> Tensors {
-    const Parameter p(Tensor({3.0, 5.0}), "p");
-    const auto f = wrap([&](const Tensor& a) { return grad([&](const Tensor& u) { return sum(u * u * p); })(a); });
-    Tape tape;
-    const Tensor x = tape.watch(Tensor({1.0, 2.0})), q = sum(x * p), y = q + sum(f(x));
-    Tensors all = tape.gradient(y, {x, p});
-    all.push_back(tape.gradient(sum(x * x * p), p));
-    return all;
-  });
-  // Read again on a tape that was paused while the function was called again.
-  expect_plain([](const auto& wrap) -> Tensors {
-    const Parameter p(Tensor({3.0, 5.0}), "p");
-    const auto f = wrap([&](const Tensor& a) { return a * a * p; });
-    const Tape outer;
-    Tape tape;
-    const Tensor x = tape.watch(Tensor({1.0, 2.0})), y = sum(f(x));
-    Tensors all = tape.gradient(y, {x, p});
-    for (Tensor& more : tape.gradient(sum(x * p), {x, p})) all.push_back(std::move(more));
-    return all;
-  });
-}
-
-TEST(Checkpoint, TakesFlagsAsTheyWere) {
-  HostFlag doubles(true);
-  const auto f = checkpoint([&](const Tensor& x) { return doubles.get() ? x * 2 : x * x; });
-  Tape tape;
-  const Tensor x = tape.watch(Tensor({3.0})), y = sum(f(x));
-  doubles.set(false);
-  EXPECT_EQ(tape.gradient(y, x).item(), 2);
-  EXPECT_FALSE(doubles.get());
 }
 
 TEST(Checkpoint, GivesTheBitsOfEagerForEveryShapeAndZero) {
@@ -426,111 +245,9 @@ TEST(Checkpoint, RefusesAFunctionThatChanges) {
   EXPECT_THROW(static_cast<void>(tape.gradient(y, x)), GradientError);
 }
 
-TEST(Checkpoint, LeavesEverythingAsItWasWhereTheFunctionThrows) {
-  Generator generator(7);
-  bool fails = true;
-  const auto f = checkpoint([&](const Tensor& x) {
-    const Tensor y = x * uniform(x.shape(), 0, 1, generator, DType::f64);
-    if (fails) throw std::runtime_error("f");
-    return y;
-  });
-  Tape tape;
-  const Tensor x = tape.watch(Tensor({1.0, 2.0}));
-  EXPECT_THROW(static_cast<void>(f(x)), std::runtime_error);
-  EXPECT_TRUE(same_bits(tape.gradient(sum(x * x), x), Tensor({2.0, 4.0})));
-  fails = false;
-  const Tensor y = sum(f(x));
-  fails = true;
-  const std::uint64_t position = generator.position();
-  EXPECT_THROW(static_cast<void>(tape.gradient(y, x)), std::runtime_error);
-  EXPECT_EQ(generator.position(), position);
-  fails = false;
-  const Tensor gradient = tape.gradient(y, x);
-  EXPECT_NEAR(sum(gradient * Tensor({1.0, 2.0})).item(), y.item(), 1e-15);  // y is linear
-}
-
 TEST(Checkpoint, TakesFunctionsThatCannotBeCopied) {
   const auto f = checkpoint([factor = std::make_unique<double>(3)](const Tensor& x) { return x * *factor; });
   EXPECT_TRUE(same_bits(grad([&](const Tensor& x) { return sum(f(x)); })(Tensor({1.0, 2.0})), Tensor({3.0, 3.0})));
-}
-
-// A gradient passes through the rounding as if it were none (Bengio et al., "Estimating or Propagating Gradients
-// Through Stochastic Neurons", 2013).
-Tensor straight_through(const Tensor&, const Tensor&, const Tensor& dy) { return dy; }
-
-TEST(CustomVjp, GivesTheFunctionARule) {
-  const auto rounded = custom_vjp([](const Tensor& x) { return round(x * 4) / 4; }, straight_through);
-  const Tensor x({0.1, 0.4, -2.3});
-  EXPECT_TRUE(same_bits(rounded(x), Tensor({0.0, 0.5, -2.25})));
-  const auto f = [&](const Tensor& t) { return sum(square(rounded(t))); };
-  EXPECT_TRUE(same_bits(grad(f)(x), Tensor({0.0, 1.0, -4.5})));
-  EXPECT_TRUE(same_bits(compile(grad(f))(x), Tensor({0.0, 1.0, -4.5})));
-  Tape tape;
-  const Tensor variable = tape.watch(x);
-  static_cast<void>(rounded(variable));
-  ASSERT_EQ(tape.records().size(), 1);
-  EXPECT_EQ(tape.records()[0].operation->name, "custom_vjp");
-}
-
-TEST(CustomVjp, HasTheDerivativesOfItsRule) {
-  // log(1 + eˣ), whose derivative is written in a form that does not overflow.
-  const auto f = custom_vjp([](const Tensor& x) { return log(1 + exp(x)); },
-                            [](const Tensor& x, const Tensor&, const Tensor& dy) { return dy * sigmoid(x); });
-  EXPECT_TRUE(gradcheck(f, Tensor({-1.5, 0.2, 3.0}), {.order = 2}).passed);
-  EXPECT_EQ(grad([&](const Tensor& x) { return sum(f(x)); })(Tensor({1000.0})).item(), 1);
-  const auto by_result = custom_vjp([](const Tensor& x) { return exp(x); },
-                                    [](const Tensor&, const Tensor& y, const Tensor& dy) { return dy * y; });
-  EXPECT_TRUE(gradcheck(by_result, Tensor({-1.5, 0.2, 3.0}), {.order = 2}).passed);
-  EXPECT_TRUE(gradcheck(checkpoint([&](const Tensor& x) { return f(x) * by_result(x); }), Tensor({-1.5, 0.2})).passed);
-}
-
-TEST(CustomVjp, IsGivenItsArgumentForWhatItIs) {
-  const auto f = custom_vjp([](const Tensor& p) { return sum(p * p); },
-                            [](const Tensor& p, const Tensor&, const Tensor& dy) {
-                              EXPECT_FALSE(traced_logits(p).defined());
-                              return dy * p * 2;
-                            });
-  Tape tape;
-  const Tensor z = tape.watch(Tensor({{1.0, 2.0}})), p = softmax(z), y = f(p);
-  const Tensor first = tape.gradient(y, p);
-  EXPECT_TRUE(same_bits(tape.gradient(y, p), first));
-}
-
-TEST(CustomVjp, MayReadParametersInItsRule) {
-  const Parameter p(Tensor({3.0, 5.0}), "p");
-  const auto f = custom_vjp([](const Tensor& x) { return round(x); },
-                            [&](const Tensor&, const Tensor&, const Tensor& dy) { return dy * p; });
-  Tape outer;
-  const Tensor q = sum(p.value() * 2);
-  Tape tape;
-  const Tensor x = tape.watch(Tensor({1.0, 2.0}));
-  EXPECT_TRUE(same_bits(tape.gradient(sum(f(x)), x), Tensor({3.0, 5.0})));
-  EXPECT_TRUE(same_bits(tape.gradient(sum(x * p), x), Tensor({3.0, 5.0})));
-}
-
-TEST(CustomVjp, TellsWhatItsRuleCannotKnow) {
-  const Parameter weight(Tensor({2.0, 5.0}), "scale");
-  Tape tape;
-  const Tensor x = tape.watch(Tensor({1.0, 2.0})), w = tape.watch(Tensor({3.0, 4.0}));
-  const auto with = [&](const Tensor& other) {
-    return custom_vjp([=](const Tensor& t) { return t * other; }, straight_through);
-  };
-  EXPECT_THROW(static_cast<void>(with(w)(x)), GradientError);
-  EXPECT_NO_THROW(static_cast<void>(with(stop_gradient(w))(x)));
-  const auto reads = custom_vjp([&](const Tensor& t) { return t * weight; }, straight_through);
-  try {
-    static_cast<void>(reads(x));
-    ADD_FAILURE() << "no error";
-  } catch (const GradientError& error) {
-    EXPECT_EQ(std::string(error.what()),
-              "custom_vjp: the function reads parameter 'scale', of which its rule gives no derivative; read it "
-              "outside, with stop_gradient, or make it the argument");
-  }
-  const auto wrong = custom_vjp([](const Tensor& t) { return sum(t); }, straight_through);
-  EXPECT_THROW(static_cast<void>(tape.gradient(wrong(x), x)), GradientError);
-  const auto nothing = custom_vjp([](const Tensor& t) { return sum(t); },
-                                  [](const Tensor&, const Tensor&, const Tensor&) { return Tensor(); });
-  EXPECT_THROW(static_cast<void>(tape.gradient(nothing(x), x)), GradientError);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
 namespace {
@@ -228,12 +229,58 @@ TYPED_TEST(FloatingGemm, ASmallerBatchGivesTheBitsOfItsRowsInALargerOne) {
   std::mt19937_64 random(2);
   const auto a = random_matrix<TypeParam>(32, 784, false, 0, random);
   const auto b = random_matrix<TypeParam>(784, 128, false, 0, random);
-  Matrix<TypeParam> whole(32, 128, false, 0, 0);
-  Matrix<TypeParam> some(5, 128, false, 0, 0);
-  multiply(32, 128, 784, a, b, whole);
-  multiply(5, 128, 784, a, b, some);
-  whole.elements.resize(some.elements.size());
-  EXPECT_EQ(whole.elements, some.elements);
+  for_each_instruction_set([&] {
+    Matrix<TypeParam> whole(32, 128, false, 0, 0);
+    multiply(32, 128, 784, a, b, whole);
+    for (const std::size_t m : {4U, 5U, 7U, 8U, 9U}) {
+      Matrix<TypeParam> some(m, 128, false, 0, 0);
+      multiply(m, 128, 784, a, b, some);
+      EXPECT_TRUE(std::equal(some.elements.begin(), some.elements.end(), whole.elements.begin())) << m;
+    }
+  });
+}
+
+// Parts for threads end elsewhere than the tiles of the whole.
+TYPED_TEST(FloatingGemm, FewRowsHaveTheSameBitsForAnyNumberOfThreads) {
+  for_each_instruction_set([] {
+    std::mt19937_64 random(5);
+    for (std::size_t m = 1; m <= 9; ++m) {
+      for (const std::size_t n : {70U, 100U, 349U, 1000U}) {
+        const std::size_t k = 1'000'000 / (m * n) + 9;
+        const auto a = random_matrix<TypeParam>(m, k, false, 0, random);
+        const auto b = random_matrix<TypeParam>(k, n, false, 5, random);
+        Matrix<TypeParam> one(m, n, false, 0, 0);
+        {
+          const ThreadLimit limit(1);
+          multiply(m, n, k, a, b, one);
+        }
+        for (const int threads : {2, 3, 7}) {
+          const ThreadLimit limit(threads);
+          Matrix<TypeParam> many(m, n, false, 0, 0);
+          multiply(m, n, k, a, b, many);
+          EXPECT_EQ(many.elements, one.elements) << m << "x" << n << "x" << k << ", " << threads << " threads";
+        }
+      }
+    }
+  });
+}
+
+// A column is a product of one row.
+TYPED_TEST(FloatingGemm, AColumnOfFewTermsHasTheBitsOfItsPartsInALargerOne) {
+  for_each_instruction_set([] {
+    std::mt19937_64 random(6);
+    for (std::size_t k = 1; k <= 8; ++k) {
+      const auto a = random_matrix<TypeParam>(200, k, false, 0, random);
+      const auto b = random_matrix<TypeParam>(k, 1, false, 0, random);
+      Matrix<TypeParam> whole(200, 1, false, 0, 0);
+      multiply(200, 1, k, a, b, whole);
+      for (const std::size_t m : {16U, 40U, 63U, 64U, 65U, 150U}) {
+        Matrix<TypeParam> some(m, 1, false, 0, 0);
+        multiply(m, 1, k, a, b, some);
+        EXPECT_TRUE(std::equal(some.elements.begin(), some.elements.end(), whole.elements.begin())) << m << ", " << k;
+      }
+    }
+  });
 }
 
 // What is computed row by row of a larger product (RowKernel) relies on it.
@@ -269,8 +316,9 @@ TYPED_TEST(FloatingGemm, ASumOfProductsHasTheBitsOfProductsAddedOneByOne) {
   struct Shape {
     std::size_t m, n, k;
   };
-  const std::vector<Shape> shapes = {{4, 2, 1},   {10, 10, 1},  {13, 17, 8},    {25, 3, 5},   {16, 16, 9},
-                                     {31, 50, 8}, {20, 33, 40}, {150, 70, 256}, {300, 40, 3}, {40, 300, 30}};
+  const std::vector<Shape> shapes = {{4, 2, 1},    {5, 4, 3},      {6, 5, 8},    {7, 4, 3},    {8, 3, 6},
+                                     {10, 10, 1},  {13, 17, 8},    {25, 3, 5},   {16, 16, 9},  {31, 50, 8},
+                                     {20, 33, 40}, {150, 70, 256}, {300, 40, 3}, {40, 300, 30}};
   constexpr std::size_t products = 11;
   for_each_instruction_set([&] {
     std::mt19937_64 random(4);
