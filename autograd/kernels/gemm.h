@@ -21,8 +21,8 @@ inline constexpr std::int64_t alike_from = 16;
 /// C = A · B with A (after transposition) m×k, B k×n, C m×n row-major with `ldc`; C is overwritten, never read, and
 /// overlaps neither operand. All of `dtype` (not boolean). k = 0 gives zeros. Nothing is skipped: 0 · NaN is NaN.
 /// Integers wrap modulo 2ⁿ. The order of every sum is a function of shape, layout, dtype and instruction set alone: the
-/// terms in order, in blocks, and the blocks in order; but with one row, with a result of four vectors or fewer, or with
-/// fewer columns than a vector has lanes, terms that are some steps or lanes apart may be added first.
+/// terms in order, in blocks, and the blocks in order; but with one row, with a result of four vectors or fewer, or
+/// with fewer columns than a vector has lanes, terms that are some steps or lanes apart may be added first.
 void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
           void* c, std::int64_t ldc);
 

@@ -121,17 +121,21 @@ constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 6> few_terms_
 }
 
 // C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache: the first-level one,
-// but for a C that is written to memory, along its rows, where passes read B for several of them.
+// but for a C that is written to memory, along its rows, where passes read B for several of them; or two vectors, for
+// many rows of a small C that is made of such.
 template <typename T>
 void multiply_few_terms(const Problem<T>& problem) {
   static constexpr auto functions = few_terms_functions<T>(std::make_index_sequence<few_terms>());
-  const bool writes_far = HWY_TARGET <= HWY_AVX3 && problem.m * problem.n > (std::size_t{1} << 20) / sizeof(T);
-  const std::size_t most = writes_far ? 2048 : (std::size_t{16} << 10) / (problem.k * sizeof(T));
+  constexpr std::size_t pair = 2 * vector_length<T>;
+  const std::size_t c_bytes = problem.m * problem.n * sizeof(T);
+  const bool is_small = problem.m >= 48 && c_bytes <= std::size_t{64} << 10;
+  const bool writes_far = HWY_TARGET <= HWY_AVX3 && c_bytes > std::size_t{1} << 20;
+  std::size_t most = writes_far ? 2048 : (std::size_t{16} << 10) / (problem.k * sizeof(T));
+  if (is_small && problem.n <= 3 * pair && problem.n % pair == 0) most = pair;
   const bool is_by_row = problem.m == 1 || (problem.m == 2 && problem.k <= few_terms / 2);
   const std::size_t passes = is_by_row ? 5 : round_up(problem.m, 3) <= round_up(problem.m, 4) ? 4 : 3;
   // Two vectors of columns, of which one is not whole, are written to a large C sooner by passes, if terms are fewest.
-  const bool is_written = problem.k <= 2 && problem.m * problem.n > (std::size_t{32} << 10) / sizeof(T);
-  const std::size_t narrow = (is_written ? 1 : 2) * vector_length<T>;
+  const std::size_t narrow = problem.k <= 2 && c_bytes > std::size_t{32} << 10 ? vector_length<T> : pair;
   const auto multiply_part = [&](const Problem<T>& part) {
     functions[part.n <= narrow ? vectors_for<T>(part.n) : passes][part.k - 1](part);
   };
