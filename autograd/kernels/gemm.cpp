@@ -172,7 +172,6 @@ void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
 template <typename T>
 void multiply_few_rows(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  const bool is_short = k <= few_terms && (m == 1 || k <= 6);
   if constexpr (HWY_TARGET != HWY_SCALAR) {
     if (k >= 2 && k <= 4 && b.column == k && m * n >= 64) {
       const std::size_t width = round_up(n, vector_length<T>);
@@ -181,7 +180,7 @@ void multiply_few_rows(const Problem<T>& problem) {
       return multiply_few_terms<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc});
     }
   }
-  if (is_short) {
+  if (k <= few_terms && (m == 1 || k <= 6)) {
     static constexpr auto functions = short_rows_functions<T>(std::make_index_sequence<few_terms>());
     return functions[k - 1](problem);
   }
@@ -218,7 +217,8 @@ bool is_for_few_terms(const Problem<T>& problem) {
 // Two strips of rows read B twice: that pays for some vectors of it, from a cache.
 template <typename T>
 bool is_for_wide_tiles(const Problem<T>& problem) {
-  if (problem.m <= thin_rows || problem.b.column != 1) return problem.b.column == 1;
+  if (problem.b.column != 1) return false;
+  if (problem.m <= thin_rows) return true;
   const std::size_t b_bytes = problem.b.row * problem.k * sizeof(T);
   const bool reads_twice = problem.n > max_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
   return !is_big_b(problem) && problem.m <= (reads_twice ? flat_rows : wide_rows);
