@@ -57,13 +57,6 @@ Attributes complete(const Operation& operation, const Attributes& given) {
   return Attributes(entries);
 }
 
-bool any_variable(const List& list, std::span<const Tensor> inputs) {
-  for (const Tensor& input : inputs) {
-    if (list.holds(input)) return true;
-  }
-  return false;
-}
-
 bool any_floating(std::span<const Tensor> tensors) {
   for (const Tensor& tensor : tensors) {
     if (is_floating(Access::checked(tensor).dtype)) return true;
@@ -173,7 +166,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
   }
   List& list = detail::thread_list();
   if (list.recording()) {
-    if (any_variable(list, inputs) && (list.keeps_all() || (operation.differentiable && any_floating(results)))) {
+    if (list.holds_any(inputs) && (list.keeps_all() || (operation.differentiable && any_floating(results)))) {
       list.record(operation, attributes, inputs, results);
     } else if (operation.differentiable) {
       list.pass_on_walked(inputs, results);

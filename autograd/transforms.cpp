@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -35,18 +34,20 @@ class AsAtFirst {
   HostState now_;
 };
 
+/// Where nobody sees it. Other handles, as everywhere: f takes x for what it is, not for what x was computed from (the
+/// logits of probabilities), and its result is one of its own.
+Tensor call_freely(const Function& f, const Tensor& x) { return Access::alias(f(Access::alias(x))); }
+
 Call call_unseen(const char* name, const Function& f, const Tensor& x) {
   Observation observation;
-  // Another handle: f is to take x for what it is, not for what x was computed from (the logits of probabilities).
   const Tensor result = f(Access::alias(x));
   static_cast<void>(Access::checked(result));
   observation.note({&result, 1});
-  if (!observation.variables().empty()) {
-    const Tensor& first = observation.variables().front();
+  if (const Tensor& variable = observation.variable(); variable.defined()) {
     throw GradientError(fmt::format(
         "{}: the function uses a variable, {} {}, that is not its argument, and its derivative would be lost; make it "
         "(a part of) the argument, or take stop_gradient of it before",
-        name, name_of(first.dtype()), to_string(first.shape())));
+        name, name_of(variable.dtype()), to_string(variable.shape())));
   }
   Call call{Access::alias(result), std::move(observation.host()), {}};
   for (const HostState::Held& use : call.host.held) {
@@ -59,8 +60,7 @@ Call call_unseen(const char* name, const Function& f, const Tensor& x) {
 Tensor record(const char* name, Reads reads, std::span<const Tensor> inputs, Tensor result,
               std::function<void(const Vjp&)> vjp) {
   List& list = thread_list();
-  const auto is_seen = [&](const Tensor& input) { return list.holds(input); };
-  if (!is_floating(result.dtype()) || std::none_of(inputs.begin(), inputs.end(), is_seen)) {
+  if (!is_floating(result.dtype()) || !list.holds_any(inputs)) {
     list.pass_on_walked(inputs, {&result, 1});
     return result;
   }
@@ -139,7 +139,7 @@ Tensor jacobian(Tape& tape, const Tensor& y, const Tensor& variable) {
 }
 
 Tensor checkpoint(const Function& f, const Tensor& x) {
-  if (!thread_list().recording()) return Access::alias(f(Access::alias(x)));
+  if (!thread_list().recording()) return call_freely(f, x);
   Call call = call_unseen("checkpoint", f, x);
   std::vector<Tensor> inputs{x};
   {
@@ -152,7 +152,7 @@ Tensor checkpoint(const Function& f, const Tensor& x) {
 }
 
 Tensor custom_vjp(const Function& f, const Rule& rule, const Tensor& x) {
-  if (!thread_list().recording()) return Access::alias(f(Access::alias(x)));
+  if (!thread_list().recording()) return call_freely(f, x);
   Call call = call_unseen("custom_vjp", f, x);
   if (!call.parameters.empty()) {
     throw GradientError(fmt::format(

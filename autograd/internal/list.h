@@ -66,6 +66,12 @@ class List {
     const TensorNode* node = Access::node(tensor);
     return node->serial == serial_ && serial_ != 0;
   }
+  bool holds_any(std::span<const Tensor> tensors) const {
+    for (const Tensor& tensor : tensors) {
+      if (holds(tensor)) return true;
+    }
+    return false;
+  }
 
   /// Notes that what is no value of the list came of a walk of that tape, and what of it was computed from such: to the
   /// tape it looks like a constant, and a derivative of it would be 0 where it is not.

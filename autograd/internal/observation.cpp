@@ -30,7 +30,7 @@ Observation::Observation() : tapes_(thread_list()), outer_(thread_list().observa
 void Observation::note(std::span<const Tensor> inputs) {
   for (const Tensor& input : inputs) {
     const bool is_of_tapes = tapes_.holds(input) || tapes_.is_walked(input);
-    if (is_of_tapes && is_floating(input.dtype())) variables_.push_back(input);
+    if (!variable_.defined() && is_of_tapes && is_floating(input.dtype())) variable_ = input;
   }
   if (outer_ != nullptr) outer_->note(inputs);
 }

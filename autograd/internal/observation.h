@@ -46,8 +46,9 @@ class Observation {
   /// A flag as it is before it is read or set.
   void note(const std::shared_ptr<bool>& flag);
 
-  /// Of the inputs, what outer tapes would differentiate by, or take for a constant where it is none.
-  const std::vector<Tensor>& variables() const { return variables_; }
+  /// The first input that outer tapes would differentiate by, or take for a constant where it is none; undefined where
+  /// there is none.
+  const Tensor& variable() const { return variable_; }
   HostState& host() { return host_; }
 
  private:
@@ -56,7 +57,7 @@ class Observation {
   const List& tapes_;  // the list of those that are open
   Observation* const outer_;
   const ListAside aside_;
-  std::vector<Tensor> variables_;
+  Tensor variable_;
   HostState host_;
 };
 

@@ -122,8 +122,7 @@ struct WidePlan {
 template <typename T>
 WidePlan wide_plan(const Problem<T>& problem) {
   // A large B is read along its rows, or every term would be on another page.
-  return {is_big_b(problem) ? 8 : problem.terms(),
-          problem.m == 1 || problem.m * quotient_up(problem.n, vector_length<T>) <= 4};
+  return {is_big_b(problem) ? 8 : problem.terms(), are_few_sums(problem.m, quotient_up(problem.n, vector_length<T>))};
 }
 
 // Tiles as wide as can be, for each of B's elements is read once or twice.

@@ -250,9 +250,12 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole)
   return functions[vectors_for<T>(columns)][rows - 1];
 }
 
+// Up to so many vectors of sums are added up in two chains, and those of one row.
+constexpr bool are_few_sums(std::size_t rows, std::size_t vectors) { return rows == 1 || rows * vectors <= 4; }
+
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, most_vectors> wide_functions(std::index_sequence<i...>) {
-  return {multiply_tile<Lanes<T>, rows, i + 1, (rows == 1 || rows * (i + 1) <= 4 ? 2 : 1), false, T>...};
+  return {multiply_tile<Lanes<T>, rows, i + 1, (are_few_sums(rows, i + 1) ? 2 : 1), false, T>...};
 }
 
 template <typename T, std::size_t... row>
@@ -261,8 +264,7 @@ constexpr std::array<std::array<TileFunction<T>, most_vectors>, wide_rows> all_w
   return {wide_functions<row + 1, T>(std::make_index_sequence<vectors_of_rows(row + 1)>())...};
 }
 
-// The function for a tile of 1 … wide_rows rows and so many vectors, up to four sums and those of one row in two
-// chains.
+// The function for a tile of 1 … wide_rows rows and so many vectors.
 template <typename T>
 TileFunction<T> wide_function(std::size_t rows, std::size_t vectors) {
   static constexpr auto functions = all_wide_functions<T>(std::make_index_sequence<wide_rows>());

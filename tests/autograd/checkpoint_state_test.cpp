@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <support/compiled.h>
+#include <support/gradients.h>
 #include <support/tensors.h>
 
 #include <wengert/autograd/compile.h>
@@ -16,22 +17,6 @@
 
 namespace wengert {
 namespace {
-
-Tensors gradients_of(const Gradients& gradients) {
-  Tensors tensors;
-  for (const auto& [parameter, gradient] : gradients) tensors.push_back(gradient);
-  return tensors;
-}
-
-template <typename F>
-Tensors values_and_gradients(const F& f, const Tensor& x) {
-  Tape tape;
-  const Tensor variable = tape.watch(x), loss = sum(square(f(variable)) * 0.5);
-  Tensors all = gradients_of(tape.gradient(loss));
-  all.push_back(tape.gradient(loss, variable));
-  all.push_back(loss);
-  return all;
-}
 
 /// A function with and without a checkpoint, by x and by a parameter.
 template <typename F>

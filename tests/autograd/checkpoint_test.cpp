@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <support/compiled.h>
+#include <support/gradients.h>
 #include <support/tensors.h>
 
 #include <wengert/autograd/compile.h>
@@ -25,22 +26,6 @@ struct Net {
 
   Tensor operator()(const Tensor& x) const { return sigmoid(matmul(tanh(matmul(x, first)), second) * 2); }
 };
-
-Tensors gradients_of(const Gradients& gradients) {
-  Tensors tensors;
-  for (const auto& [parameter, gradient] : gradients) tensors.push_back(gradient);
-  return tensors;
-}
-
-template <typename F>
-Tensors values_and_gradients(const F& f, const Tensor& x) {
-  Tape tape;
-  const Tensor variable = tape.watch(x), loss = sum(square(f(variable)) * 0.5);
-  Tensors all = gradients_of(tape.gradient(loss));
-  all.push_back(tape.gradient(loss, variable));
-  all.push_back(loss);
-  return all;
-}
 
 TEST(Checkpoint, GivesTheBitsOfTheFunction) {
   const Net net;

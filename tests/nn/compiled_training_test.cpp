@@ -11,6 +11,14 @@
 namespace wengert::nn {
 namespace {
 
+/// A step of gradient descent.
+void descend(const Gradients& gradients) {
+  for (const Gradients::Entry& entry : gradients) {
+    Parameter parameter = entry.parameter;
+    parameter.assign(parameter.value() - entry.gradient * 0.1);
+  }
+}
+
 /// Gradient descent for 100 steps over two shapes of batches, by a function that may be compiled or not; the loss of
 /// each step, then the parameters.
 template <typename Wrap>
@@ -20,10 +28,7 @@ std::vector<Tensor> train(const std::string& name, DType dtype, Wrap wrap) {
   const auto step = wrap([&](const Tensor& x, const Tensor& y) {
     Tape tape;
     const Tensor loss = sparse_categorical_crossentropy(model(x), y);
-    for (const Gradients::Entry& entry : tape.gradient(loss)) {
-      Parameter parameter = entry.parameter;
-      parameter.assign(parameter.value() - entry.gradient * 0.1);
-    }
+    descend(tape.gradient(loss));
     return loss;
   });
   std::vector<Tensor> seen;
@@ -77,10 +82,7 @@ std::vector<Tensor> train_with_dropout(Wrap wrap, int& runs) {
   const auto step = wrap([&](const Tensor& x, const Tensor& y) {
     Tape tape;
     const Tensor loss = loss_of(x, y);
-    for (const Gradients::Entry& entry : tape.gradient(loss)) {
-      Parameter parameter = entry.parameter;
-      parameter.assign(parameter.value() - entry.gradient * 0.1);
-    }
+    descend(tape.gradient(loss));
     return loss;
   });
   std::vector<Tensor> seen;
@@ -115,10 +117,7 @@ std::vector<Tensor> train_in_parts(bool keeps_all, Wrap wrap) {
   const auto step = wrap([&](const Tensor& x, const Tensor& y) {
     Tape tape;
     const Tensor loss = sparse_categorical_crossentropy(head(keeps_all ? part(x) : checkpoint(part)(x)), y);
-    for (const Gradients::Entry& entry : tape.gradient(loss)) {
-      Parameter parameter = entry.parameter;
-      parameter.assign(parameter.value() - entry.gradient * 0.1);
-    }
+    descend(tape.gradient(loss));
     return loss;
   });
   std::vector<Tensor> seen;
