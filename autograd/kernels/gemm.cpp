@@ -22,18 +22,12 @@
 #include <wengert/autograd/kernels/gemm_rows-inl.h>
 #include <wengert/autograd/kernels/gemm_sum-inl.h>
 #include <wengert/autograd/kernels/gemm_terms-inl.h>
+#include <wengert/autograd/kernels/gemm_wide-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-// Whether rows of B are contiguous, and it does not stay in a cache.
-template <typename T>
-bool is_big_b(const Problem<T>& problem) {
-  return problem.b.column == 1 && problem.b.row * problem.k > (std::size_t{4} << 20) / sizeof(T);
-}
-// Up to so many rows of A are multiplied by wide tiles.
-constexpr std::size_t flat_rows = 8;
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
 
@@ -112,61 +106,6 @@ void multiply_few_columns(const Problem<T>& problem) {
                    m, n);
 }
 
-// How a product of few rows is multiplied: so many terms at a time, and in two chains where there are few sums. Of the
-// whole, as bits depend on it.
-struct WidePlan {
-  std::size_t terms;
-  bool has_few_sums;
-};
-
-template <typename T>
-WidePlan wide_plan(const Problem<T>& problem) {
-  // A large B is read along its rows, or every term would be on another page.
-  return {is_big_b(problem) ? 8 : problem.terms(), are_few_sums(problem.m, quotient_up(problem.n, vector_length<T>))};
-}
-
-// Tiles as wide as can be, for each of B's elements is read once or twice.
-template <typename T>
-void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
-  const auto& [m, n, k, a, b, c, ldc] = problem;
-  constexpr std::size_t rows_ahead = 4, v = vector_length<T>;
-  static_assert(flat_rows <= 2 * wide_rows);
-  if (m > wide_rows) {
-    Problem<T> part = problem;
-    part.m = quotient_up(m, 2);
-    multiply_wide(part, plan);
-    part.a.data += part.m * a.row;
-    part.c += part.m * ldc;
-    part.m = m - part.m;
-    return multiply_wide(part, plan);
-  }
-  const std::size_t most = vectors_of_rows(m);
-  for (std::size_t p = 0; p < k; p += plan.terms) {
-    const T* from = b.data + p * b.row;
-    for (std::size_t j = 0, width = 0; j < n; j += width, from += width) {
-      // The last two as even as can be: in few sums each addition waits for the one before.
-      const std::size_t left = quotient_up(n - j, v);
-      const std::size_t vectors = left <= most ? left : left >= 2 * most ? most : quotient_up(left, 2);
-      width = std::min(vectors * v, n - j);
-      const std::size_t last = width - (vectors - 1) * v;
-      const bool is_wide = vectors > max_vectors || plan.has_few_sums;
-      (is_wide ? wide_function<T>(m, vectors)
-               : tile_function<T>(m, width, false))({.k = std::min(plan.terms, k - p),
-                                                     .a = a.data + p * a.column,
-                                                     .a_row = a.row,
-                                                     .a_column = a.column,
-                                                     .b = from,
-                                                     .b_row = b.row,
-                                                     .b_last = last,
-                                                     .c = c + j,
-                                                     .c_row = ldc,
-                                                     .c_last = last,
-                                                     .accumulate = p > 0,
-                                                     .ahead = {from + rows_ahead * b.row, b.row, 1}});
-    }
-  }
-}
-
 // For few rows of A and a transposed B: its rows, as they are, with those of A, unless they are too short for vectors.
 template <typename T>
 void multiply_few_rows(const Problem<T>& problem) {
@@ -211,16 +150,6 @@ bool has_few_columns(const Problem<T>& problem) {
 template <typename T>
 bool is_for_few_terms(const Problem<T>& problem) {
   return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b);
-}
-
-// Two strips of rows read B twice: that pays for some vectors of it, from a cache.
-template <typename T>
-bool is_for_wide_tiles(const Problem<T>& problem) {
-  if (problem.b.column != 1) return false;
-  if (problem.m <= thin_rows) return true;
-  const std::size_t b_bytes = problem.b.row * problem.k * sizeof(T);
-  const bool reads_twice = problem.n > max_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
-  return !is_big_b(problem) && problem.m <= (reads_twice ? flat_rows : wide_rows);
 }
 
 template <typename T>

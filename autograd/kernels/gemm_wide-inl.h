@@ -1,0 +1,144 @@
+// Products of few rows, compiled once per instruction set: tiles as wide as registers allow.
+
+// The include guard of Highway for code that is compiled per target.
+#if defined(WENGERT_AUTOGRAD_KERNELS_GEMM_WIDE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef WENGERT_AUTOGRAD_KERNELS_GEMM_WIDE_INL_H_
+#undef WENGERT_AUTOGRAD_KERNELS_GEMM_WIDE_INL_H_
+#else
+#define WENGERT_AUTOGRAD_KERNELS_GEMM_WIDE_INL_H_
+#endif
+
+#include <algorithm>
+#include <cstddef>
+
+#include <hwy/highway.h>
+
+#include <wengert/autograd/kernels/gemm_kernel-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace wengert::kernels::HWY_NAMESPACE {
+namespace {
+
+// Up to so many rows of A are multiplied by wide tiles, in one strip or two.
+constexpr std::size_t flat_rows = 8;
+static_assert(flat_rows <= 2 * wide_rows);
+
+// Whether rows of B are contiguous, and it does not stay in a cache.
+template <typename T>
+bool is_big_b(const Problem<T>& problem) {
+  return problem.b.column == 1 && problem.b.row * problem.k > (std::size_t{4} << 20) / sizeof(T);
+}
+
+// Two strips of rows read B twice: that pays for some vectors of it, from a cache.
+template <typename T>
+bool is_for_wide_tiles(const Problem<T>& problem) {
+  if (problem.b.column != 1) return false;
+  if (problem.m <= thin_rows) return true;
+  const std::size_t b_bytes = problem.b.row * problem.k * sizeof(T);
+  const bool reads_twice = problem.n > max_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
+  return problem.m <= (reads_twice ? flat_rows : wide_rows);
+}
+
+// So many terms of a big B are added at a time, or every one would be on another page.
+constexpr std::size_t terms_of_row = 8, terms_of_rows = 16;
+
+// How a product of few rows is multiplied: so many terms at a time, and in two chains where there are few sums. Of the
+// whole, as bits depend on it.
+struct WidePlan {
+  std::size_t terms;
+  bool has_few_sums;
+  // B is read along its rows, which are far apart: each tile asks for its part of the next. Else for rows further down.
+  bool is_big;
+};
+
+template <typename T>
+WidePlan wide_plan(const Problem<T>& problem) {
+  const bool is_big = is_big_b(problem);
+  return {is_big ? (problem.m == 1 ? terms_of_row : terms_of_rows) : problem.terms(),
+          are_few_sums(problem.m, quotient_up(problem.n, vector_length<T>)), is_big};
+}
+
+// One row by so many rows of a big B, each of which is asked for ahead.
+template <typename T>
+void multiply_row(const Problem<T>& row, bool accumulate) {
+  using D = Lanes<T>;
+  const D d;
+  constexpr std::size_t k = terms_of_row, v = vector_length<T>, ahead = 512 / sizeof(T);
+  hn::Vec<D> factor[k];
+  HWY_UNROLL(8)
+  for (std::size_t p = 0; p < k; ++p) factor[p] = hn::Set(d, row.a.data[p * row.a.column]);
+  const std::size_t n = row.n, b_row = row.b.row;
+  const T* b = row.b.data;
+  T* const c = row.c;
+  const auto add_terms = [&](std::size_t j, const auto& load) HWY_ATTR {
+    auto sum = accumulate ? load(c + j) : hn::Zero(d);
+    HWY_UNROLL(8)
+    for (std::size_t p = 0; p < k; ++p) {
+      const T* const from = b + p * b_row + j;
+      sum = hn::MulAdd(factor[p], load(from), sum);
+      hwy::Prefetch(from + ahead);
+    }
+    return sum;
+  };
+  std::size_t j = 0;
+  for (; j + v <= n; j += v)
+    hn::StoreU(add_terms(j, [=](const T* from) HWY_ATTR { return hn::LoadU(d, from); }), d, c + j);
+  if (j < n) {
+    const LastVector<D> last = {d, n - j};
+    last.store(add_terms(j, [&](const T* from) HWY_ATTR { return last.load(from); }), c + j);
+  }
+}
+
+// One strip of rows by some rows of B. The last two tiles are as even as can be: in few sums each addition waits for
+// the one before.
+template <typename T>
+void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumulate) {
+  const auto& [m, n, k, a, b, c, ldc] = strip;
+  constexpr std::size_t rows_ahead = 4, v = vector_length<T>;
+  if (plan.is_big && m == 1 && k == terms_of_row) return multiply_row(strip, accumulate);
+  const std::size_t most = vectors_of_rows(m);
+  const T* from = b.data;
+  for (std::size_t j = 0, width = 0; j < n; j += width, from += width) {
+    const std::size_t left = quotient_up(n - j, v);
+    const std::size_t vectors = left <= most ? left : left >= 2 * most ? most : quotient_up(left, 2);
+    width = std::min(vectors * v, n - j);
+    const std::size_t last = width - (vectors - 1) * v;
+    const bool is_wide = vectors > max_vectors || plan.has_few_sums;
+    (is_wide ? wide_function<T>(m, vectors) : tile_function<T>(m, width, false))(
+        {.k = k,
+         .a = a.data,
+         .a_row = a.row,
+         .a_column = a.column,
+         .b = from,
+         .b_row = b.row,
+         .b_last = last,
+         .c = c + j,
+         .c_row = ldc,
+         .c_last = last,
+         .accumulate = accumulate,
+         .ahead = {from + (plan.is_big ? width : rows_ahead * b.row), b.row}});
+  }
+}
+
+template <typename T>
+void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  const std::size_t rows = m > wide_rows ? quotient_up(m, 2) : m;
+  Problem<T> strip = problem;
+  for (std::size_t p = 0; p < k; p += plan.terms) {
+    strip.k = std::min(plan.terms, k - p);
+    strip.b.data = b.data + p * b.row;
+    for (std::size_t i = 0; i < m; i += rows) {
+      strip.m = std::min(rows, m - i);
+      strip.a.data = a.data + i * a.row + p * a.column;
+      strip.c = c + i * ldc;
+      multiply_strip(strip, plan, p > 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wengert::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
