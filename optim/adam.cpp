@@ -53,7 +53,7 @@ Attributes attributes_of(const AdamOptions& options, DType dtype) {
 
 }  // namespace
 
-Adam::Adam(std::vector<Parameter> parameters, AdamOptions options) : Adam(std::move(parameters), options, 0) {}
+Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options) : Adam(std::move(parameters), options, 0) {}
 
 Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay)
     : Optimizer(std::move(parameters), options.learning_rate, {"m", "v"}),
@@ -82,7 +82,7 @@ void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& ra
   state[1] = std::move(results[2]);
 }
 
-AdamW::AdamW(std::vector<Parameter> parameters, AdamWOptions options)
+AdamW::AdamW(std::vector<Parameter> parameters, const AdamWOptions& options)
     : Adam(std::move(parameters),
            {.learning_rate = options.learning_rate,
             .beta_1 = options.beta_1,

@@ -5,7 +5,7 @@
 namespace wengert::optim {
 
 struct AdamOptions {
-  double learning_rate = 1e-3;
+  LearningRate learning_rate = 1e-3;
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-7;
@@ -23,7 +23,7 @@ class Adam : public Optimizer {
  public:
   /// Throws ValueError for a β out of [0, 1), an ε that is negative, not finite, or subnormal in a parameter's dtype
   /// (its reciprocal would be infinite), and as every optimiser does.
-  explicit Adam(std::vector<Parameter> parameters, AdamOptions options = {});
+  explicit Adam(std::vector<Parameter> parameters, const AdamOptions& options = {});
 
  protected:
   Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay);
@@ -38,7 +38,7 @@ class Adam : public Optimizer {
 };
 
 struct AdamWOptions {
-  double learning_rate = 1e-3;
+  LearningRate learning_rate = 1e-3;
   double weight_decay = 0.004;
   double beta_1 = 0.9;
   double beta_2 = 0.999;
@@ -50,7 +50,7 @@ struct AdamWOptions {
 class AdamW : public Adam {
  public:
   /// Throws ValueError for a weight decay that is negative or not finite, and as Adam does.
-  explicit AdamW(std::vector<Parameter> parameters, AdamWOptions options = {});
+  explicit AdamW(std::vector<Parameter> parameters, const AdamWOptions& options = {});
 };
 
 }  // namespace wengert::optim

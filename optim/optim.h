@@ -4,4 +4,5 @@
 
 #include <wengert/optim/adam.h>
 #include <wengert/optim/optimizer.h>
+#include <wengert/optim/schedule.h>
 #include <wengert/optim/sgd.h>

@@ -48,10 +48,13 @@ Tensor take(NamedTensors& state, const std::string& name, const Shape& shape, DT
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<Parameter> parameters, double learning_rate, std::vector<std::string> state_names)
+Optimizer::Optimizer(std::vector<Parameter> parameters, const LearningRate& learning_rate,
+                     std::vector<std::string> state_names)
     : state_names_(std::move(state_names)),
-      learning_rate_(Tensor(checked_rate(learning_rate))),
+      schedule_(learning_rate.schedule()),
+      learning_rate_(Tensor(checked_rate(learning_rate.number()))),
       steps_(Tensor(std::int64_t{0})) {
+  checked_rate(this->learning_rate());
   if (parameters.empty()) throw ValueError("optimizer: no parameters given; pass model.parameters()");
   entries_.reserve(parameters.size());
   for (Parameter& parameter : parameters) {
@@ -80,13 +83,17 @@ Optimizer::Entry Optimizer::Entry::clone() const {
 }
 
 Optimizer::Optimizer(const Optimizer& other)
-    : state_names_(other.state_names_), learning_rate_(other.learning_rate_.clone()), steps_(other.steps_.clone()) {
+    : state_names_(other.state_names_),
+      schedule_(other.schedule_),
+      learning_rate_(other.learning_rate_.clone()),
+      steps_(other.steps_.clone()) {
   for (const Entry& entry : other.entries_) entries_.push_back(entry.clone());
 }
 
 Optimizer& Optimizer::operator=(const Optimizer& other) {
   if (this == &other) return *this;
   state_names_ = other.state_names_;
+  schedule_ = other.schedule_;
   learning_rate_ = other.learning_rate_.clone();
   steps_ = other.steps_.clone();
   entries_.clear();
@@ -100,6 +107,19 @@ Optimizer::Entry* Optimizer::find(const Parameter& parameter, std::size_t hint) 
     if (entry.parameter == parameter) return &entry;
   }
   return nullptr;
+}
+
+Tensor Optimizer::current_rate() const {
+  if (!schedule_) return learning_rate_.value();
+  Tensor rate = schedule_(cast(steps_.value(), DType::f64));
+  if (rate.dtype() != DType::f64) {
+    throw DTypeError(fmt::format("schedule: the learning rate is {}; expected f64, as the step it is computed from",
+                                 name_of(rate.dtype())));
+  }
+  if (rate.shape().rank() != 0) {
+    throw ShapeError(fmt::format("schedule: the learning rate is {}; expected a scalar", to_string(rate.shape())));
+  }
+  return rate;
 }
 
 Tensor Optimizer::step_rate(const Tensor& learning_rate, const Tensor&) const { return learning_rate; }
@@ -126,7 +146,7 @@ void Optimizer::step(const Gradients& gradients) {
                     "from this model's parameters()?",
                     gradients.size(), entries_.size()));
   }
-  const Tensor learning_rate = learning_rate_.value();
+  const Tensor learning_rate = current_rate();
   steps_.assign(steps_.value() + 1);
   const Tensor rate = step_rate(learning_rate, cast(steps_.value(), DType::f64));
   for_each_own([&](Entry& entry, const Tensor& gradient) { step_one(entry, gradient, rate, learning_rate); });
@@ -141,7 +161,11 @@ void Optimizer::step_one(Entry& entry, const Tensor& gradient, const Tensor& rat
   for (std::size_t i = 0; i < entry.state.size(); ++i) entry.state[i].assign(state[i]);
 }
 
-void Optimizer::set_learning_rate(double learning_rate) { learning_rate_.assign(Tensor(checked_rate(learning_rate))); }
+void Optimizer::set_learning_rate(double learning_rate) {
+  if (schedule_)
+    throw ValueError("set_learning_rate: the learning rate follows a schedule; give the optimiser a number");
+  learning_rate_.assign(Tensor(checked_rate(learning_rate)));
+}
 
 std::vector<Parameter> Optimizer::parameters() const {
   std::vector<Parameter> parameters;
@@ -150,7 +174,8 @@ std::vector<Parameter> Optimizer::parameters() const {
 }
 
 NamedTensors Optimizer::state() const {
-  NamedTensors state{{"step", steps_.value()}, {"learning_rate", learning_rate_.value()}};
+  NamedTensors state{{"step", steps_.value()}};
+  if (!schedule_) state.emplace_back("learning_rate", learning_rate_.value());
   for (std::size_t i = 0; i < state_names_.size(); ++i) {
     for (const Entry& entry : entries_) state.emplace_back(state_names_[i] + '.' + entry.name, entry.state[i].value());
   }
@@ -163,7 +188,11 @@ void Optimizer::set_state(const NamedTensors& state) {
   if (steps.item<std::int64_t>() < 0) {
     throw ValueError(fmt::format("set_state: 'step' is {}; expected 0 or above", steps.item<std::int64_t>()));
   }
-  const double learning_rate = checked_rate(take(left, "learning_rate", Shape{}, DType::f64).item<double>());
+  Tensor learning_rate = learning_rate_.value();
+  if (!schedule_) {
+    learning_rate = take(left, "learning_rate", Shape{}, DType::f64);
+    checked_rate(learning_rate.item<double>());
+  }
   std::vector<Tensor> kept;
   for (const Entry& entry : entries_) {
     for (const std::string& name : state_names_) {
@@ -173,7 +202,7 @@ void Optimizer::set_state(const NamedTensors& state) {
   if (!left.empty())
     throw ValueError(fmt::format("set_state: '{}' belongs to no part of this optimiser", left.front().first));
   steps_.assign(steps);
-  learning_rate_.assign(Tensor(learning_rate));
+  learning_rate_.assign(learning_rate);
   auto next = kept.begin();
   for (Entry& entry : entries_) {
     for (Slot& slot : entry.state) slot.assign(*next++);

@@ -10,6 +10,7 @@
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/slot.h>
 #include <wengert/autograd/tape.h>
+#include <wengert/optim/schedule.h>
 
 /// optim: what moves parameters along their gradients. An optimiser knows its parameters, is given gradients
 /// explicitly, and keeps a state that can be read, saved and set.
@@ -32,15 +33,17 @@ class Optimizer {
   /// nothing was changed then.
   void step(const Gradients& gradients);
 
-  double learning_rate() const { return learning_rate_.value().item<double>(); }
-  /// Throws ValueError unless it is a finite number, 0 or above.
+  /// That of the next step.
+  double learning_rate() const { return current_rate().item<double>(); }
+  /// Throws ValueError unless it is a finite number, 0 or above, and where the rate follows a schedule.
   void set_learning_rate(double learning_rate);
   /// Steps done so far.
   std::int64_t steps() const { return steps_.value().item<std::int64_t>(); }
   std::vector<Parameter> parameters() const;
 
-  /// "step" (i64), "learning_rate" (f64), and the tensors kept for each parameter: "m.hidden.weight". Parameters
-  /// without a name go by their number; where two have the same name, the later one gets a number behind it.
+  /// "step" (i64), "learning_rate" (f64; not of a schedule), and the tensors kept for each parameter:
+  /// "m.hidden.weight". Parameters without a name go by their number; where two have the same name, the later one gets
+  /// a number behind it.
   NamedTensors state() const;
   /// Goes on from a state that was read before, from an optimiser of the same kind on parameters of the same names. The
   /// order does not matter. Throws ValueError for a name that is missing or unknown, ShapeError or DTypeError for a
@@ -49,8 +52,9 @@ class Optimizer {
 
  protected:
   /// For every parameter as many tensors are kept as `state_names` says, zeros at first. Throws ValueError for a
-  /// parameter that is given twice, a bad learning rate or no parameters; DTypeError for parameters of integers.
-  Optimizer(std::vector<Parameter> parameters, double learning_rate, std::vector<std::string> state_names);
+  /// parameter that is given twice, a bad learning rate or no parameters; DTypeError for parameters of integers and
+  /// for a schedule whose rate is not f64, ShapeError where it is no scalar.
+  Optimizer(std::vector<Parameter> parameters, const LearningRate& learning_rate, std::vector<std::string> state_names);
   Optimizer(const Optimizer& other);
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(const Optimizer& other);
@@ -75,6 +79,8 @@ class Optimizer {
   virtual void update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
                       std::span<Tensor> state) = 0;
 
+  Tensor current_rate() const;
+
   void step_one(Entry& entry, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate);
 
   /// What is kept for a parameter, searched from `hint` on; null where it is none of ours.
@@ -82,6 +88,8 @@ class Optimizer {
 
   std::vector<Entry> entries_;
   std::vector<std::string> state_names_;
+  Schedule schedule_;
+  /// Where there is no schedule.
   Slot learning_rate_;
   Slot steps_;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 #include <support/tensors.h>
 
@@ -24,16 +25,6 @@ namespace wengert {
 namespace {
 
 /// The message of the error that a call throws; empty where it throws none.
-template <typename F>
-std::string message_of(F call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
 TEST(Compile, RunsTheFunctionOncePerShapeAndDType) {
   int runs = 0;
   auto square_sum = compile([&](const Tensor& x) {
@@ -226,10 +217,10 @@ TEST(Compile, RefusesToFreezeWhatTheHostReads) {
   auto of_parameter = compile([&](const Tensor& x) { return x * weight.value().data<double>()[0]; });
   auto of_constant = compile([](const Tensor& x) { return x * Tensor({3.0}).item(); });
   const Tensor x({1.0});
-  EXPECT_NE(message_of([&] { of_result(x); }).find("record 0, mul [1]"), std::string::npos)
-      << message_of([&] { of_result(x); });
-  EXPECT_NE(message_of([&] { of_input(x); }).find("read on the host"), std::string::npos);
-  EXPECT_NE(message_of([&] { of_parameter(x); }).find("read on the host"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { of_result(x); }).find("record 0, mul [1]"), std::string::npos)
+      << message_of<Error>([&] { of_result(x); });
+  EXPECT_NE(message_of<Error>([&] { of_input(x); }).find("read on the host"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { of_parameter(x); }).find("read on the host"), std::string::npos);
   EXPECT_EQ(of_constant(x).item(), 3);
 }
 
@@ -237,14 +228,14 @@ TEST(Compile, FindsWhatTheHostDoesWhenAskedToVerify) {
   double counter = 1;
   auto scaled = compile([&](const Tensor& x) { return x * (counter += 1); }, {.verify = true});
   scaled(Tensor({1.0}));
-  const std::string message = message_of([&] { scaled(Tensor({1.0})); });
+  const std::string message = message_of<Error>([&] { scaled(Tensor({1.0})); });
   EXPECT_NE(message.find("record 0 was mul"), std::string::npos) << message;
   bool negate = false;
   auto branching = compile([&](const Tensor& x) { return negate ? -x : exp(x); }, {.verify = true});
   branching(Tensor({1.0}));
-  EXPECT_EQ(message_of([&] { branching(Tensor({1.0})); }), "");
+  EXPECT_NO_THROW(branching(Tensor({1.0})));
   negate = true;
-  EXPECT_NE(message_of([&] { branching(Tensor({1.0})); }).find("was exp"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { branching(Tensor({1.0})); }).find("was exp"), std::string::npos);
 }
 
 TEST(Compile, RefusesASecondThreadOrGivesItItsOwnResults) {
@@ -293,7 +284,7 @@ TEST(Compile, PassesOnWhatTheFunctionThrowsAndRecordsAgain) {
     if (broken) throw ValueError("broken");
     return x + 1;
   });
-  EXPECT_EQ(message_of([&] { function(Tensor({1.0})); }), "broken");
+  EXPECT_EQ(message_of<Error>([&] { function(Tensor({1.0})); }), "broken");
   broken = false;
   for (int i = 0; i < 3; ++i) EXPECT_EQ(function(Tensor({1.0})).item(), 2);
 }
@@ -302,7 +293,7 @@ TEST(Compile, RefusesToRunWithinItself) {
   std::function<Tensor(const Tensor&)> again;
   auto function = compile([&](const Tensor& x) { return again(x); });
   again = [&](const Tensor& x) { return function(x); };
-  EXPECT_NE(message_of([&] { function(Tensor({1.0})); }).find("running already"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { function(Tensor({1.0})); }).find("running already"), std::string::npos);
 }
 
 TEST(Compile, TakesAnyNumberOfTensorsAsASpan) {

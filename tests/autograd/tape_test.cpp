@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -16,16 +17,6 @@ std::vector<double> values(const Tensor& tensor) {
 }
 
 /// The message of the error of type E that `f` throws.
-template <typename E, typename F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
 TEST(Tape, GivesTheGradientOfAScalar) {
   Tape tape;
   const Tensor x = tape.watch(Tensor({1.0, 2.0, 3.0}));

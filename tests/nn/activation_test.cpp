@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -17,13 +18,8 @@ std::vector<double> values(const Tensor& tensor) {
   return {data.begin(), data.end()};
 }
 
-std::string message_of(const std::string& name) {
-  try {
-    nn::activation(name);
-  } catch (const ValueError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+std::string refusal_of(const std::string& name) {
+  return message_of<ValueError>([&] { nn::activation(name); });
 }
 
 const Tensor x({-2.0, -0.5, 0.0, 1.5});
@@ -89,7 +85,7 @@ TEST(Activation, TakesAnOperationDefinedByTheUser) {
 }
 
 TEST(Activation, UnknownNamesListTheKnownOnes) {
-  const std::string message = message_of("gellu:2");
+  const std::string message = refusal_of("gellu:2");
   EXPECT_EQ(message.find("activation 'gellu' is not known; known: "), 0U) << message;
   for (const char* name : {"gelu", "leaky_relu", "linear", "sigmoid"})
     EXPECT_NE(message.find(name), std::string::npos) << name;
@@ -100,10 +96,10 @@ TEST(Activation, UnknownNamesListTheKnownOnes) {
 
 TEST(Activation, MalformedParametersAreRefused) {
   EXPECT_EQ(
-      message_of("leaky_relu:abc"),
+      refusal_of("leaky_relu:abc"),
       "activation 'leaky_relu:abc': 'abc' is no number for slope; expected leaky_relu:slope, as in leaky_relu:0.01");
-  EXPECT_EQ(message_of("relu:1"), "activation 'relu:1': more parameters than it has; expected relu");
-  EXPECT_EQ(message_of("linear:1"), "activation 'linear:1': linear has no parameter");
+  EXPECT_EQ(refusal_of("relu:1"), "activation 'relu:1': more parameters than it has; expected relu");
+  EXPECT_EQ(refusal_of("linear:1"), "activation 'linear:1': linear has no parameter");
   for (const char* name : {"leaky_relu:", "leaky_relu:0.3x", "leaky_relu: 0.3", "leaky_relu:nan", "leaky_relu:inf",
                            "leaky_relu:0.1,0.2", "leaky_relu:0.1,", "softmax:0.5", "softmax:1e30"}) {
     EXPECT_THROW(nn::activation(name), ValueError) << name;

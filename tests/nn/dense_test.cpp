@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -22,16 +23,6 @@ Dense layer_with(const Tensor& weight, const Tensor& bias, const Activation& act
   layer.weight().assign(weight);
   layer.bias()->assign(bias);
   return layer;
-}
-
-template <typename Thrown, typename F>
-std::string message_of(F call) {
-  try {
-    call();
-  } catch (const Thrown& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 const Tensor weight({{1.0, 2.0, -1.0}, {0.5, -3.0, 4.0}});

@@ -2,6 +2,7 @@
 #include <functional>
 #include <string>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -53,16 +54,6 @@ const std::vector<Case>& cases() {
       {"huber, 0.5", Huber{.delta = 0.5}, outputs, targets, 0.5260416666666666, inner_outputs},
   };
   return table;
-}
-
-template <typename Thrown, typename F>
-std::string message_of(F call) {
-  try {
-    call();
-  } catch (const Thrown& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(Losses, AgreeWithKeras) {

@@ -3,6 +3,7 @@
 #include <tuple>
 #include <vector>
 
+#include "support/message_of.h"
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
@@ -26,16 +27,6 @@ Gradients gradients_of(const std::vector<std::pair<Parameter, Tensor>>& pairs) {
   Gradients gradients;
   for (const auto& [p, g] : pairs) gradients.add(p, g);
   return gradients;
-}
-
-template <typename Thrown, typename F>
-std::string message_of(F call) {
-  try {
-    call();
-  } catch (const Thrown& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 std::vector<std::string> names(const NamedTensors& state) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/count_allocations.h"
+#include "support/message_of.h"
 #include "training/toy.h"
 #include <gtest/gtest.h>
 
@@ -45,16 +46,6 @@ Trained train(FitOptions options, const datasets::Dataset& data, DType dtype = D
   trained.history = fit(trained.model, adam, loss, data, options);
   trained.updates = adam.steps();
   return trained;
-}
-
-template <typename Thrown, typename F>
-std::string message_of(F call) {
-  try {
-    call();
-  } catch (const Thrown& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(Fit, IsTheLoopThatOneWouldWrite) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/catalogue.h>
@@ -27,16 +28,6 @@ std::vector<T> values(const Tensor& tensor) {
 
 std::vector<bool> truth(const Tensor& tensor) { return values<bool>(tensor); }
 using Truth = std::vector<bool>;
-
-template <typename Expected, typename F>
-std::string message_of(F call) {
-  try {
-    call();
-  } catch (const Expected& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 Tensor bytes(std::initializer_list<int> numbers) { return cast(Tensor(std::vector<int>(numbers)), DType::u8); }
 
