@@ -29,11 +29,11 @@ class Optimizer {
 
   /// One step for every parameter that has a gradient; the others stay as they are, and gradients of parameters that
   /// this optimiser was not given are passed over. Nothing of it is recorded on a tape. Throws ValueError where none of
-  /// the gradients is of one of its parameters, ShapeError or DTypeError where a gradient does not fit its parameter;
-  /// nothing was changed then.
+  /// the gradients is of one of its parameters, ShapeError or DTypeError where a gradient does not fit its parameter or
+  /// a schedule gives no scalar of f64, and what the schedule throws; nothing was changed then.
   void step(const Gradients& gradients);
 
-  /// That of the next step.
+  /// That of the next step; a schedule is asked for it.
   double learning_rate() const { return current_rate().item<double>(); }
   /// Throws ValueError unless it is a finite number, 0 or above, and where the rate follows a schedule.
   void set_learning_rate(double learning_rate);

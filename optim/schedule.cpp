@@ -19,46 +19,46 @@ double not_negative(std::string_view schedule, std::string_view name, double val
   throw ValueError(fmt::format("{}: {} is {}; expected a finite number, 0 or above", schedule, name, value));
 }
 
-double at_least(std::int64_t least, std::string_view schedule, std::string_view name, std::int64_t steps) {
+double steps_of(std::string_view schedule, std::string_view name, std::int64_t steps, std::int64_t least) {
   if (steps >= least) return static_cast<double>(steps);
   throw ValueError(fmt::format("{}: {} is {}; expected {} or above", schedule, name, steps, least));
-}
-
-/// s = t / decay_steps, or its floor.
-Tensor decays(const Tensor& step, double decay_steps, bool staircase) {
-  const Tensor decays = step / decay_steps;
-  return staircase ? floor(decays) : decays;
 }
 
 /// What is left of a fall over `decay_steps`: 1 at first, 0 in the end.
 Tensor left_of(const Tensor& step, double decay_steps) { return 1.0 - minimum(step / decay_steps, 1.0); }
 
-}  // namespace
-
-Schedule exponential_decay(const ExponentialDecayOptions& options) {
-  constexpr std::string_view name = "exponential_decay";
-  const double initial = not_negative(name, "initial_learning_rate", options.initial_learning_rate);
-  const double steps = at_least(1, name, "decay_steps", options.decay_steps);
-  const double rate = not_negative(name, "decay_rate", options.decay_rate);
+/// rate(η₀, r, s) with s = t / decay_steps, or its floor.
+template <typename Rate>
+Schedule decay(std::string_view schedule, const DecayOptions& options, Rate rate) {
+  const double initial = not_negative(schedule, "initial_learning_rate", options.initial_learning_rate);
+  const double steps = steps_of(schedule, "decay_steps", options.decay_steps, 1);
+  const double factor = not_negative(schedule, "decay_rate", options.decay_rate);
   return [=, staircase = options.staircase](const Tensor& step) {
-    return initial * pow(rate, decays(step, steps, staircase));
+    const Tensor decays = step / steps;
+    return rate(initial, factor, staircase ? floor(decays) : decays);
   };
 }
 
-Schedule inverse_time_decay(const InverseTimeDecayOptions& options) {
-  constexpr std::string_view name = "inverse_time_decay";
-  const double initial = not_negative(name, "initial_learning_rate", options.initial_learning_rate);
-  const double steps = at_least(1, name, "decay_steps", options.decay_steps);
-  const double rate = not_negative(name, "decay_rate", options.decay_rate);
-  return [=, staircase = options.staircase](const Tensor& step) {
-    return initial / (1.0 + rate * decays(step, steps, staircase));
-  };
+}  // namespace
+
+void LearningRate::require_schedule() const {
+  if (!schedule_) throw ValueError("learning rate: the schedule is empty; give a number or a function");
+}
+
+Schedule exponential_decay(const DecayOptions& options) {
+  return decay("exponential_decay", options,
+               [](double initial, double rate, const Tensor& decays) { return initial * pow(rate, decays); });
+}
+
+Schedule inverse_time_decay(const DecayOptions& options) {
+  return decay("inverse_time_decay", options,
+               [](double initial, double rate, const Tensor& decays) { return initial / (1.0 + rate * decays); });
 }
 
 Schedule polynomial_decay(const PolynomialDecayOptions& options) {
   constexpr std::string_view name = "polynomial_decay";
   const double initial = not_negative(name, "initial_learning_rate", options.initial_learning_rate);
-  const double steps = at_least(1, name, "decay_steps", options.decay_steps);
+  const double steps = steps_of(name, "decay_steps", options.decay_steps, 1);
   const double end = not_negative(name, "end_learning_rate", options.end_learning_rate);
   const double power = options.power;
   if (!std::isfinite(power) || power <= 0) {
@@ -70,8 +70,8 @@ Schedule polynomial_decay(const PolynomialDecayOptions& options) {
 Schedule cosine_decay(const CosineDecayOptions& options) {
   constexpr std::string_view name = "cosine_decay";
   const double peak = not_negative(name, "initial_learning_rate", options.initial_learning_rate);
-  const double steps = at_least(1, name, "decay_steps", options.decay_steps);
-  const double warmup = at_least(0, name, "warmup_steps", options.warmup_steps);
+  const double steps = steps_of(name, "decay_steps", options.decay_steps, 1);
+  const double warmup = steps_of(name, "warmup_steps", options.warmup_steps, 0);
   const double alpha = options.alpha;
   if (!(alpha >= 0 && alpha <= 1)) throw ValueError(fmt::format("{}: alpha is {}; expected 0 ... 1", name, alpha));
   return [=](const Tensor& step) {

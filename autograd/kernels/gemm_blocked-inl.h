@@ -26,13 +26,6 @@ namespace {
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
-constexpr std::size_t page = 4096;
-
-// Whether rows that are so many elements apart are not foreseen by a processor.
-template <typename T>
-constexpr bool are_far(std::size_t stride) {
-  return stride * sizeof(T) >= page / 2;
-}
 
 struct Range {
   std::size_t begin;

@@ -14,6 +14,14 @@ constexpr std::size_t few_terms = 8;
 // So many at most are added in one go: a panel of B, two vectors wide, then stays in the first-level cache.
 constexpr std::size_t most_terms = 256;
 
+constexpr std::size_t page = 4096;
+
+// Whether rows that are so many elements apart are not foreseen by a processor.
+template <typename T>
+constexpr bool are_far(std::size_t stride) {
+  return stride * sizeof(T) >= page / 2;
+}
+
 constexpr std::size_t quotient_up(std::size_t x, std::size_t step) { return (x + step - 1) / step; }
 constexpr std::size_t round_up(std::size_t x, std::size_t step) { return quotient_up(x, step) * step; }
 

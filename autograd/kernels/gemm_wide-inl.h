@@ -23,10 +23,11 @@ namespace {
 constexpr std::size_t flat_rows = 8;
 static_assert(flat_rows <= 2 * wide_rows);
 
-// Whether rows of B are contiguous, and it does not stay in a cache.
+// Whether rows of B are contiguous, far apart, and more than a cache keeps.
 template <typename T>
 bool is_big_b(const Problem<T>& problem) {
-  return problem.b.column == 1 && problem.b.row * problem.k > (std::size_t{4} << 20) / sizeof(T);
+  constexpr std::size_t kept = (std::size_t{4} << 20) / sizeof(T);
+  return problem.b.column == 1 && are_far<T>(problem.b.row) && problem.n * problem.k > kept;
 }
 
 // Two strips of rows read B twice: that pays for some vectors of it, from a cache.
@@ -39,22 +40,24 @@ bool is_for_wide_tiles(const Problem<T>& problem) {
   return problem.m <= (reads_twice ? flat_rows : wide_rows);
 }
 
-// So many terms of a big B are added at a time, or every one would be on another page.
-constexpr std::size_t terms_of_row = 8, terms_of_rows = 16;
+// Of a big B so many terms are added at a time, for one row and for few: with all of a block each term would be on
+// another page, with fewer C would be read and written too often (measured: docs/decisions/0016-products-by-shape.md).
+constexpr std::size_t terms_of_one_row = 8, terms_of_few_rows = 16;
+constexpr std::size_t bytes_ahead = 512;
 
 // How a product of few rows is multiplied: so many terms at a time, and in two chains where there are few sums. Of the
-// whole, as bits depend on it.
+// whole, as bits depend on it. By a big B tiles ask for what the next one reads of the same rows, else for rows further
+// down.
 struct WidePlan {
   std::size_t terms;
   bool has_few_sums;
-  // B is read along its rows, which are far apart: each tile asks for its part of the next. Else for rows further down.
   bool is_big;
 };
 
 template <typename T>
 WidePlan wide_plan(const Problem<T>& problem) {
   const bool is_big = is_big_b(problem);
-  return {is_big ? (problem.m == 1 ? terms_of_row : terms_of_rows) : problem.terms(),
+  return {is_big ? (problem.m == 1 ? terms_of_one_row : terms_of_few_rows) : problem.terms(),
           are_few_sums(problem.m, quotient_up(problem.n, vector_length<T>)), is_big};
 }
 
@@ -63,22 +66,22 @@ template <typename T>
 void multiply_row(const Problem<T>& row, bool accumulate) {
   using D = Lanes<T>;
   const D d;
-  constexpr std::size_t k = terms_of_row, v = vector_length<T>, ahead = 512 / sizeof(T);
-  hn::Vec<D> factor[k];
+  constexpr std::size_t terms = terms_of_one_row, v = vector_length<T>;
+  hn::Vec<D> factor[terms];
   HWY_UNROLL(8)
-  for (std::size_t p = 0; p < k; ++p) factor[p] = hn::Set(d, row.a.data[p * row.a.column]);
+  for (std::size_t p = 0; p < terms; ++p) factor[p] = hn::Set(d, row.a.data[p * row.a.column]);
   const std::size_t n = row.n, b_row = row.b.row;
   const T* b = row.b.data;
   T* const c = row.c;
   const auto add_terms = [&](std::size_t j, const auto& load) HWY_ATTR {
-    auto sum = accumulate ? load(c + j) : hn::Zero(d);
+    auto sum = hn::Zero(d);
     HWY_UNROLL(8)
-    for (std::size_t p = 0; p < k; ++p) {
+    for (std::size_t p = 0; p < terms; ++p) {
       const T* const from = b + p * b_row + j;
       sum = hn::MulAdd(factor[p], load(from), sum);
-      hwy::Prefetch(from + ahead);
+      hwy::Prefetch(from + bytes_ahead / sizeof(T));
     }
-    return sum;
+    return accumulate ? hn::Add(load(c + j), sum) : sum;
   };
   std::size_t j = 0;
   for (; j + v <= n; j += v)
@@ -95,7 +98,8 @@ template <typename T>
 void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumulate) {
   const auto& [m, n, k, a, b, c, ldc] = strip;
   constexpr std::size_t rows_ahead = 4, v = vector_length<T>;
-  if (plan.is_big && m == 1 && k == terms_of_row) return multiply_row(strip, accumulate);
+  // Terms that are left over, fewer than eight, are left to tiles.
+  if (plan.is_big && m == 1 && k == terms_of_one_row) return multiply_row(strip, accumulate);
   const std::size_t most = vectors_of_rows(m);
   const T* from = b.data;
   for (std::size_t j = 0, width = 0; j < n; j += width, from += width) {

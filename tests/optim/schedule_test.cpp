@@ -84,25 +84,25 @@ TEST(Schedule, GivesTheRatesOfKeras) {
 TEST(Schedule, SettingsOutOfRangeAreRefused) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double bad : {nan, std::numeric_limits<double>::infinity(), -1e-3}) {
-    EXPECT_THROW(exponential_decay({.initial_learning_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(exponential_decay({.decay_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(inverse_time_decay({.initial_learning_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(inverse_time_decay({.decay_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(polynomial_decay({.initial_learning_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(polynomial_decay({.end_learning_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(polynomial_decay({.power = bad}), ValueError) << bad;
-    EXPECT_THROW(cosine_decay({.initial_learning_rate = bad}), ValueError) << bad;
-    EXPECT_THROW(cosine_decay({.alpha = bad}), ValueError) << bad;
+    EXPECT_THROW(exponential_decay({.initial_learning_rate = bad, .decay_steps = 1}), ValueError) << bad;
+    EXPECT_THROW(exponential_decay({.decay_steps = 1, .decay_rate = bad}), ValueError) << bad;
+    EXPECT_THROW(inverse_time_decay({.initial_learning_rate = bad, .decay_steps = 1}), ValueError) << bad;
+    EXPECT_THROW(inverse_time_decay({.decay_steps = 1, .decay_rate = bad}), ValueError) << bad;
+    EXPECT_THROW(polynomial_decay({.initial_learning_rate = bad, .decay_steps = 1}), ValueError) << bad;
+    EXPECT_THROW(polynomial_decay({.decay_steps = 1, .end_learning_rate = bad}), ValueError) << bad;
+    EXPECT_THROW(polynomial_decay({.decay_steps = 1, .power = bad}), ValueError) << bad;
+    EXPECT_THROW(cosine_decay({.initial_learning_rate = bad, .decay_steps = 1}), ValueError) << bad;
+    EXPECT_THROW(cosine_decay({.decay_steps = 1, .alpha = bad}), ValueError) << bad;
     EXPECT_THROW(piecewise_constant_decay({.values = {bad}}), ValueError) << bad;
   }
-  EXPECT_EQ(message_of<ValueError>([] { exponential_decay({.decay_steps = 0}); }),
+  EXPECT_EQ(message_of<ValueError>([] { exponential_decay({}); }),
             "exponential_decay: decay_steps is 0; expected 1 or above");
   EXPECT_THROW(inverse_time_decay({.decay_steps = -1}), ValueError);
-  EXPECT_THROW(polynomial_decay({.decay_steps = 0}), ValueError);
-  EXPECT_THROW(polynomial_decay({.power = 0}), ValueError);
-  EXPECT_THROW(cosine_decay({.decay_steps = 0}), ValueError);
-  EXPECT_THROW(cosine_decay({.warmup_steps = -1}), ValueError);
-  EXPECT_THROW(cosine_decay({.alpha = 1.5}), ValueError);
+  EXPECT_THROW(polynomial_decay({}), ValueError);
+  EXPECT_THROW(polynomial_decay({.decay_steps = 1, .power = 0}), ValueError);
+  EXPECT_THROW(cosine_decay({}), ValueError);
+  EXPECT_THROW(cosine_decay({.decay_steps = 1, .warmup_steps = -1}), ValueError);
+  EXPECT_THROW(cosine_decay({.decay_steps = 1, .alpha = 1.5}), ValueError);
   EXPECT_THROW(piecewise_constant_decay({.boundaries = {10, 10}, .values = {1, 2, 3}}), ValueError);
   EXPECT_EQ(message_of<ValueError>([] { piecewise_constant_decay({.boundaries = {10}, .values = {1}}); }),
             "piecewise_constant_decay: 1 values for 1 boundaries; expected one value more than boundaries");
@@ -150,6 +150,18 @@ TEST(Schedule, ACompiledStepGoesOnWithItAndHasTheBitsOfEager) {
   }
 }
 
+TEST(Schedule, IsTakenOverWithTheOptimizer) {
+  const Parameter p = at_zero();
+  SGD sgd{{p}, {.learning_rate = 0.25}};
+  sgd = SGD({p}, {.learning_rate = piecewise_constant_decay({.boundaries = {0}, .values = {4, 2}})});
+  EXPECT_EQ(sgd.learning_rate(), 4);
+  sgd.step(minus_one(p));
+  EXPECT_EQ(sgd.learning_rate(), 2);
+  const SGD number{{p}, {.learning_rate = 0.5}};
+  sgd = number;
+  EXPECT_EQ(sgd.learning_rate(), 0.5);
+}
+
 TEST(Schedule, IsNoPartOfTheStateAndGoesOnFromTheStep) {
   const Schedule schedule = exponential_decay({.initial_learning_rate = 0.5, .decay_steps = 2});
   const Parameter p = at_zero(), resumed = at_zero();
@@ -178,6 +190,8 @@ TEST(Schedule, OneOfYourOwnThatGivesNoRateIsRefused) {
             "schedule: the learning rate is f32; expected f64, as the step it is computed from");
   EXPECT_EQ(message_of<ShapeError>([&] { with([](const Tensor&) { return Tensor({0.1}); }); }),
             "schedule: the learning rate is [1]; expected a scalar");
+  EXPECT_EQ(message_of<ValueError>([&] { with(Schedule()); }),
+            "learning rate: the schedule is empty; give a number or a function");
   EXPECT_EQ(message_of<ValueError>([&] { with([](const Tensor& step) { return step - 1.0; }); }),
             "learning rate -1; expected a finite number, 0 or above");
 }

@@ -30,7 +30,8 @@ TEST(SteadyState, AStepOfEveryOptimizerAsksTheSystemForNothing) {
   SGD nesterov{model.parameters(), {.momentum = 0.9, .nesterov = true}};
   Adam adam{model.parameters()};
   AdamW adamw{model.parameters()};
-  for (Optimizer* optimizer : std::vector<Optimizer*>{&sgd, &nesterov, &adam, &adamw}) {
+  AdamW scheduled{model.parameters(), {.learning_rate = cosine_decay({.decay_steps = 10, .warmup_steps = 5})}};
+  for (Optimizer* optimizer : std::vector<Optimizer*>{&sgd, &nesterov, &adam, &adamw, &scheduled}) {
     EXPECT_EQ(allocations_of([&] { optimizer->step(gradients); }), 0) << typeid(*optimizer).name();
   }
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -137,7 +138,7 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
       {300, 1, 70},   {1, 300, 517},  {2, 65, 129},  {145, 33, 257}, {3, 700, 1600}, {2, 2, 300},    {51, 3, 100},
       {50, 4, 37},    {49, 6, 100},   {70, 11, 90},  {3, 1001, 3},   {37, 131, 781}, {5, 4101, 7},   {300, 24, 12},
       {300, 12, 40},  {4, 300, 600},  {7, 130, 300}, {8, 70, 40},    {6, 4100, 300}, {1, 2000, 5},   {2, 1161, 3},
-      {70, 1300, 7},  {90, 32, 6},    {100, 1, 7},   {200, 4, 64},   {1, 701, 1605}, {5, 701, 1605}};
+      {70, 1300, 7},  {90, 32, 6},    {100, 1, 7},   {200, 4, 64},   {1, 701, 1605}, {5, 701, 1616}, {1, 901, 1600}};
   for_each_instruction_set([&] {
     for (const auto& [m, n, k] : shapes) {
       expect_product<TypeParam>(m, n, k, false, false, 0);
@@ -246,7 +247,7 @@ TYPED_TEST(FloatingGemm, FewRowsHaveTheSameBitsForAnyNumberOfThreads) {
     std::mt19937_64 random(5);
     for (std::size_t m = 1; m <= 9; ++m) {
       for (const std::size_t n : {70U, 100U, 349U, 1000U}) {
-        const std::size_t k = n == 1000 ? 1107 : 1'000'000 / (m * n) + 9;  // once a B that no cache keeps
+        const std::size_t k = n == 1000 ? 1607 : 1'000'000 / (m * n) + 9;  // once a B that no cache keeps
         const auto a = random_matrix<TypeParam>(m, k, false, 0, random);
         const auto b = random_matrix<TypeParam>(k, n, false, 5, random);
         Matrix<TypeParam> one(m, n, false, 0, 0);
@@ -261,6 +262,24 @@ TYPED_TEST(FloatingGemm, FewRowsHaveTheSameBitsForAnyNumberOfThreads) {
           EXPECT_EQ(many.elements, one.elements) << m << "x" << n << "x" << k << ", " << threads << " threads";
         }
       }
+    }
+  });
+}
+
+// Terms are added up in blocks: one by one, half a million of 0.1 would be off by 1 % in f32.
+TYPED_TEST(FloatingGemm, FewRowsAddUpManyTermsInBlocks) {
+  constexpr std::size_t k = 500'000, n = 16;
+  Matrix<TypeParam> a(9, k, false, 0, 0), b(k, n, false, 0, 0);
+  std::fill(a.elements.begin(), a.elements.end(), TypeParam{1});
+  std::fill(b.elements.begin(), b.elements.end(), TypeParam(0.1));
+  const double expected = static_cast<double>(TypeParam(0.1)) * static_cast<double>(k);
+  // Each of 256 additions is off by half a unit of what was added up so far, and each of k / 256 of the whole.
+  const double room = (256.0 + k / 256.0) / 2 * std::numeric_limits<TypeParam>::epsilon() * expected;
+  for_each_instruction_set([&] {
+    for (const std::size_t m : {1U, 2U, 4U, 8U, 9U}) {
+      Matrix<TypeParam> c(m, n, false, 0, 0);
+      multiply(m, n, k, a, b, c);
+      for (const TypeParam sum : c.elements) EXPECT_NEAR(static_cast<double>(sum), expected, room) << m << " rows";
     }
   });
 }
