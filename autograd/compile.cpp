@@ -58,9 +58,8 @@ Graph optimized(Graph graph, bool without_subnormals, const CompileOptions& opti
   return options.divide_rows ? divide_rows(std::move(graph)) : graph;
 }
 
-Graph capture_call(CompiledFunction::Body body, void* function, std::span<const Tensor> inputs,
-                   std::vector<Tensor>& results) {
-  Capture capture(inputs);
+/// What a call of the function does, as it is written down.
+Graph capture_call(Capture& capture, CompiledFunction::Body body, void* function, std::vector<Tensor>& results) {
   results.clear();
   body(function, capture.inputs(), results);
   return capture.finish(results);
@@ -132,7 +131,12 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
 }
 
 CompiledFunction::Program& CompiledFunction::record(Body body, void* function, std::span<const Tensor> inputs) {
-  Graph graph = capture_call(body, function, inputs, state_->results);
+  Graph graph;
+  {
+    Capture capture(inputs);
+    graph = capture_call(capture, body, function, state_->results);
+    capture.keep();
+  }
   auto& programs = state_->programs;
   if (programs.size() == most_programs) programs.erase(programs.begin());
   programs.push_back(std::make_unique<Program>(types_of(inputs), std::move(graph), state_->options));
@@ -140,7 +144,9 @@ CompiledFunction::Program& CompiledFunction::record(Body body, void* function, s
 }
 
 void CompiledFunction::verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs) {
-  const Graph again = capture_call(body, function, inputs, state_->results);
+  Graph again;
+  Capture capture(inputs);
+  again = capture_call(capture, body, function, state_->results);
   std::string difference;
   if (!same_graph(program.recorded, again, difference)) {
     throw ValueError(
@@ -148,6 +154,7 @@ void CompiledFunction::verify(const Program& program, Body body, void* function,
                     "tensor, a parameter or a slot",
                     difference));
   }
+  capture.keep();
 }
 
 std::string CompiledFunction::explain(Format format) const {

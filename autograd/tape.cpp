@@ -123,7 +123,7 @@ void Tape::ask(const Variable& variable, std::uint32_t owner, Asked& asked) cons
   }
 }
 
-kernels::PoolVector<Tensor> Tape::walk(const Tensor& y, const Asked& asked, const Tensor& seed) {
+kernels::PoolVector<Tensor> Tape::walk(const Tensor& y, const Asked& asked, const Tensor& seed, Unreached unreached) {
   List& list = list_of(serial_);
   require_floating("gradient", y);
   Tensor adjoint = first_adjoint(y, seed);
@@ -145,18 +145,24 @@ kernels::PoolVector<Tensor> Tape::walk(const Tensor& y, const Asked& asked, cons
   for (std::size_t i = 0; i < asked.numbers.size(); ++i) {
     const std::uint32_t number = asked.numbers[i];
     const RecordedValue& value = list.values()[number];
-    Tensor found = walk.adjoint(number).defined() ? walk.adjoint(number) : zeros(value.shape, value.dtype);
+    Tensor found = walk.adjoint(number);
+    if (!found.defined()) {
+      if (unreached == Unreached::undefined) continue;
+      found = zeros(value.shape, value.dtype);
+    }
     Tensor& result = results[asked.owners[i]];
     result = result.defined() ? add(result, found) : std::move(found);
   }
-  for (Tensor& result : results) list.mark_walked(result, id);
+  for (Tensor& result : results) {
+    if (result.defined()) list.mark_walked(result, id);
+  }
   return results;
 }
 
 Tensor Tape::gradient(const Tensor& y, const Variable& x, const Tensor& seed) {
   Asked asked;
   ask(x, 0, asked);
-  return std::move(walk(y, asked, seed)[0]);
+  return std::move(walk(y, asked, seed, Unreached::zeros)[0]);
 }
 
 template <typename X>
@@ -164,7 +170,7 @@ std::vector<Tensor> Tape::gradients_by(const Tensor& y, std::span<const X> xs, c
   Asked asked;
   std::uint32_t owner = 0;
   for (const X& x : xs) ask(x, owner++, asked);
-  auto results = walk(y, asked, seed);
+  auto results = walk(y, asked, seed, Unreached::zeros);
   return {std::make_move_iterator(results.begin()), std::make_move_iterator(results.end())};
 }
 
@@ -191,9 +197,14 @@ Gradients Tape::gradient(const Tensor& y) {
     if (found == states.end()) states.push_back(read.state);
     asked.add(Access::node(read.variable)->number, owner);
   }
-  auto results = walk(y, asked, {});
+  auto results = walk(y, asked, {}, Unreached::undefined);
   Gradients gradients;
-  for (std::size_t i = 0; i < results.size(); ++i) gradients.add(Access::parameter(states[i]), std::move(results[i]));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    Parameter parameter = Access::parameter(states[i]);
+    const bool matters = results[i].defined();
+    if (!matters) results[i] = zeros(parameter.shape(), parameter.dtype());
+    gradients.add(std::move(parameter), std::move(results[i]), matters);
+  }
   return gradients;
 }
 
@@ -221,6 +232,15 @@ const Tensor& Gradients::operator[](const Parameter& parameter) const {
     if (entry.parameter == parameter) return entry.gradient;
   }
   throw GradientError(fmt::format("no gradient for parameter '{}': it took no part", parameter.name()));
+}
+
+bool Gradients::matters(const Parameter& parameter) const {
+  return std::find(idle_.begin(), idle_.end(), parameter) == idle_.end();
+}
+
+void Gradients::add(Parameter parameter, Tensor gradient, bool matters) {
+  if (!matters) idle_.push_back(parameter);
+  entries_.push_back({std::move(parameter), std::move(gradient)});
 }
 
 bool Gradients::contains(const Parameter& parameter) const {

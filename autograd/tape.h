@@ -31,11 +31,15 @@ class Gradients {
   /// Throws GradientError for a parameter that took no part.
   const Tensor& operator[](const Parameter& parameter) const;
   bool contains(const Parameter& parameter) const;
+  /// Whether what was differentiated depends on a parameter. Of one that was only read (or used behind
+  /// `stop_gradient`) the gradient is zeros, and optimisers leave it as it is, without decay or momentum.
+  bool matters(const Parameter& parameter) const;
   /// Of each parameter once.
-  void add(Parameter parameter, Tensor gradient) { entries_.push_back({std::move(parameter), std::move(gradient)}); }
+  void add(Parameter parameter, Tensor gradient, bool matters = true);
 
  private:
   kernels::PoolVector<Entry> entries_;
+  kernels::PoolVector<Parameter> idle_;  // those that do not matter
 };
 
 /// What a derivative can be asked for: a watched tensor, a tensor computed on the tape, or a parameter.
@@ -113,7 +117,8 @@ class Tape {
   std::vector<Tensor> gradients_by(const Tensor& y, std::span<const X> xs, const Tensor& seed);
   void ask(const Variable& variable, std::uint32_t owner, Asked& asked) const;
   std::uint32_t number_of_variable(const Tensor& tensor) const;
-  kernels::PoolVector<Tensor> walk(const Tensor& y, const Asked& asked, const Tensor& seed);
+  enum class Unreached { zeros, undefined };
+  kernels::PoolVector<Tensor> walk(const Tensor& y, const Asked& asked, const Tensor& seed, Unreached unreached);
 
   std::uint64_t serial_;
   std::uint32_t first_record_, first_value_;

@@ -72,6 +72,10 @@ class NameAndDraw : public PathVisitor {
   void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {
     if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;
     seen_.push_back(parameter);
+    if (std::find(paths_.begin(), paths_.end(), path) != paths_.end()) {
+      throw ValueError("visit: two parameters are called '" + path + "'; give each part a name of its own");
+    }
+    paths_.push_back(path);
     const bool fresh = parameter.name().empty() && !parameter.is_assigned();
     parameter.set_name(std::move(path));
     if (fresh && initializer) draw(parameter.name(), parameter, initializer, 0);
@@ -79,6 +83,7 @@ class NameAndDraw : public PathVisitor {
 
   std::vector<const Module*> modules_;  // of what is listed twice the first path counts
   std::vector<Parameter> seen_;
+  std::vector<std::string> paths_;
 };
 
 /// Calls an action for every parameter, as often as it is listed, with its path. Children that were added to are built.
@@ -171,9 +176,9 @@ Tensor Module::operator()(const Tensor& x) {
 
 void Module::name_and_draw() {
   const Uncompiled once;  // else a compiled function would draw the same first values at every call
-  built_ = true;
   NameAndDraw visitor(path_);
   visit(visitor);
+  built_ = true;
 }
 
 std::vector<Parameter> Module::parameters() {

@@ -55,10 +55,12 @@ class Visitor {
 ///       nn::Dense hidden{784, 128, nn::relu}, output{128, 10};
 ///     };
 ///
-/// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own.
+/// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own. So a module holds its
+/// children as members or in containers, not by pointers that copies would share.
 /// Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first values are
-/// a function of the seed and the path alone. A part of a model is named, drawn and saved by its paths in that model.
-/// Models may share parameters: each has paths of its own for them, of which `Parameter::name` is the latest.
+/// a function of the seed and the path alone; two of one path are a ValueError then. A part of a model is named, drawn
+/// and saved by its paths in that model. Models may share parameters: each has paths of its own for them, of which
+/// `Parameter::name` is the latest.
 class Module {
  public:
   virtual ~Module();

@@ -129,7 +129,7 @@ void Optimizer::step(const Gradients& gradients) {
   const auto for_each_own = [&](auto action) {
     std::size_t next = 0;
     for (const Gradients::Entry& given : gradients) {
-      Entry* entry = find(given.parameter, next);
+      Entry* entry = gradients.matters(given.parameter) ? find(given.parameter, next) : nullptr;
       if (entry == nullptr) continue;
       next = static_cast<std::size_t>(entry - entries_.data()) + 1;
       action(*entry, given.gradient);
@@ -140,6 +140,10 @@ void Optimizer::step(const Gradients& gradients) {
     check_gradient(entry.parameter, gradient);
     any = true;
   });
+  if (std::none_of(gradients.begin(), gradients.end(),
+                   [&](const auto& given) { return gradients.matters(given.parameter); })) {
+    throw ValueError("step: the loss depends on no parameter; is all that it is computed from behind stop_gradient?");
+  }
   if (!any) {
     throw ValueError(
         fmt::format("step: none of the {} gradients is of one of the optimiser's {} parameters; was it made "

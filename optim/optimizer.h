@@ -27,10 +27,11 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// One step for every parameter that has a gradient; the others stay as they are, and gradients of parameters that
-  /// this optimiser was not given are passed over. Nothing of it is recorded on a tape. Throws ValueError where none of
-  /// the gradients is of one of its parameters, ShapeError or DTypeError where a gradient does not fit its parameter or
-  /// a schedule gives no scalar of f64, and what the schedule throws; nothing was changed then.
+  /// One step for every parameter that has a gradient and matters to the loss; the others stay as they are, and
+  /// gradients of parameters that this optimiser was not given are passed over. Nothing of it is recorded on a tape.
+  /// Throws ValueError where none of the gradients is of one of its parameters, ShapeError or DTypeError where a
+  /// gradient does not fit its parameter or a schedule gives no scalar of f64, and what the schedule throws; nothing
+  /// was changed then.
   void step(const Gradients& gradients);
 
   /// That of the next step; a schedule is asked for it.

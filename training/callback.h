@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,10 +15,11 @@ namespace wengert::training {
 class StopRequest {
  public:
   void operator()(std::string reason) { reason_ = std::move(reason); }
-  const std::string& reason() const { return reason_; }
+  /// Nothing before it was called.
+  const std::optional<std::string>& reason() const { return reason_; }
 
  private:
-  std::string reason_;
+  std::optional<std::string> reason_;
 };
 
 /// What is known after a step.

@@ -23,11 +23,12 @@ void require(bool good, const char* name, std::int64_t value, const char* expect
   if (!good) throw ValueError(fmt::format("fit: {} is {}; expected {}", name, value, expected));
 }
 
-const FitOptions& checked(const FitOptions& options, const datasets::Dataset& data) {
+const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const datasets::Dataset& data) {
   require(options.epochs >= 1, "epochs", options.epochs, "1 or more");
   require(options.batch_size >= 1, "batch_size", options.batch_size, "1 or more");
   require(options.max_steps >= 0, "max_steps", options.max_steps, "0 (no limit) or more");
   require_labels("fit", data);
+  require_functions("fit", loss, options.metrics);
   if (options.validation.images.defined()) require_labels("fit: validation", options.validation);
   return options;
 }
@@ -41,7 +42,7 @@ class Training {
         optimizer_(optimizer),
         loss_(loss),
         data_(data),
-        options_(checked(options, data)),
+        options_(checked(options, loss, data)),
         display_(options.progress, options.output, plan()),
         dtype_(input_dtype(model)) {
     history_.metrics = plan().metrics;
@@ -151,8 +152,9 @@ class Training {
     } else if (Interrupt::requested()) {
       history_.interrupted = true;
       reason = fmt::format("interrupted after step {} (epoch {})", total_steps_, epoch);
-    } else if (!stop_.reason().empty()) {
-      reason = fmt::format("stopped after step {} (epoch {}): {}", total_steps_, epoch, stop_.reason());
+    } else if (const auto& given = stop_.reason()) {
+      reason =
+          fmt::format("stopped after step {} (epoch {}){}{}", total_steps_, epoch, given->empty() ? "" : ": ", *given);
     }
   }
 

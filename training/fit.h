@@ -31,8 +31,9 @@ struct FitOptions {
   /// The training ends after that many steps, in whichever epoch; 0: no limit.
   std::int64_t max_steps = 0;
   std::vector<Callback> callbacks = {};
-  /// Record a step once and replay it from then on (see compile.h); off for models or losses that read values on the
-  /// host.
+  /// Record a step once and replay it from then on (see compile.h): what the model and the loss take from the host,
+  /// such as a captured number that a callback changes, stays what it was in the first step, unless it is a Slot or a
+  /// HostFlag. To be switched off for models and losses that read values or change otherwise.
   bool compile = true;
   Progress progress = Progress::automatic;
   /// What is trained: put first in what is shown.
@@ -49,7 +50,8 @@ struct FitOptions {
 ///
 /// Ctrl-C ends the training after the step in hand, as does a loss that is NaN or infinite (before its update) or a
 /// callback; the model keeps what it learned and the history says why. Trainings of different models may run on
-/// several threads, and give the same bits there.
+/// several threads, and give the same bits there; a model that is trained must not be used by another thread meanwhile,
+/// not even by `predict`, as it has one mode.
 /// Throws ValueError for options out of range and for data without samples or labels, and what the model, the loss,
 /// the metrics and the callbacks throw.
 History fit(nn::Module& model, optim::Optimizer& optimizer, const nn::Loss& loss, const datasets::Dataset& data,

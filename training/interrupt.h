@@ -3,8 +3,8 @@
 namespace wengert::training {
 
 /// While one is in scope, the first Ctrl-C (SIGINT) is only noted, so that a training can end after the step in hand;
-/// the second one ends the process as usual. Several may be in scope, on any threads; the last one to go puts back what
-/// was there before.
+/// the second one ends the process as usual. Where a process ignores SIGINT (under nohup, say), so it does here.
+/// Several may be in scope, on any threads; the last one to go puts back what was there before.
 class Interrupt {
  public:
   Interrupt();

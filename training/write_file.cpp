@@ -2,10 +2,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <wengert/autograd/error.h>
@@ -43,6 +45,10 @@ class OutputFile {
       }
     }
   }
+  /// Those of the file whose place it takes.
+  void take_permissions(fs::perms permissions) const {
+    if (fchmod(descriptor_, static_cast<mode_t>(permissions)) != 0) fail(path_, errno);
+  }
   void sync() const {
     if (fsync(descriptor_) != 0) fail(path_, errno);
   }
@@ -64,11 +70,13 @@ void sync_directory(const fs::path& directory) {
   ::close(descriptor);
 }
 
-void replace(const std::string& path, const fs::path& target, std::span<const std::string_view> parts) {
+void replace(const std::string& path, const fs::path& target, std::span<const std::string_view> parts,
+             std::optional<fs::perms> permissions) {
   static std::atomic<unsigned> count{0};
   const std::string temporary = fmt::format("{}.{}-{}.part", target.string(), getpid(), count++);
   OutputFile file(path, temporary, O_CREAT | O_EXCL);
   try {
+    if (permissions) file.take_permissions(*permissions);
     file.write(parts);
     file.sync();
     file.close();
@@ -86,10 +94,10 @@ void write_file_atomically(const std::string& path, std::span<const std::string_
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   if (fs::is_directory(status)) fail(path, EISDIR);
-  if (!fs::exists(status)) return replace(path, path, parts);
+  if (!fs::exists(status)) return replace(path, path, parts, std::nullopt);
   if (fs::is_regular_file(status)) {
     const fs::path target = fs::canonical(path, ignored);  // through links, which are kept
-    return replace(path, ignored ? fs::path(path) : target, parts);
+    return replace(path, ignored ? fs::path(path) : target, parts, status.permissions());
   }
   OutputFile device(path, path, 0);
   device.write(parts);

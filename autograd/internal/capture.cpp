@@ -36,11 +36,13 @@ Capture::Capture(std::span<const Tensor> inputs) : outer_(current_) {
 
 Capture::~Capture() {
   current_ = outer_;
-  if (finished_) return;
-  for (std::size_t slot = 0; slot < slot_states_.size(); ++slot) {
-    if (Tensor& before = slot_states_[slot].before; before.defined())
-      graph_.slots[slot].state->value = std::move(before);
+  if (kept_) return;
+  for (SlotState& slot : slot_states_) {
+    if (!slot.before.defined()) continue;
+    slot.state->value = std::move(slot.before);
+    slot.state->is_assigned = slot.was_assigned;
   }
+  for (const FlagState& flag : flag_states_) *flag.flag = flag.before;
 }
 
 Capture* Capture::exchange(Capture* other) noexcept { return std::exchange(current_, other); }
@@ -89,14 +91,14 @@ std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
   const auto [found, added] = slots_.emplace(state.get(), static_cast<std::uint32_t>(graph_.slots.size()));
   if (added) {
     graph_.slots.push_back({state});
-    slot_states_.emplace_back();
+    slot_states_.push_back({.state = state.get()});
   }
   return found->second;
 }
 
 Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
   const std::uint32_t slot = slot_of(state);
-  auto& [value, assigned, before] = slot_states_[slot];
+  auto& [value, assigned, of, before, was_assigned] = slot_states_[slot];
   if (!value.defined()) {
     value = apart(state->value);
     add_value(value, Source::slot, slot);
@@ -109,7 +111,10 @@ Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
 void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
   const std::uint32_t number = number_of(value);
   SlotState& slot = slot_states_[slot_of(state)];
-  if (!slot.assigned) slot.before = state->value;
+  if (!slot.assigned) {
+    slot.before = state->value;
+    slot.was_assigned = state->is_assigned;
+  }
   slot.value = value;
   slot.assigned = number;
 }
@@ -130,7 +135,11 @@ void Capture::read(const std::shared_ptr<bool>& flag) {
   if (!use.set) use.read = *flag;
 }
 
-void Capture::set(const std::shared_ptr<bool>& flag, bool value) { use_of(flag).set = value; }
+void Capture::set(const std::shared_ptr<bool>& flag, bool value) {
+  FlagUse& use = use_of(flag);
+  if (!use.set) flag_states_.push_back({flag.get(), *flag});
+  use.set = value;
+}
 
 void Capture::check_host_read(const Tensor& tensor, const char* what) const {
   const auto found = numbers_.find(Access::checked(tensor).buffer);
@@ -152,7 +161,6 @@ void Capture::check_host_read(const Tensor& tensor, const char* what) const {
 }
 
 Graph Capture::finish(std::span<const Tensor> results) {
-  finished_ = true;
   for (const Tensor& result : results) graph_.results.push_back(use_of(result));
   for (std::uint32_t slot = 0; slot < slot_states_.size(); ++slot) {
     // What the function made for itself and let go of need not be kept.

@@ -43,8 +43,11 @@ class Capture {
   /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.
   void check_host_read(const Tensor& tensor, const char* what) const;
 
-  /// The graph with these results. Where it does not come so far, parameters and slots get back what they held.
+  /// The graph with these results.
   Graph finish(std::span<const Tensor> results);
+  /// What was assigned and set is to stay; else parameters, slots and flags get back what they held, as long as the
+  /// graph lives.
+  void keep() { kept_ = true; }
 
  private:
   std::uint32_t add_value(const Tensor& tensor, Source source, std::uint32_t place);
@@ -60,13 +63,20 @@ class Capture {
   struct SlotState {
     Tensor value = {};                           // as last read or assigned; undefined before
     std::optional<std::uint32_t> assigned = {};  // which value, at last
-    Tensor before = {};                          // its value before it was assigned
+    ParameterState* state = nullptr;
+    Tensor before = {};  // its value before it was assigned
+    bool was_assigned = false;
+  };
+  struct FlagState {
+    bool* flag;
+    bool before;
   };
   std::vector<SlotState> slot_states_;
+  std::vector<FlagState> flag_states_;  // of those that were set
   std::unordered_map<const Buffer*, std::uint32_t> numbers_;
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;
-  bool finished_ = false;
+  bool kept_ = false;
   static inline constinit thread_local Capture* current_ = nullptr;
 };
 

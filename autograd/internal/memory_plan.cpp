@@ -143,7 +143,7 @@ class Planner {
       return false;
     }
     const auto views = std::count_if(record.inputs.begin(), record.inputs.end(),
-                                     [&](const Use& use) { return use.value == input.value; });
+                                     [&](const Use& use) { return root_of(use.value) == root_of(input.value); });
     return views == 1;
   }
 

@@ -376,11 +376,10 @@ void Replay::pass_on(std::span<const Tensor> inputs, std::span<Tensor> results) 
     const Shape& shape = state.value.shape();
     state.value = value.shape() == shape ? std::move(value) : Access::alias(value, shape);
   }
-  for (const MemoryPlan::Escape& escape : plan_.escapes) outgoing_[escape.value] = {};
-  for (const std::uint32_t number : old_) outgoing_[number] = {};
 }
 
 void Replay::run(std::span<const Tensor> inputs, std::span<Tensor> results) {
+  const LettingGo at_the_end{*this};  // also where an operation throws
   bind(inputs);
   std::size_t next = 0;
   for (const RowRun& by_rows : graph_.row_runs) {

@@ -51,6 +51,11 @@ struct Final {
   }
 };
 
+/// Names of files may be of any bytes: what is not UTF-8 in them is shown as U+FFFD.
+std::string text_of(const ordered_json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace) + '\n';
+}
+
 ordered_json settings(const Options& options) {
   ordered_json json;
   json["activations"] = options.activations;
@@ -118,13 +123,13 @@ std::string summary_json(const Options& options, const std::vector<Result>& resu
   if (const std::string note = slope_note(options); !note.empty()) json["notes"].push_back(note);
   json["models"] = ordered_json::array();
   for (const Result& result : results) json["models"].push_back(model(result));
-  return json.dump(2) + '\n';
+  return text_of(json, 2);
 }
 
 std::string steps_json(const std::vector<Result>& results) {
   ordered_json losses = ordered_json::object();
   for (const Result& result : results) losses[result.activation] = result.step_losses;
-  return ordered_json{{"loss", std::move(losses)}}.dump() + '\n';
+  return text_of({{"loss", std::move(losses)}});
 }
 
 std::string table(const std::vector<Result>& results) {

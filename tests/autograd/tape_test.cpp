@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "support/message_of.h"
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -303,6 +304,20 @@ TEST(Tape, LosesNothingWhenAnExceptionCrossesIt) {
     EXPECT_TRUE(tape.records().empty());
     const Tensor x = tape.watch(Tensor(2.0));
     EXPECT_EQ(tape.gradient(x * x, x).item(), 4.0);
+  }
+}
+
+TEST(Tape, TellsWhichParametersMatter) {
+  const Parameter used(Tensor({1.0, 2.0}), "used"), read(Tensor({3.0, 4.0}), "read"), held(Tensor({5.0}), "held");
+  Tape tape;
+  const Tensor y = sum(used * stop_gradient(held.value()));
+  static_cast<void>(read.value() * 2.0);
+  const Gradients gradients = tape.gradient(y);
+  EXPECT_EQ(gradients.size(), 3U);
+  for (const Gradients::Entry& entry : gradients) {
+    EXPECT_EQ(gradients.matters(entry.parameter), entry.parameter == used) << entry.parameter.name();
+    if (entry.parameter == used) continue;
+    EXPECT_TRUE(same_bits(entry.gradient, zeros(entry.parameter.shape(), DType::f64)));
   }
 }
 

@@ -201,6 +201,14 @@ TEST_F(Comparison, TakesTheInitialWeightsOfAFile) {
   }
 }
 
+TEST_F(Comparison, TakesFilesOfAnyName) {
+  const std::string file = directory / "w\xff";  // no UTF-8
+  training::write_safetensors(file, weights(16, 0.25));
+  ASSERT_EQ(compare({"--initial-weights", file, "--hidden", "16", "--max-steps", "1"}).status, 0);
+  const auto settings = nlohmann::json::parse(result("summary.json"))["settings"];
+  EXPECT_EQ(settings["initial_weights"], directory / "w\xef\xbf\xbd");
+}
+
 TEST_F(Comparison, RefusesInitialWeightsThatDoNotFit) {
   training::NamedTensors misnamed = weights(16, 0.5), surplus = misnamed, integers = misnamed;
   misnamed[3].first = "output.b";

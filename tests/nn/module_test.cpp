@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -264,6 +265,20 @@ TEST(Module, GivesGradientsOfEveryParameterThatTookPart) {
   const Gradients gradients = tape.gradient(sum(model(four_numbers)));
   EXPECT_EQ(gradients.size(), 4U);
   for (const Parameter& parameter : model.parameters()) EXPECT_TRUE(gradients.contains(parameter)) << parameter.name();
+}
+
+TEST(Module, RefusesTwoParametersOfOnePath) {
+  class Twice : public Module {
+   public:
+    Tensor forward(const Tensor& x) override { return second(first(x)); }
+    void visit(Visitor& visitor) override { visitor("dense", first), visitor("dense", second); }
+    Dense first{2, 2}, second{2, 2};
+  } module;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(message_of<ValueError>([&] { module.parameters(); }),
+              "visit: two parameters are called 'dense.weight'; give each part a name of its own");
+  }
+  EXPECT_THROW(module(Tensor({{1.0F, 2.0F}})), ValueError);
 }
 
 }  // namespace

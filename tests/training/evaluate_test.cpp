@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/message_of.h"
 #include "support/tensors.h"
 #include "training/toy.h"
 #include <gtest/gtest.h>
@@ -39,6 +40,9 @@ TEST(Evaluate, RefusesDataWithoutSamplesOrLabels) {
   EXPECT_THROW(evaluate(model, loss, toy_data(0)), ValueError);
   EXPECT_THROW(evaluate(model, loss, {toy_data(4).images}), ValueError);
   EXPECT_THROW(predict(model, toy_data(0)), ValueError);
+  const nn::Loss of_samples = [](const Tensor& predictions, const Tensor&) { return sum(predictions, {1}); };
+  EXPECT_EQ(message_of<ShapeError>([&] { evaluate(model, of_samples, toy_data(4)); }),
+            "evaluate: the loss of a batch is [4]; expected one number, such as the mean over it");
 }
 
 TEST(Predict, GivesTheResultOfEverySampleInItsOrder) {

@@ -1,11 +1,15 @@
+#include <utility>
 #include <vector>
 
+#include "support/message_of.h"
+#include "support/tensors.h"
 #include "training/toy.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/optim/optim.h>
+#include <wengert/training/evaluate.h>
 #include <wengert/training/fit.h>
 
 // What a model, its layers and its loss may be and do while they are fitted.
@@ -54,6 +58,45 @@ TEST(Fit, RefusesALossThatIsNotOneNumber) {
   } catch (const ShapeError& failure) {
     EXPECT_STREQ(failure.what(), "fit: the loss of a batch is [4]; expected one number, such as the mean over it");
   }
+}
+
+TEST(Fit, RefusesEmptyFunctionsAndColumnsOfOneName) {
+  nn::Sequential model = toy_model();
+  optim::Adam adam{model.parameters()};
+  const nn::Loss loss = nn::sparse_categorical_crossentropy;
+  const auto refusal = [&](const nn::Loss& used, std::vector<nn::Metric> metrics) {
+    FitOptions options = quiet(1, 4);
+    options.metrics = std::move(metrics);
+    return message_of<ValueError>([&] { fit(model, adam, used, toy_data(4), options); });
+  };
+  const nn::Metric metric = nn::accuracy;
+  EXPECT_EQ(refusal({}, {}), "fit: the loss is empty; expected a function");
+  EXPECT_EQ(refusal(loss, {{"mine", {}}}), "fit: metric 'mine' has no function");
+  EXPECT_EQ(refusal(loss, {metric, metric}), "fit: two columns are called 'accuracy'; give the metric another name");
+  EXPECT_EQ(refusal(loss, {{"loss", metric.sum}}), "fit: two columns are called 'loss'; give the metric another name");
+  EXPECT_THROW(evaluate(model, {}, toy_data(4)), ValueError);
+}
+
+TEST(Fit, LeavesAloneWhatTheLossDoesNotDependOn) {
+  nn::Sequential model{nn::Dense{4, 4}, nn::Dense{4, 3}};
+  class Frozen : public nn::Module {
+   public:
+    explicit Frozen(nn::Sequential& parts) : layers(parts) {}
+    Tensor forward(const Tensor& x) override { return layers[1](stop_gradient(layers[0](x))); }
+    void visit(nn::Visitor& visitor) override { visitor("layers", layers); }
+    nn::Sequential layers;
+  } frozen(model);
+  const std::vector<Parameter> parameters = frozen.parameters();
+  const Tensor first = parameters[0].value(), last = parameters[2].value();
+  optim::AdamW decaying{parameters, {.learning_rate = 0.1, .weight_decay = 0.9}};
+  const nn::SparseCategoricalCrossentropy loss{.from_logits = true};
+  fit(frozen, decaying, loss, toy_data(8), quiet(1, 4));
+  EXPECT_TRUE(same_bits(parameters[0].value(), first));
+  EXPECT_FALSE(same_bits(parameters[2].value(), last));
+
+  const nn::Loss constant = [](const Tensor& predictions, const Tensor&) { return mean(stop_gradient(predictions)); };
+  EXPECT_EQ(message_of<ValueError>([&] { fit(frozen, decaying, constant, toy_data(8), quiet(1, 4)); }),
+            "step: the loss depends on no parameter; is all that it is computed from behind stop_gradient?");
 }
 
 }  // namespace

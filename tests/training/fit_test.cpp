@@ -190,6 +190,9 @@ TEST(Fit, EndsWhereACallbackAsksForIt) {
   const Trained between = train(options, toy_data(12));
   EXPECT_EQ(between.history.epochs.size(), 2U);
   EXPECT_EQ(between.history.stopped_reason, "stopped after step 6 (epoch 2): no better");
+
+  options.callbacks = {{.on_epoch_end = [](const EpochRecord&, StopRequest& stop) { stop(""); }}};
+  EXPECT_EQ(train(options, toy_data(12)).history.stopped_reason, "stopped after step 3 (epoch 1)");
 }
 
 TEST(Fit, KnowsNoMetricsWhereTheFirstLossIsNoNumber) {

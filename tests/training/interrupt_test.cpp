@@ -50,6 +50,17 @@ TEST(Interrupt, PutsBackWhatWasThereWhenTheLastOneGoes) {
   std::signal(SIGINT, before);
 }
 
+TEST(Interrupt, LeavesCtrlCIgnoredWhereTheProcessIgnoresIt) {
+  const Handler before = std::signal(SIGINT, SIG_IGN);
+  {
+    const Interrupt interrupt;
+    std::raise(SIGINT);
+    EXPECT_FALSE(Interrupt::requested());
+  }
+  EXPECT_EQ(handler_now(), SIG_IGN);
+  std::signal(SIGINT, before);
+}
+
 TEST(Interrupt, IsForgottenByTheNextOne) {
   {
     const Interrupt interrupt;

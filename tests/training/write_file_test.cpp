@@ -50,6 +50,16 @@ TEST(WriteFile, GivesTheRightsThatTheUserGivesNewFiles) {
   EXPECT_EQ(status.st_mode & 0777U, 0640U);
 }
 
+TEST(WriteFile, KeepsTheRightsOfTheFileThatWasThere) {
+  const test::TemporaryDirectory directory;
+  const std::string path = directory.write("file", "old");
+  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+  write_file_atomically(path, "new");
+  struct stat status {};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
 TEST(WriteFile, NamesAPathThatCannotBeWritten) {
   const test::TemporaryDirectory directory;
   const std::string file = directory.write("file", "x");

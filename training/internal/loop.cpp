@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,19 @@ void require_labels(const char* caller, const datasets::Dataset& data) {
   require_samples(caller, data);
   if (!data.labels.defined())
     throw ValueError(fmt::format("{}: the data set has no labels; expected Dataset{{images, labels}}", caller));
+}
+
+void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics) {
+  if (!loss) throw ValueError(fmt::format("{}: the loss is empty; expected a function", caller));
+  std::vector<std::string_view> names{"loss"};
+  for (const nn::Metric& metric : metrics) {
+    if (!metric.sum) throw ValueError(fmt::format("{}: metric '{}' has no function", caller, metric.name));
+    if (std::find(names.begin(), names.end(), metric.name) != names.end()) {
+      throw ValueError(
+          fmt::format("{}: two columns are called '{}'; give the metric another name", caller, metric.name));
+    }
+    names.emplace_back(metric.name);
+  }
 }
 
 double unsigned_nan(double x) { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }

@@ -5,6 +5,7 @@
 
 #include <wengert/datasets/dataset.h>
 #include <wengert/nn/internal/kept_modes.h>
+#include <wengert/nn/losses.h>
 #include <wengert/nn/metrics.h>
 #include <wengert/nn/module.h>
 #include <wengert/training/history.h>
@@ -19,6 +20,10 @@ DType input_dtype(nn::Module& model);
 /// Throws ValueError naming `caller` for a data set without samples, or without labels.
 void require_samples(const char* caller, const datasets::Dataset& data);
 void require_labels(const char* caller, const datasets::Dataset& data);
+
+/// Throws ValueError naming `caller` for a loss or metric without a function, and for metrics of one name, or called
+/// "loss", whose columns could not be told apart.
+void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics);
 
 /// Puts a model into training or evaluation mode; and it and all below back into the modes they were in. A model that
 /// is in training already may have layers that are not.
