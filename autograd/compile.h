@@ -178,8 +178,9 @@ class Compiled {
 ///   constants.
 /// - Reading elements on the host (`item`, `data`, printing) within the function throws ValueError: the value would be
 ///   frozen. Other effects of the host's code cannot be seen; `{.verify = true}` finds them.
-/// - Where an operation throws for its values, an index out of range say, no parameter and no slot is assigned. What
-///   nobody reads is not computed, and does not throw.
+/// - Where a call throws, because of an index out of range say, or as `verify` asks, no parameter and no slot is
+///   assigned, and no HostFlag set. What nobody reads is not computed, and does not throw.
+/// - A scope of SubnormalsAsZero belongs around the calls: one within the function is not replayed.
 /// - Within an open tape, or within another compiled function, the function just runs and is recorded there.
 /// - One thread at a time may call it; ValueError where a second one does.
 ///

@@ -44,7 +44,8 @@ Tensor mean(const Tensor& x, const Ints& axes, bool keepdims) {
 
 #ifdef WENGERT_DECLARATIONS
 /// The variance over some axes (all of them when `axes` is empty), floating: Σ (x − mean)² / (count − correction), in two passes,
-/// so that a large mean costs no digits. `correction` 1 is Bessel's. Of nothing it is NaN, as of no more than `correction` equal entries.
+/// so that a large mean costs no digits. `correction` 1 is Bessel's. Of nothing it is NaN, as of no more than `correction` equal entries;
+/// of fewer entries than `correction`, inf otherwise.
 Tensor variance(const Tensor& x, const Ints& axes = {}, bool keepdims = false, double correction = 0);
 #endif
 WENGERT_OPERATION(variance) {

@@ -36,7 +36,8 @@ Tensor maximum(const Operand& a, const Operand& b) { return detail::apply_binary
 
 #ifdef WENGERT_DECLARATIONS
 /// x kept between low and high: min(max(x, low), high), with broadcasting; all of one dtype, any number. NaN if any is; high
-/// where low > high. The derivative goes to x where low ≤ x ≤ high, and to the bound in force elsewhere.
+/// where low > high. The derivative goes to the bound in force where x is below low or above high, and to x elsewhere, as where
+/// any is NaN.
 Tensor clamp(const Tensor& x, const Operand& low, const Operand& high);
 #endif
 WENGERT_OPERATION(clamp) {
