@@ -135,16 +135,14 @@ void Optimizer::step(const Gradients& gradients) {
       action(*entry, given.gradient);
     }
   };
-  bool any = false;
-  for_each_own([&](const Entry& entry, const Tensor& gradient) {
-    check_gradient(entry.parameter, gradient);
-    any = true;
-  });
-  if (std::none_of(gradients.begin(), gradients.end(),
-                   [&](const auto& given) { return gradients.matters(given.parameter); })) {
+  for_each_own([](const Entry& entry, const Tensor& gradient) { check_gradient(entry.parameter, gradient); });
+  const auto none = [&](auto is_so) {
+    return std::none_of(gradients.begin(), gradients.end(), [&](const auto& given) { return is_so(given.parameter); });
+  };
+  if (none([&](const Parameter& parameter) { return gradients.matters(parameter); })) {
     throw ValueError("step: the loss depends on no parameter; is all that it is computed from behind stop_gradient?");
   }
-  if (!any) {
+  if (none([&](const Parameter& parameter) { return find(parameter, 0) != nullptr; })) {
     throw ValueError(
         fmt::format("step: none of the {} gradients is of one of the optimiser's {} parameters; was it made "
                     "from this model's parameters()?",

@@ -85,7 +85,7 @@ struct CosineDecayOptions {
 
 /// η₀ ((1 − α)(1 + cos πs) / 2 + α) with s = (t − warmup_steps) / decay_steps, at most 1; before that η₀ t /
 /// warmup_steps. Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (ICLR 2017), without
-/// restarts. Throws ValueError also for an α out of [0, 1].
+/// restarts. Throws ValueError also for an α out of [0, 1] and for warmup_steps below 0.
 Schedule cosine_decay(const CosineDecayOptions& options);
 
 struct PiecewiseConstantDecayOptions {

@@ -55,6 +55,18 @@ TEST(Optimizer, LeavesAloneWhatHasNoGradientAndWhatIsNotItsOwn) {
   EXPECT_EQ(values(foreign), (std::vector<double>{3}));
 }
 
+TEST(Optimizer, LeavesAloneWhatTheLossDoesNotDependOn) {
+  const Parameter a = parameter("a", {1}), b = parameter("b", {2});
+  AdamW of_a{{a}, {.weight_decay = 0.5}}, of_b{{b}};
+  Tape tape;
+  const Gradients gradients = tape.gradient(sum(stop_gradient(a.value()) * b.value()));
+  of_a.step(gradients);
+  of_b.step(gradients);
+  EXPECT_EQ(values(a), (std::vector<double>{1}));
+  EXPECT_NE(values(b), (std::vector<double>{2}));
+  EXPECT_EQ(of_a.steps(), 1);
+}
+
 TEST(Optimizer, FindsItsParametersInAnyOrder) {
   std::vector<Parameter> parameters;
   std::vector<std::pair<Parameter, Tensor>> pairs;
