@@ -119,8 +119,9 @@ double Metric::operator()(const Tensor& predictions, const Tensor& targets) cons
 
 double Accuracy::sum(const Tensor& predictions, const Tensor& targets) const {
   check_floating("accuracy", predictions);
-  const bool one_score = predictions.rank() == 1 || (predictions.rank() == 2 && predictions.shape()[1] == 1);
-  if (one_score && predictions.shape() == targets.shape()) return binary_sum(predictions, targets);
+  const auto has_one_each = [](const Tensor& x) { return x.rank() == 1 || (x.rank() == 2 && x.shape()[1] == 1); };
+  if (has_one_each(predictions) && has_one_each(targets) && predictions.size() == targets.size())
+    return binary_sum(predictions, targets);
   return count_among_largest("accuracy", predictions, targets, 1);
 }
 

@@ -24,7 +24,7 @@ struct Metric {
 /// How many samples are classified rightly. Which kind it is, the shapes say, as in Keras:
 /// - predictions [batch, classes], labels [batch] (integers): the largest score is the label's;
 /// - predictions and targets [batch, classes]: both have their largest number in the same place;
-/// - predictions [batch] or [batch, 1], targets of the same shape: p > 0.5 where the target is 1.
+/// - predictions and targets [batch] or [batch, 1]: p > 0.5 where the target is 1.
 /// Of equal scores the first counts as the largest, and NaN as larger than any number (as NumPy's argmax).
 /// Throws ShapeError for other shapes, DTypeError for predictions that are not floating, ValueError for a label out of
 /// range.

@@ -38,6 +38,8 @@ TEST(Accuracy, OfOneScorePerSampleAsksForItsSide) {
   const Tensor t({0.0, 0.0, 1.0, 0.0});
   EXPECT_EQ(accuracy.sum(p, t), 3);
   EXPECT_EQ(accuracy.sum(p.reshape({4, 1}), t.reshape({4, 1})), 3);
+  EXPECT_EQ(accuracy.sum(p.reshape({4, 1}), cast(t, DType::i32)), 3);
+  EXPECT_EQ(accuracy.sum(p, t.reshape({4, 1})), 3);
   EXPECT_EQ(accuracy.sum(p, cast(t, DType::u8)), 3);
 }
 
