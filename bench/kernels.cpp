@@ -1,4 +1,4 @@
-// The kernels by themselves, each beside what the machine can do: products beside the multiply-adds of one core, passes
+// The kernels by themselves, by one thread, each beside what one core can do: products beside its multiply-adds, passes
 // over memory beside copies of as many bytes, both measured in the same process. `of_limit` is the quotient.
 
 #include <algorithm>
@@ -24,6 +24,7 @@
 #include <wengert/autograd/kernels/gemm.h>
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/reduce.h>
+#include <wengert/autograd/threads.h>
 
 namespace {
 
@@ -305,6 +306,7 @@ void register_limits() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wg::set_threads(1);
   register_limits();
   register_primitives();
   register_programs();

@@ -153,7 +153,7 @@ def print_operations(measured, limits):
 TITLES = {
     "main_job": ("The main job", "784 → 128 → 10 on Fashion-MNIST, batches of 32, Adam, f32: one warm epoch of 1,875 steps."),
     "tape": ("The tape", "What recording and the walk cost beside the arithmetic."),
-    "kernels": ("Kernels", "Beside the limits of one core, or of as many as take part."),
+    "kernels": ("Kernels", "By one thread, beside the limits of one core."),
 }
 
 
