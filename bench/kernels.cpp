@@ -178,7 +178,7 @@ void register_programs() {
 // What a call costs where there is next to nothing to do.
 
 void register_calls() {
-  for (const std::size_t count : {1, 16, 64, 256}) {
+  for (const std::size_t count : {1U, 16U, 64U, 256U}) {
     const std::string size = fmt::format("/{}", count);
     benchmark::RegisterBenchmark(("call/add" + size).c_str(),
                                  [=](auto& s) { run_program<float>(s, single(k::Primitive::add), count, -3, 3); });
