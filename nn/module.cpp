@@ -71,19 +71,17 @@ class NameAndDraw : public PathVisitor {
 
   void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {
     if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;
-    seen_.push_back(parameter);
-    if (std::find(paths_.begin(), paths_.end(), path) != paths_.end()) {
+    if (std::any_of(seen_.begin(), seen_.end(), [&](const Parameter& other) { return other.name() == path; })) {
       throw ValueError("visit: two parameters are called '" + path + "'; give each part a name of its own");
     }
-    paths_.push_back(path);
+    seen_.push_back(parameter);
     const bool fresh = parameter.name().empty() && !parameter.is_assigned();
     parameter.set_name(std::move(path));
     if (fresh && initializer) draw(parameter.name(), parameter, initializer, 0);
   }
 
   std::vector<const Module*> modules_;  // of what is listed twice the first path counts
-  std::vector<Parameter> seen_;
-  std::vector<std::string> paths_;
+  std::vector<Parameter> seen_;         // called by their paths
 };
 
 /// Calls an action for every parameter, as often as it is listed, with its path. Children that were added to are built.

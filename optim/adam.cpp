@@ -1,5 +1,4 @@
 #include <array>
-#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include <wengert/autograd/operations.h>
 #include <wengert/optim/adam.h>
 #include <wengert/optim/internal/adam_update.h>
+#include <wengert/optim/internal/not_negative.h>
 #include <wengert/optim/internal/zero_below.h>
 
 namespace wengert::optim {
@@ -30,11 +30,6 @@ double checked_beta(const char* name, double beta) {
   throw ValueError(fmt::format("adam: {} is {}; expected 0 or above, and below 1", name, beta));
 }
 
-double not_negative(const char* name, double value) {
-  if (std::isfinite(value) && value >= 0) return value;
-  throw ValueError(fmt::format("adam: {} is {}; expected a finite number, 0 or above", name, value));
-}
-
 /// An ε of 0 is taken, with which what gets no gradient becomes NaN.
 void require_normal(double epsilon, DType dtype) {
   const double least = dtype == DType::f64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
@@ -46,7 +41,7 @@ void require_normal(double epsilon, DType dtype) {
 Attributes attributes_of(const AdamOptions& options, DType dtype) {
   return {{"one_minus_beta_1", 1 - options.beta_1},
           {"one_minus_beta_2", 1 - options.beta_2},
-          {"epsilon", not_negative("epsilon", options.epsilon)},
+          {"epsilon", detail::not_negative("adam", "epsilon", options.epsilon)},
           {"least_m", detail::least_moment(dtype)},
           {"least_v", detail::least_square(dtype, options.epsilon)}};
 }
@@ -59,7 +54,7 @@ Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double
     : Optimizer(std::move(parameters), options.learning_rate, {"m", "v"}),
       beta_1_(checked_beta("beta_1", options.beta_1)),
       beta_2_(checked_beta("beta_2", options.beta_2)),
-      weight_decay_(not_negative("weight_decay", weight_decay)),
+      weight_decay_(detail::not_negative("adam", "weight_decay", weight_decay)),
       f32_attributes_(attributes_of(options, DType::f32)),
       f64_attributes_(attributes_of(options, DType::f64)) {
   for (const Parameter& parameter : this->parameters()) require_normal(options.epsilon, parameter.dtype());

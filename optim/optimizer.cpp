@@ -52,7 +52,7 @@ Optimizer::Optimizer(std::vector<Parameter> parameters, const LearningRate& lear
                      std::vector<std::string> state_names)
     : state_names_(std::move(state_names)),
       schedule_(learning_rate.schedule()),
-      learning_rate_(Tensor(checked_rate(learning_rate.number()))),
+      learning_rate_(Tensor(learning_rate.number())),
       steps_(Tensor(std::int64_t{0})) {
   checked_rate(this->learning_rate());
   if (parameters.empty()) throw ValueError("optimizer: no parameters given; pass model.parameters()");

@@ -8,16 +8,14 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/optim/internal/not_negative.h>
 #include <wengert/optim/schedule.h>
 
 namespace wengert::optim {
 
 namespace {
 
-double not_negative(std::string_view schedule, std::string_view name, double value) {
-  if (std::isfinite(value) && value >= 0) return value;
-  throw ValueError(fmt::format("{}: {} is {}; expected a finite number, 0 or above", schedule, name, value));
-}
+using detail::not_negative;
 
 double steps_of(std::string_view schedule, std::string_view name, std::int64_t steps, std::int64_t least) {
   if (steps >= least) return static_cast<double>(steps);

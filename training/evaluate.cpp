@@ -14,13 +14,6 @@ namespace wengert::training {
 
 namespace {
 
-/// Throws ShapeError unless the loss of a batch is one number.
-double checked(const Tensor& loss) {
-  if (loss.size() == 1) return loss.item<double>();
-  throw ShapeError(fmt::format("evaluate: the loss of a batch is {}; expected one number, such as the mean over it",
-                               to_string(loss.shape())));
-}
-
 /// Throws ShapeError unless the results are one for each of `count` samples.
 const Tensor& checked(const Tensor& results, std::int64_t count) {
   if (results.rank() != 0 && results.shape()[0] == count) return results;
@@ -44,7 +37,8 @@ Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset
   for (const auto& [images, labels] :
        datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
     const auto [value, predictions] = options.compile ? compiled(images, labels) : score(images, labels);
-    means.add(checked(value), predictions, labels);
+    require_one_number("evaluate", value);
+    means.add(value.item<double>(), predictions, labels);
   }
   return means.means();
 }

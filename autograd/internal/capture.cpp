@@ -97,15 +97,15 @@ std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
 }
 
 Tensor Capture::read(const std::shared_ptr<ParameterState>& state) {
-  const std::uint32_t slot = slot_of(state);
-  auto& [value, assigned, of, before, was_assigned] = slot_states_[slot];
-  if (!value.defined()) {
-    value = apart(state->value);
-    add_value(value, Source::slot, slot);
-  } else if (assigned && Access::node(value)->buffer != Access::node(state->value)->buffer) {
+  const std::uint32_t number = slot_of(state);
+  SlotState& slot = slot_states_[number];
+  if (!slot.value.defined()) {
+    slot.value = apart(state->value);
+    add_value(slot.value, Source::slot, number);
+  } else if (slot.assigned && Access::node(slot.value)->buffer != Access::node(state->value)->buffer) {
     assign(state, state->value);  // in the scope of an `Uncompiled`
   }
-  return value;
+  return slot.value;
 }
 
 void Capture::assign(const std::shared_ptr<ParameterState>& state, const Tensor& value) {

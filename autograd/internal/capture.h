@@ -43,10 +43,9 @@ class Capture {
   /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.
   void check_host_read(const Tensor& tensor, const char* what) const;
 
-  /// The graph with these results.
+  /// The graph with these results, which is to outlive the capture.
   Graph finish(std::span<const Tensor> results);
-  /// What was assigned and set is to stay; else parameters, slots and flags get back what they held, as long as the
-  /// graph lives.
+  /// What was assigned and set is to stay. Else parameters, slots and flags get back what they held.
   void keep() { kept_ = true; }
 
  private:

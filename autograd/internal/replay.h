@@ -89,14 +89,13 @@ class Replay {
   template <typename F>
   void run_step(std::size_t number, std::int64_t pieces, const F& f);
   void pass_on(std::span<const Tensor> inputs, std::span<Tensor> results);
-  void let_go() {
-    for (const MemoryPlan::Escape& escape : plan_.escapes) outgoing_[escape.value] = {};
-    for (const std::uint32_t number : old_) outgoing_[number] = {};
-  }
-  /// Of the tensors of one run, when it ends.
+  /// Lets go of the tensors of one run when it ends.
   struct LettingGo {
-    Replay& replay;
-    ~LettingGo() { replay.let_go(); }
+    Replay& of;
+    ~LettingGo() {
+      for (const MemoryPlan::Escape& escape : of.plan_.escapes) of.outgoing_[escape.value] = {};
+      for (const std::uint32_t number : of.old_) of.outgoing_[number] = {};
+    }
   };
   /// What a value is after a run; undefined where it was written over the slot it is for.
   Tensor outcome(std::uint32_t value, std::span<const Tensor> inputs) const;

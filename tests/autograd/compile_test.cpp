@@ -24,7 +24,6 @@
 namespace wengert {
 namespace {
 
-/// The message of the error that a call throws; empty where it throws none.
 TEST(Compile, RunsTheFunctionOncePerShapeAndDType) {
   int runs = 0;
   auto square_sum = compile([&](const Tensor& x) {

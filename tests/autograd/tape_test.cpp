@@ -17,7 +17,6 @@ std::vector<double> values(const Tensor& tensor) {
   return {elements.begin(), elements.end()};
 }
 
-/// The message of the error of type E that `f` throws.
 TEST(Tape, GivesTheGradientOfAScalar) {
   Tape tape;
   const Tensor x = tape.watch(Tensor({1.0, 2.0, 3.0}));

@@ -15,10 +15,7 @@ LossNotFinite::LossNotFinite(double value) : Error(fmt::format("the loss is {}",
 namespace {
 
 void infer(std::span<const Tensor> inputs, const Attributes&, std::span<TensorType> results) {
-  if (inputs[0].size() != 1) {
-    throw ShapeError(fmt::format("fit: the loss of a batch is {}; expected one number, such as the mean over it",
-                                 to_string(inputs[0].shape())));
-  }
+  require_one_number("fit", inputs[0]);
   results[0] = {inputs[0].dtype(), inputs[0].shape()};
 }
 

@@ -40,6 +40,12 @@ void require_functions(const char* caller, const nn::Loss& loss, std::span<const
   }
 }
 
+void require_one_number(const char* caller, const Tensor& loss) {
+  if (loss.size() == 1) return;
+  throw ShapeError(fmt::format("{}: the loss of a batch is {}; expected one number, such as the mean over it", caller,
+                               to_string(loss.shape())));
+}
+
 double unsigned_nan(double x) { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }
 
 void RunningMeans::add(double loss, const Tensor& predictions, const Tensor& labels) {

@@ -25,6 +25,9 @@ void require_labels(const char* caller, const datasets::Dataset& data);
 /// "loss", whose columns could not be told apart.
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics);
 
+/// Throws ShapeError naming `caller` unless the loss of a batch is one number.
+void require_one_number(const char* caller, const Tensor& loss);
+
 /// Puts a model into training or evaluation mode; and it and all below back into the modes they were in. A model that
 /// is in training already may have layers that are not.
 class Mode {

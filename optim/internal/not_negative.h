@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace wengert::optim::detail {
+
+/// The setting `name` of an optimiser or schedule. Throws ValueError unless it is a finite number, 0 or above.
+double not_negative(std::string_view owner, std::string_view name, double value);
+
+}  // namespace wengert::optim::detail
