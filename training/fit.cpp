@@ -44,7 +44,8 @@ class Training {
         data_(data),
         options_(checked(options, loss, data)),
         display_(options.progress, options.output, plan()),
-        dtype_(input_dtype(model)) {
+        dtype_(input_dtype(model)),
+        compiled_(Step{this}, {.verify = options.verify}) {
     history_.metrics = plan().metrics;
     history_.validated = options.validation.images.defined();
   }
@@ -182,7 +183,7 @@ class Training {
   const FitOptions& options_;
   Display display_;
   DType dtype_;
-  Compiled<Step> compiled_{Step{this}, {}};
+  Compiled<Step> compiled_;
   std::int64_t total_steps_ = 0;
   StopRequest stop_;
   History history_;

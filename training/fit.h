@@ -35,6 +35,9 @@ struct FitOptions {
   /// such as a captured number that a callback changes, stays what it was in the first step, unless it is a Slot or a
   /// HostFlag. To be switched off for models and losses that read values or change otherwise.
   bool compile = true;
+  /// With `compile`: record every step anew, and throw ValueError naming the first record that differs from the first
+  /// step's; slow, for finding what `compile` would freeze.
+  bool verify = false;
   Progress progress = Progress::automatic;
   /// What is trained: put first in what is shown.
   std::string label = {};

@@ -38,7 +38,7 @@ struct Product {
                                    transpose_b ? " transposed" : "", k, other_k));
     }
     const auto before = [](const Tensor& x) { return Shape(std::span(x.shape().begin(), x.rank() - 2)); };
-    batch = broadcast_shapes("matmul", before(a), before(b));
+    batch = broadcast_shapes("matmul, axes before the matrices", before(a), before(b));
   }
   Product(std::span<const Tensor> inputs, const Attributes& attributes)
       : Product(inputs[0], inputs[1], attributes.flag("transpose_a"), attributes.flag("transpose_b")) {}

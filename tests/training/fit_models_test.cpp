@@ -1,3 +1,4 @@
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -97,6 +98,26 @@ TEST(Fit, LeavesAloneWhatTheLossDoesNotDependOn) {
   const nn::Loss constant = [](const Tensor& predictions, const Tensor&) { return mean(stop_gradient(predictions)); };
   EXPECT_EQ(message_of<ValueError>([&] { fit(frozen, decaying, constant, toy_data(8), quiet(1, 4)); }),
             "step: the loss depends on no parameter; is all that it is computed from behind stop_gradient?");
+}
+
+TEST(Fit, FindsWhatAStepTakesFromTheHostWhenAskedToVerify) {
+  double weight = 1;  // which the recorded step keeps, whatever a callback makes of it
+  const nn::Loss weighted = [&](const Tensor& predictions, const Tensor& labels) {
+    return weight * nn::sparse_categorical_crossentropy(predictions, labels);
+  };
+  FitOptions options = quiet(2, 6);
+  options.verify = true;
+  const auto trained = [&](const Callback& callback) {
+    options.callbacks = {callback};
+    nn::Sequential model = toy_model();
+    optim::Adam adam{model.parameters()};
+    return message_of<ValueError>([&] { fit(model, adam, weighted, toy_data(12), options); });
+  };
+  EXPECT_EQ(trained({}), "nothing was thrown");
+  const Callback halving{.on_epoch_end = [&](const auto&, auto&) { weight /= 2; }};
+  EXPECT_NE(trained(halving).find("was 0.5, and now is 0.25"), std::string::npos);
+  options.verify = false;
+  EXPECT_EQ(trained(halving), "nothing was thrown");
 }
 
 }  // namespace

@@ -320,7 +320,7 @@ const std::vector<Case> cases = {
      [] {
        matmul(zeros({2, 2, 3}), zeros({4, 3, 2}));
      },
-     Kind::shape, "matmul: shapes [2] and [4] do not broadcast"},
+     Kind::shape, "matmul, axes before the matrices: shapes [2] and [4] do not broadcast"},
     {"matmul_dtypes",
      [] {
        matmul(x, zeros({3, 2}, DType::f64));
