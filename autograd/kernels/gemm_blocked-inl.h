@@ -63,6 +63,10 @@ std::size_t terms_of_block(const Problem<T>& problem) {
   return reads_b_once ? std::min(problem.k, foreseen) : problem.terms();
 }
 
+// Of a B that no cache keeps, so much of each row is packed at a time, of so many rows after each other: memory is read
+// along them, and what is packed stays in the second-level cache.
+constexpr std::size_t group_bytes = 1024, group_rows = 16;
+
 // C = A · B in blocks: a block of B's rows is packed, then blocks of A, and their tiles multiplied. An operand that is
 // read only a few times, or lies as packing would lay it, is read where it is.
 template <typename T>
@@ -74,8 +78,10 @@ class BlockedProduct {
         terms_(terms),
         packs_a_(pays_to_pack_a(problem)),
         packs_b_(problem.b.column != 1 || pays_to_pack_b(problem)),
+        packs_groups_(packs_b_ && is_huge_b(problem)),
+        packed_columns_(columns_to_pack()),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
-        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns()) {}
+        packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns_) {}
 
   void run() const {
     for (std::size_t j = 0; j < problem_.n; j += block_n) {
@@ -93,6 +99,8 @@ class BlockedProduct {
 
  private:
   static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
+  static constexpr std::size_t group_width = group_bytes / sizeof(T);
+  static_assert(group_width % panel_width == 0);
 
   // Rows of A are read well where they are, unless they stand in each other's place in the first-level cache; so are
   // the terms of a transposed A for some panels of B, if they are near each other, or few.
@@ -103,12 +111,18 @@ class BlockedProduct {
     return problem.n >= (are_far<T>(column) && problem.k >= 64 ? 3 : 32) * panel_width;
   }
 
-  // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and stand in each
-  // other's place in the caches or on more lines than they fill.
+  // Whether rows of B are contiguous, far apart, and more than the caches of most processors keep.
+  static bool is_huge_b(const Problem<T>& problem) {
+    constexpr std::size_t kept = (std::size_t{16} << 20) / sizeof(T);
+    return problem.b.column == 1 && are_far<T>(problem.b.row) && problem.n * problem.k > kept;
+  }
+
+  // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and no cache
+  // keeps them, or they stand in each other's place in the caches or on more lines than they fill.
   static bool pays_to_pack_b(const Problem<T>& problem) {
     const std::size_t row_bytes = problem.b.row * sizeof(T);
     const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    if (is_awkward && are_far<T>(problem.b.row) && problem.k > 128) return problem.m > 24;
+    if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k > 128) return problem.m > 24;
     return problem.m > 2 * block_m;
   }
 
@@ -124,17 +138,30 @@ class BlockedProduct {
     return problem_.b.data + p * problem_.b.row + j * problem_.b.column;
   }
 
-  // All panels of a block where later rows read them again, or one.
-  std::size_t packed_columns() const {
-    return round_up(std::min(problem_.n, problem_.m > block_m ? block_n : panel_width), vector_length<T>);
+  // All panels of a block where later rows read them again, or those of a group, or one.
+  std::size_t columns_to_pack() const {
+    const std::size_t most = problem_.m > block_m ? block_n : packs_groups_ ? group_width : panel_width;
+    return round_up(std::min(problem_.n, most), vector_length<T>);
   }
   T* packed_panel(Range panel, Range columns, Range terms) const {
-    return packed_b_.at(problem_.m > block_m ? (panel.begin - columns.begin) * terms.size : 0);
+    return packed_b_.at((panel.begin - columns.begin) % packed_columns_ * terms.size);
   }
 
-  void pack_panel(Range panel, Range columns, Range terms) const {
-    pack(b_at(terms.begin, panel.begin), transpose(problem_.b), panel.size, terms.size,
-         round_up(panel.size, vector_length<T>), packed_panel(panel, columns, terms));
+  // Before a panel is read: it alone, or all of the group that it begins.
+  void pack_b(Range panel, Range columns, Range terms) const {
+    if (!packs_groups_) return pack_panel(panel, columns, terms, terms);
+    if ((panel.begin - columns.begin) % group_width != 0) return;
+    const Range group = part(columns, panel.begin, group_width);
+    for (std::size_t p = terms.begin; p < terms.end(); p += group_rows) {
+      for (Range next = panel; next.size > 0; next = next_panel<T>(group, next.end()))
+        pack_panel(next, columns, terms, part(terms, p, group_rows));
+    }
+  }
+
+  void pack_panel(Range panel, Range columns, Range terms, Range some) const {
+    const std::size_t width = round_up(panel.size, vector_length<T>);
+    pack(b_at(some.begin, panel.begin), transpose(problem_.b), panel.size, some.size, width,
+         packed_panel(panel, columns, terms) + (some.begin - terms.begin) * width);
   }
 
   void pack_a(Range rows, Range terms) const {
@@ -205,7 +232,7 @@ class BlockedProduct {
   void multiply(Range rows, Range columns, Range terms) const {
     const bool is_first = rows.begin == 0;
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
-    const bool is_far = are_far<T>(std::max(problem_.b.row, problem_.b.column));
+    const bool is_far = !packs_groups_ && are_far<T>(std::max(problem_.b.row, problem_.b.column));
     const Asking asking = asking_for_b(rows, terms);
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
@@ -213,7 +240,7 @@ class BlockedProduct {
     const std::size_t terms_of_c_row = std::max<std::size_t>(terms.size / max_rows, 1);
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
-      if (is_first && !is_direct(panel)) pack_panel(panel, columns, terms);
+      if (is_first && !is_direct(panel)) pack_b(panel, columns, terms);
       const bool is_last = next.size == 0;
       const Range asked = is_last ? next_panel<T>(columns, columns.begin) : next;
       const Range asked_terms = is_last ? terms_after : terms;
@@ -243,6 +270,8 @@ class BlockedProduct {
   std::size_t terms_;
   bool packs_a_;
   bool packs_b_;
+  bool packs_groups_;
+  std::size_t packed_columns_;
   PoolArray<T> packed_a_;
   PoolArray<T> packed_b_;
 };

@@ -43,6 +43,14 @@ template <typename T>
 void pack_rows(const T* from, std::size_t stride, std::size_t count, std::size_t k, std::size_t width, T* to) {
   const Lanes<T> d;
   constexpr std::size_t n = vector_length<T>;
+  if (count == 2 * n && width == 2 * n) {
+    for (std::size_t p = 0; p < k; ++p, from += stride, to += 2 * n) {
+      const auto first = hn::LoadU(d, from), second = hn::LoadU(d, from + n);
+      hn::StoreU(first, d, to);
+      hn::StoreU(second, d, to + n);
+    }
+    return;
+  }
   for (std::size_t p = 0; p < k; ++p, from += stride, to += width) {
     for (std::size_t j = 0; j < width; j += n) {
       const auto v = j + n <= count ? hn::LoadU(d, from + j) : load_first(d, from + j, count - j);
