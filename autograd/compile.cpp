@@ -23,15 +23,15 @@ std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
   return types;
 }
 
-bool fit(std::span<const TensorType> types, std::span<const Tensor> tensors) {
+bool are_of_types(std::span<const Tensor> tensors, std::span<const TensorType> types) {
   return std::equal(types.begin(), types.end(), tensors.begin(), tensors.end(),
                     [](const TensorType& type, const Tensor& tensor) {
                       return type.dtype == tensor.dtype() && type.shape == tensor.shape();
                     });
 }
 
-/// Whether the flags stand as the function read them.
-bool stand(const std::vector<FlagUse>& flags) {
+/// Whether the flags are as the function read them.
+bool are_unchanged(const std::vector<FlagUse>& flags) {
   return std::all_of(flags.begin(), flags.end(),
                      [](const FlagUse& use) { return !use.read || *use.read == *use.flag; });
 }
@@ -58,11 +58,13 @@ Graph optimized(Graph graph, bool without_subnormals, const CompileOptions& opti
   return options.divide_rows ? divide_rows(std::move(graph)) : graph;
 }
 
-/// What a call of the function does, as it is written down.
+/// What a call of the function does, as it is written down. Its results carry no logits, as those of a replay.
 Graph capture_call(Capture& capture, CompiledFunction::Body body, void* function, std::vector<Tensor>& results) {
   results.clear();
   body(function, capture.inputs(), results);
-  return capture.finish(results);
+  Graph graph = capture.finish(results);
+  for (Tensor& result : results) result = Access::alias(result);
+  return graph;
 }
 
 }  // namespace
@@ -72,7 +74,7 @@ struct CompiledFunction::Program {
       : types(std::move(inputs)), recorded(graph), replay(optimized(std::move(graph), without_subnormals, options)) {}
 
   bool fits(std::span<const Tensor> inputs) const {
-    return fit(types, inputs) && stand(recorded.flags) && without_subnormals == has_no_subnormals();
+    return are_of_types(inputs, types) && are_unchanged(recorded.flags) && without_subnormals == has_no_subnormals();
   }
 
   bool without_subnormals = has_no_subnormals();
@@ -130,7 +132,7 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
   return results;
 }
 
-CompiledFunction::Program& CompiledFunction::record(Body body, void* function, std::span<const Tensor> inputs) {
+void CompiledFunction::record(Body body, void* function, std::span<const Tensor> inputs) {
   Graph graph;
   {
     Capture capture(inputs);
@@ -140,7 +142,6 @@ CompiledFunction::Program& CompiledFunction::record(Body body, void* function, s
   auto& programs = state_->programs;
   if (programs.size() == most_programs) programs.erase(programs.begin());
   programs.push_back(std::make_unique<Program>(types_of(inputs), std::move(graph), state_->options));
-  return *programs.back();
 }
 
 void CompiledFunction::verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs) {

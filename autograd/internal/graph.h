@@ -121,6 +121,14 @@ struct Graph {
   std::vector<Use> results;
   std::vector<FlagUse> flags;
   std::vector<RowRun> row_runs;  // in order
+
+  // Once, in graph.cpp, as they are long.
+  Graph();
+  Graph(const Graph& other);
+  Graph(Graph&& other) noexcept;
+  Graph& operator=(const Graph& other) = delete;
+  Graph& operator=(Graph&& other) noexcept;
+  ~Graph();
 };
 
 /// The value with memory of its own that a part of parts is in at last, and the element that the part begins with

@@ -33,10 +33,12 @@ class Expressions {
  public:
   /// A value, stretched to a shape.
   Number leaf(const Use& use, const Shape& shape) { return numbers_(leaf_words(use, shape)); }
-  Number instruction(const Instruction& of, DType compute, std::span<const Number> operands) {
+  /// What an instruction gives in a record of a shape: its operands have that, too, but a constant has none.
+  Number instruction(const Instruction& of, DType compute, std::span<const Number> operands, const Shape& shape) {
     Numbering::Words words{static_cast<std::uint64_t>(of.primitive), static_cast<std::uint64_t>(compute),
                            std::bit_cast<std::uint64_t>(of.value)};
     words.insert(words.end(), operands.begin(), operands.end());
+    if (operands.empty()) words.insert(words.end(), shape.begin(), shape.end());
     return numbers_(std::move(words));
   }
   /// From now on the value is known to be that expression.
@@ -137,8 +139,9 @@ class Sharing {
   };
   Numbered numbered(const GraphRecord& record, const Program& program) {
     Numbered values;
+    const Shape& shape = record.outputs[0].shape;
     for (const Use& use : record.inputs) {
-      values.numbers.push_back(expressions_.leaf(use, record.outputs[0].shape));
+      values.numbers.push_back(expressions_.leaf(use, shape));
       values.costly.push_back(0);
     }
     for (const Instruction& instruction : program.instructions) {
@@ -148,7 +151,7 @@ class Sharing {
         operands.push_back(values.numbers[operand]);
         is_costly |= values.costly[operand] != 0;
       });
-      values.numbers.push_back(expressions_.instruction(instruction, record.compute, operands));
+      values.numbers.push_back(expressions_.instruction(instruction, record.compute, operands, shape));
       values.costly.push_back(is_costly ? 1 : 0);
     }
     return values;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -106,6 +107,20 @@ TEST(SharedSubexpressions, AreNotKeptWhereTheyCostLittle) {
   const Tensors inputs{numbers({16, 16}, 1), numbers({16, 16}, 2)};
   const detail::Graph before = fused(function, inputs);
   EXPECT_EQ(detail::share_subexpressions(before).values.size(), before.values.size());
+}
+
+TEST(SharedSubexpressions, OfConstantsAreOfOneShape) {
+  const auto function = [](const Tensor& x, const Tensor& y) {
+    const Tensor c(0.3f);
+    return std::array{exp(broadcast_to(c, x.shape())) * x, exp(broadcast_to(c, y.shape())) * y};
+  };
+  const Tensor x = numbers({300}, 1), y = numbers({500}, 2);
+  const auto expected = function(x, y);
+  const auto compiled = compile(function);
+  for (int call = 0; call < 2; ++call) {
+    const auto given = compiled(x, y);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same_bits(given[i], expected[i])) << call << i;
+  }
 }
 
 TEST(SharedSubexpressions, GiveTheBitsOfEager) {

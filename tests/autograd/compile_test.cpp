@@ -15,6 +15,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/logits.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/slot.h>
@@ -53,6 +54,14 @@ TEST(Compile, TakesAndGivesWhatTheFunctionDoes) {
     EXPECT_TRUE(same_bits(array(y)[2], y + 2));
     EXPECT_EQ(vector(x).size(), 2U);
     EXPECT_TRUE(same_bits(vector(x)[1], x));
+  }
+}
+
+TEST(Compile, GivesProbabilitiesWithoutLogitsAtEveryCall) {
+  const Tensor z({{1.0, 30.0, -40.0}, {0.3, 0.1, 0.2}});
+  for (const bool verify : {false, true}) {
+    const auto probabilities = compile([](const Tensor& x) { return softmax(x); }, {.verify = verify});
+    for (int call = 0; call < 3; ++call) EXPECT_FALSE(traced_logits(probabilities(z)).defined()) << call;
   }
 }
 
