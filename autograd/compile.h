@@ -73,7 +73,7 @@ class CompiledFunction {
  private:
   struct Program;
   struct State;
-  Program& record(Body body, void* function, std::span<const Tensor> inputs);
+  void record(Body body, void* function, std::span<const Tensor> inputs);
   void verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs);
   std::unique_ptr<State> state_;
 };
@@ -91,6 +91,9 @@ class Compiled {
  public:
   Compiled(F function, const CompileOptions& options)
       : shared_(std::make_shared<Shared>(std::move(function), options)) {}
+  // Moving is copying: no handle is left empty.
+  Compiled(const Compiled& other) = default;
+  Compiled& operator=(const Compiled& other) = default;
 
   template <std::convertible_to<Tensor>... Inputs>
   auto operator()(const Inputs&... inputs) const {
@@ -176,6 +179,8 @@ class Compiled {
 /// - Parameters and slots (an optimiser's state, its learning rate and count of steps, a generator's position) are read
 ///   and assigned at every call; they may be read, saved and set in between. All other tensors from outside are
 ///   constants.
+/// - Probabilities that come in, go out or stay in slots carry no logits (see `softmax`): take them and their loss within
+///   one function, or let the model give logits. The sign of a NaN is not promised.
 /// - Reading elements on the host (`item`, `data`, printing) within the function throws ValueError: the value would be
 ///   frozen. Other effects of the host's code cannot be seen; `{.verify = true}` finds them.
 /// - Where a call throws, because of an index out of range say, or as `verify` asks, no parameter and no slot is

@@ -18,6 +18,9 @@ class Parameter {
  public:
   /// A parameter on its own; `value` must be floating to be differentiated.
   explicit Parameter(Tensor value, std::string name = {});
+  // Moving is copying: no handle is left empty.
+  Parameter(const Parameter& other) = default;
+  Parameter& operator=(const Parameter& other) = default;
 
   /// The value now. Inside a tape: the value as a variable of that tape.
   Tensor value() const;

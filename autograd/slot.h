@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 
 #include <wengert/autograd/tensor.h>
 
@@ -18,6 +17,9 @@ class Slot {
  public:
   /// Throws ValueError for an undefined tensor.
   explicit Slot(Tensor value);
+  // Moving is copying: no handle is left empty.
+  Slot(const Slot& other) = default;
+  Slot& operator=(const Slot& other) = default;
 
   Tensor value() const;
   /// Replaces the value. Throws ShapeError or DTypeError where it differs from the present one in shape or dtype.

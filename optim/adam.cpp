@@ -27,7 +27,7 @@ const Operation& bias_corrected_rate() {
 
 double checked_beta(const char* name, double beta) {
   if (beta >= 0 && beta < 1) return beta;
-  throw ValueError(fmt::format("adam: {} is {}; expected 0 or above, and below 1", name, beta));
+  throw ValueError(fmt::format("adam: {} is {}; expected 0 or more, and below 1", name, beta));
 }
 
 /// An ε of 0 is taken, with which what gets no gradient becomes NaN.

@@ -1,22 +1,20 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/optim/internal/not_negative.h>
 #include <wengert/optim/optimizer.h>
 
 namespace wengert::optim {
 
 namespace {
 
-constexpr std::size_t most_states = 4;
-
 double checked_rate(double learning_rate) {
-  if (std::isfinite(learning_rate) && learning_rate >= 0) return learning_rate;
-  throw ValueError(fmt::format("learning rate {}; expected a finite number, 0 or above", learning_rate));
+  detail::not_negative("optimizer", "learning_rate", learning_rate);
+  return learning_rate;
 }
 
 void check_gradient(const Parameter& parameter, const Tensor& gradient) {
@@ -91,13 +89,22 @@ Optimizer::Optimizer(const Optimizer& other)
 }
 
 Optimizer& Optimizer::operator=(const Optimizer& other) {
-  if (this == &other) return *this;
+  // Slots stay wherever they can: they are what a compiled function knows this optimiser by.
+  std::vector<Entry> entries;
+  for (const Entry& given : other.entries_) {
+    Entry entry = given.clone();
+    const Entry* const own = find(given.parameter, 0);
+    for (std::size_t i = 0; own != nullptr && i < std::min(own->state.size(), entry.state.size()); ++i) {
+      entry.state[i] = own->state[i];
+      entry.state[i].assign(given.state[i].value());
+    }
+    entries.push_back(std::move(entry));
+  }
+  entries_ = std::move(entries);
   state_names_ = other.state_names_;
   schedule_ = other.schedule_;
-  learning_rate_ = other.learning_rate_.clone();
-  steps_ = other.steps_.clone();
-  entries_.clear();
-  for (const Entry& entry : other.entries_) entries_.push_back(entry.clone());
+  learning_rate_.assign(other.learning_rate_.value());
+  steps_.assign(other.steps_.value());
   return *this;
 }
 
@@ -157,10 +164,10 @@ void Optimizer::step(const Gradients& gradients) {
 void Optimizer::step_one(Entry& entry, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate) {
   const DType dtype = entry.parameter.dtype();
   const auto as = [dtype](const Tensor& x) { return x.dtype() == dtype ? x : cast(x, dtype); };
-  std::array<Tensor, most_states> state;
-  for (std::size_t i = 0; i < entry.state.size(); ++i) state[i] = entry.state[i].value();
-  update(entry.parameter, gradient, as(rate), as(learning_rate), std::span(state).first(entry.state.size()));
-  for (std::size_t i = 0; i < entry.state.size(); ++i) entry.state[i].assign(state[i]);
+  kernels::PoolVector<Tensor> state;
+  for (const Slot& slot : entry.state) state.push_back(slot.value());
+  update(entry.parameter, gradient, as(rate), as(learning_rate), state);
+  for (std::size_t i = 0; i < state.size(); ++i) entry.state[i].assign(state[i]);
 }
 
 void Optimizer::set_learning_rate(double learning_rate) {
@@ -188,7 +195,7 @@ void Optimizer::set_state(const NamedTensors& state) {
   NamedTensors left = state;
   Tensor steps = take(left, "step", Shape{}, DType::i64);
   if (steps.item<std::int64_t>() < 0) {
-    throw ValueError(fmt::format("set_state: 'step' is {}; expected 0 or above", steps.item<std::int64_t>()));
+    throw ValueError(fmt::format("set_state: 'step' is {}; expected 0 or more", steps.item<std::int64_t>()));
   }
   Tensor learning_rate = learning_rate_.value();
   if (!schedule_) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,10 +16,10 @@
 
 namespace wengert::optim {
 
-/// Tensors by name, in order: how a state is read and written.
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+using wengert::NamedTensors;  // how a state is read and written
 
-/// What all optimisers share. Copies share the parameters, not the state. One of your own derives from this and says in
+/// What all optimisers share. Copies share the parameters, not the state; one that is assigned to stays the one that a
+/// compiled function knows, and goes on from the other's state. One of your own derives from this and says in
 /// `update` what one step does to one parameter. All that changes from step to step is kept in slots and computed with
 /// operations, so that a step may stand in a compiled function.
 class Optimizer {
@@ -28,7 +27,8 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// One step for every parameter that has a gradient and matters to the loss; the others stay as they are, and
-  /// gradients of parameters that this optimiser was not given are passed over. Nothing of it is recorded on a tape.
+  /// gradients of parameters that this optimiser was not given are passed over. Of the optimisers here nothing is
+  /// recorded on a tape; nor of one of your own, where it puts `stop_gradient` around the values that it reads.
   /// Throws ValueError where none of the gradients is of one of its parameters, ShapeError or DTypeError where a
   /// gradient does not fit its parameter or a schedule gives no scalar of f64, and what the schedule throws; nothing
   /// was changed then.
@@ -36,7 +36,7 @@ class Optimizer {
 
   /// That of the next step; a schedule is asked for it.
   double learning_rate() const { return current_rate().item<double>(); }
-  /// Throws ValueError unless it is a finite number, 0 or above, and where the rate follows a schedule.
+  /// Throws ValueError unless it is a finite number, 0 or more, and where the rate follows a schedule.
   void set_learning_rate(double learning_rate);
   /// Steps done so far.
   std::int64_t steps() const { return steps_.value().item<std::int64_t>(); }
@@ -59,7 +59,6 @@ class Optimizer {
   Optimizer(const Optimizer& other);
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(const Optimizer& other);
-  Optimizer& operator=(Optimizer&&) = default;
 
  private:
   /// What is kept for a parameter.

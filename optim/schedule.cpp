@@ -71,7 +71,7 @@ Schedule cosine_decay(const CosineDecayOptions& options) {
   const double steps = steps_of(name, "decay_steps", options.decay_steps, 1);
   const double warmup = steps_of(name, "warmup_steps", options.warmup_steps, 0);
   const double alpha = options.alpha;
-  if (!(alpha >= 0 && alpha <= 1)) throw ValueError(fmt::format("{}: alpha is {}; expected 0 ... 1", name, alpha));
+  if (!(alpha >= 0 && alpha <= 1)) throw ValueError(fmt::format("{}: alpha is {}; expected 0 … 1", name, alpha));
   return [=](const Tensor& step) {
     const Tensor fall = 0.5 - 0.5 * cos(std::numbers::pi * left_of(step - warmup, steps));
     const Tensor rate = peak * (alpha + (1 - alpha) * fall);

@@ -17,7 +17,7 @@ namespace wengert::optim {
 
 /// The learning rate of a step, a scalar (f64), from the number of steps done before it, a scalar (f64) that is 0 for
 /// the first. It computes with operations on that number, constants and slots, as it may be called at any time and
-/// stands in compiled functions. What it gives must be a finite number, 0 or above: of the first step that is checked,
+/// stands in compiled functions. What it gives must be a finite number, 0 or more: of the first step that is checked,
 /// of later ones it is not.
 using Schedule = std::function<Tensor(const Tensor& step)>;
 

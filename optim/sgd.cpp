@@ -54,7 +54,7 @@ std::vector<std::string> state_names(const SGDOptions& options) {
 SGD::SGD(std::vector<Parameter> parameters, const SGDOptions& options)
     : Optimizer(std::move(parameters), options.learning_rate, state_names(options)) {
   if (!(options.momentum >= 0 && options.momentum <= 1)) {
-    throw ValueError(fmt::format("sgd: momentum is {}; expected 0 ... 1", options.momentum));
+    throw ValueError(fmt::format("sgd: momentum is {}; expected 0 … 1", options.momentum));
   }
   if (options.momentum == 0) {
     if (options.nesterov) throw ValueError("sgd: nesterov needs a momentum above 0; it is 0");

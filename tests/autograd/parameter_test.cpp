@@ -1,6 +1,8 @@
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -85,6 +87,8 @@ TEST(Parameter, OfIntegersIsNoVariable) {
   const Tensor y = x * cast(steps.value(), DType::f64);
   EXPECT_EQ(tape.gradient(y).size(), 0U);
   EXPECT_EQ(tape.gradient(y, x).item(), 7.0);
+  EXPECT_EQ(message_of<GradientError>([&] { static_cast<void>(tape.gradient(y, steps)); }),
+            "gradient: the tensor is i32; only f32 and f64 have derivatives; cast it first");
 }
 
 TEST(Parameter, AssignedDuringATapeGivesTheGradientByEveryValueItHad) {
@@ -179,6 +183,18 @@ TEST(SoftmaxLogits, MakeAGradientByTheProbabilitiesAnError) {
   }
   EXPECT_NO_THROW(tape.gradient(loss, logits));
   EXPECT_NO_THROW(tape.gradient(sum(others * others), others)) << "these were not traced";
+}
+
+TEST(Handles, AreUsableWhenTheyWereMovedFrom) {
+  Parameter parameter(Tensor(2.0));
+  const Parameter moved = std::move(parameter);
+  EXPECT_TRUE(parameter == moved);  // NOLINT(bugprone-use-after-move): that is the point
+  Slot slot(Tensor(3.0));
+  const Slot taken = std::move(slot);
+  EXPECT_EQ(slot.value().item(), 3.0);  // NOLINT(bugprone-use-after-move)
+  auto doubled = compile([](const Tensor& x) { return x + x; });
+  const auto other = std::move(doubled);
+  EXPECT_EQ(doubled(Tensor(1.0)).item(), other(Tensor(1.0)).item());  // NOLINT(bugprone-use-after-move)
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <limits>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/optim/optim.h>
@@ -124,7 +126,7 @@ TEST(Optimizer, SettingsOutOfRangeAreRefused) {
             "adam: epsilon is 1e-39; expected 1.2e-38 or above for parameters of f32");
   EXPECT_NO_THROW(Adam({Parameter(Tensor({1.0}))}, {.epsilon = 1e-39}));
   EXPECT_EQ(message_of<ValueError>([&] { Adam(p, {.learning_rate = nan}); }),
-            "learning rate nan; expected a finite number, 0 or above");
+            "optimizer: learning_rate is nan; expected a finite number, 0 or more");
   EXPECT_THROW(Adam(p, {.beta_2 = 1}), ValueError);
   EXPECT_THROW(SGD(p, {.momentum = 1.5}), ValueError);
   EXPECT_THROW(SGD(p, {.nesterov = true}), ValueError);
@@ -230,6 +232,42 @@ TEST(Optimizer, MomentsWithoutGradientBecomeZeroInsteadOfSubnormal) {
   EXPECT_FALSE(same_bits(moments_after(Adam{{p}}, p, 61'000, 1), zeros({5})));
   EXPECT_TRUE(same_bits(moments_after(Adam{{p}}, p, 62'000, 1), zeros({5})));
   EXPECT_FALSE(same_bits(moments_after(Adam{{p}, {.epsilon = 0}}, p, 62'000, 1), zeros({5})));
+}
+
+TEST(Optimizer, AssignedToStaysTheOneThatACompiledStepKnows) {
+  const Parameter p = parameter("p", {1});
+  SGD sgd{{p}, {.learning_rate = 0.5, .momentum = 0.5}};
+  const auto step = compile([&] {
+    Tape tape;
+    sgd.step(tape.gradient(sum(p.value() * 1.0)));
+  });
+  step();
+  const SGD kept = sgd;
+  step();
+  EXPECT_EQ(values(p), (std::vector<double>{-0.25}));
+  sgd = kept;
+  step();
+  EXPECT_EQ(sgd.steps(), 2);
+  EXPECT_EQ(values(p), (std::vector<double>{-1.0})) << "by the velocity that was kept";
+  sgd = SGD{{p}, {.learning_rate = 0.0, .momentum = 0.5}};
+  step();
+  EXPECT_EQ(values(p), (std::vector<double>{-1.0}));
+  EXPECT_EQ(kept.steps(), 1);
+}
+
+TEST(Optimizer, OfOnesOwnMayKeepManyTensors) {
+  class Counting : public Optimizer {
+   public:
+    explicit Counting(const Parameter& p) : Optimizer({p}, 0.1, {"a", "b", "c", "d", "e", "f", "g", "h"}) {}
+
+   private:
+    void update(Parameter&, const Tensor&, const Tensor&, const Tensor&, std::span<Tensor> state) override {
+      for (std::size_t i = 0; i < state.size(); ++i) state[i] = state[i] + static_cast<double>(i);
+    }
+  } counting(parameter("p", {1}));
+  const Parameter p = counting.parameters()[0];
+  counting.step(gradients_of({{p, Tensor({1.0})}}));
+  EXPECT_EQ(counting.state().back().second.data<double>()[0], 7.0);
 }
 
 }  // namespace

@@ -193,7 +193,7 @@ TEST(Schedule, OneOfYourOwnThatGivesNoRateIsRefused) {
   EXPECT_EQ(message_of<ValueError>([&] { with(Schedule()); }),
             "learning rate: the schedule is empty; give a number or a function");
   EXPECT_EQ(message_of<ValueError>([&] { with([](const Tensor& step) { return step - 1.0; }); }),
-            "learning rate -1; expected a finite number, 0 or above");
+            "optimizer: learning_rate is -1; expected a finite number, 0 or more");
 }
 
 }  // namespace
