@@ -64,11 +64,17 @@ bool any_floating(std::span<const Tensor> tensors) {
   return false;
 }
 
-/// A result made of other operations.
-Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes) {
+/// A result made of other operations, of the type that was inferred.
+Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
+                const TensorType& type) {
   // A capture does see the parts: it has no need of the rule, and can do more with them.
   const List::Pause pause(detail::thread_list(), List::Pause::everyone);
   Tensor result = operation.evaluate(inputs, attributes);
+  const detail::TensorNode& node = Access::checked(result);
+  if (node.dtype != type.dtype || node.shape != type.shape) {
+    throw ValueError(fmt::format("{}: evaluate gives {} {}; infer says {} {}", operation.name, name_of(node.dtype),
+                                 to_string(node.shape), name_of(type.dtype), to_string(type.shape)));
+  }
   // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
   const detail::Capture* capture = detail::Capture::current();
   const std::uint32_t own = capture != nullptr && capture->holds(result) ? 2 : 1;
@@ -85,7 +91,7 @@ Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, cons
   const std::span<TensorType> types = many.empty() ? std::span(&only, 1) : std::span(many);
   operation.infer(inputs, attributes, types);
   if (operation.evaluate) {
-    results[0] = evaluate(operation, inputs, attributes);
+    results[0] = evaluate(operation, inputs, attributes, types[0]);
     return;
   }
   const Uncompiled uncaptured;
@@ -146,7 +152,22 @@ void Vjp::refuse(const char* what, std::size_t i) const {
   throw ValueError(fmt::format("{}: its vjp reads {} {}, which `reads` does not declare", operation_.name, what, i));
 }
 
-void Vjp::set_zeros(Place& output) { output.adjoint = zeros(output.value->shape, output.value->dtype); }
+Vjp::Place& Vjp::place(std::span<Place> places, const char* what, std::size_t i) const {
+  if (i < places.size()) return places[i];
+  throw ValueError(fmt::format("{}: its vjp asks for {} {}; there are {}", operation_.name, what, i, places.size()));
+}
+
+const Shape& Vjp::input_shape(std::size_t i) const { return place(inputs_, "input", i).value->shape; }
+DType Vjp::input_dtype(std::size_t i) const { return place(inputs_, "input", i).value->dtype; }
+const Shape& Vjp::output_shape(std::size_t i) const { return place(outputs_, "output", i).value->shape; }
+bool Vjp::needs(std::size_t i) const { return place(inputs_, "input", i).is_needed; }
+void Vjp::set(std::size_t i, Tensor adjoint) const { place(inputs_, "input", i).adjoint = std::move(adjoint); }
+
+const Tensor& Vjp::dy(std::size_t i) const {
+  Place& output = place(outputs_, "output", i);
+  if (!output.adjoint.defined()) output.adjoint = zeros(output.value->shape, output.value->dtype);
+  return output.adjoint;
+}
 
 void apply(const Operation& operation, std::span<const Tensor> inputs, const Attributes& attributes,
            std::span<Tensor> results) {

@@ -38,7 +38,8 @@ struct Sample {
   std::string skip_reason = {};
 };
 
-/// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results.
+/// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results. An
+/// input or output that there is not throws ValueError.
 class Vjp {
  public:
   /// An input or output of the record, and its adjoint as far as it is known.
@@ -56,21 +57,18 @@ class Vjp {
   /// A value the operation declared to read.
   const Tensor& input(std::size_t i = 0) const;
   const Tensor& output(std::size_t i = 0) const;
-  const Shape& input_shape(std::size_t i = 0) const { return inputs_[i].value->shape; }
-  DType input_dtype(std::size_t i = 0) const { return inputs_[i].value->dtype; }
-  const Shape& output_shape(std::size_t i = 0) const { return outputs_[i].value->shape; }
+  const Shape& input_shape(std::size_t i = 0) const;
+  DType input_dtype(std::size_t i = 0) const;
+  const Shape& output_shape(std::size_t i = 0) const;
   /// The adjoint of an output: ∂loss/∂output, of its shape; zeros where it took no part.
-  const Tensor& dy(std::size_t i = 0) const {
-    if (!outputs_[i].adjoint.defined()) set_zeros(outputs_[i]);
-    return outputs_[i].adjoint;
-  }
+  const Tensor& dy(std::size_t i = 0) const;
   /// Whether anybody asks for the adjoint of an input; what is not needed need not be computed.
-  bool needs(std::size_t i) const { return inputs_[i].is_needed; }
+  bool needs(std::size_t i) const;
   /// Gives the adjoint of an input: of the input's shape.
-  void set(std::size_t i, Tensor adjoint) const { inputs_[i].adjoint = std::move(adjoint); }
+  void set(std::size_t i, Tensor adjoint) const;
 
  private:
-  static void set_zeros(Place& output);
+  Place& place(std::span<Place> places, const char* what, std::size_t i) const;
   [[noreturn]] void refuse(const char* what, std::size_t i) const;
 
   const Operation& operation_;

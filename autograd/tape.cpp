@@ -25,10 +25,10 @@ List& list_of(std::uint64_t serial) {
   return list;
 }
 
-void require_floating(const char* what, const Tensor& tensor) {
-  if (!is_floating(tensor.dtype())) {
-    throw GradientError(fmt::format("{}: the tensor is {}; only f32 and f64 have derivatives; cast it first", what,
-                                    name_of(tensor.dtype())));
+void require_floating(const char* what, DType dtype) {
+  if (!is_floating(dtype)) {
+    throw GradientError(
+        fmt::format("{}: the tensor is {}; only f32 and f64 have derivatives; cast it first", what, name_of(dtype)));
   }
 }
 
@@ -84,7 +84,7 @@ Tape::~Tape() {
 }
 
 Tensor Tape::watch(const Tensor& tensor) {
-  require_floating("watch", tensor);
+  require_floating("watch", tensor.dtype());
   return list_of(serial_).variable(tensor);
 }
 
@@ -99,7 +99,7 @@ std::uint32_t Tape::number_of(const Tensor& tensor) const {
 }
 
 std::uint32_t Tape::number_of_variable(const Tensor& tensor) const {
-  require_floating("gradient", tensor);
+  require_floating("gradient", tensor.dtype());
   const std::uint32_t number = number_of(tensor);
   if (list_of(serial_).bypassed(number)) {
     throw GradientError(
@@ -111,6 +111,7 @@ std::uint32_t Tape::number_of_variable(const Tensor& tensor) const {
 
 void Tape::ask(const Variable& variable, std::uint32_t owner, Asked& asked) const {
   if (variable.tensor() != nullptr) return asked.add(number_of_variable(*variable.tensor()), owner);
+  require_floating("gradient", variable.parameter()->dtype());
   const List& list = list_of(serial_);
   const std::size_t before = asked.numbers.size();
   const auto& state = Access::state(*variable.parameter());
@@ -125,7 +126,7 @@ void Tape::ask(const Variable& variable, std::uint32_t owner, Asked& asked) cons
 
 kernels::PoolVector<Tensor> Tape::walk(const Tensor& y, const Asked& asked, const Tensor& seed, Unreached unreached) {
   List& list = list_of(serial_);
-  require_floating("gradient", y);
+  require_floating("gradient", y.dtype());
   Tensor adjoint = first_adjoint(y, seed);
   const detail::TensorNode& node = Access::checked(y);
   const detail::OpenTape& tape = list.tape(level_);

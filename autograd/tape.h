@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
@@ -32,7 +31,8 @@ class Gradients {
   const Tensor& operator[](const Parameter& parameter) const;
   bool contains(const Parameter& parameter) const;
   /// Whether what was differentiated depends on a parameter. Of one that was only read (or used behind
-  /// `stop_gradient`) the gradient is zeros, and optimisers leave it as it is, without decay or momentum.
+  /// `stop_gradient`) the gradient is zeros, and optimisers leave it as it is, without decay or momentum. True of one
+  /// that took no part, as nothing is known of it.
   bool matters(const Parameter& parameter) const;
   /// Of each parameter once.
   void add(Parameter parameter, Tensor gradient, bool matters = true);

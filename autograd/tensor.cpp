@@ -42,7 +42,7 @@ void release(Buffer* buffer) noexcept {
 template <typename T>
 bool holds(Number value) {
   if constexpr (std::is_floating_point_v<T>) {
-    return true;
+    return std::isfinite(static_cast<T>(value.real())) || !std::isfinite(value.real());
   } else if constexpr (std::is_same_v<T, bool>) {
     return value.real() == 0 || value.real() == 1;
   } else {
@@ -69,6 +69,20 @@ T convert(Number value, DType dtype) {
 }  // namespace
 
 namespace detail {
+
+MixedRow::MixedRow(std::initializer_list<Number> numbers) {
+  for (const Number& number : numbers) {
+    constexpr double most = 0x1p63;
+    const double real = number.real();
+    if (number.is_integral() && (real >= most || static_cast<std::int64_t>(real) != number.integer())) {
+      throw DTypeError(
+          fmt::format("tensor: {} is no double, as which numbers of several types count; make them all "
+                      "std::int64_t",
+                      number.integer()));
+    }
+    numbers_.push_back(real);
+  }
+}
 
 void Access::refuse_undefined() {
   throw ValueError("the tensor is undefined (default-constructed); give it a value first");
@@ -154,15 +168,23 @@ double Tensor::item_real() const {
   return dispatch(dtype(), [&](auto type) { return static_cast<double>(data<decltype(type)>()[0]); });
 }
 
-std::int64_t Tensor::item_integer() const {
+std::int64_t Tensor::item_integer(std::int64_t least, std::uint64_t most) const {
   if (is_floating(dtype())) {
     throw DTypeError(
         fmt::format("item: the element is {}; read it as a floating number, or cast the tensor", name_of(dtype())));
   }
   if (size() != 1) return static_cast<std::int64_t>(item_real());  // throws
   detail::before_host_read(*this, "item");
-  return dispatch(dtype(), [&](auto type) { return static_cast<std::int64_t>(data<decltype(type)>()[0]); });
+  const auto value = dispatch(dtype(), [&](auto type) { return static_cast<std::int64_t>(data<decltype(type)>()[0]); });
+  if (value < least || (value > 0 && static_cast<std::uint64_t>(value) > most)) {
+    throw DTypeError(fmt::format("item: the element is {}, which the type asked for does not hold", value));
+  }
+  return value;
 }
+
+Tensor::Tensor(std::initializer_list<Number> values, const Shape& shape)
+    : Tensor(detail::MixedRow(values).numbers(), shape) {}
+Tensor::Tensor(std::initializer_list<detail::MixedRow> rows) : Tensor(from_rows<double>(rows)) {}
 
 Tensor empty(const Shape& shape, DType dtype) { return detail::Access::make(dtype, shape); }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,12 +32,11 @@ struct Access;
 class Borrowed;
 void release(TensorNode* node) noexcept;
 
-/// Numbers in braces that are not of one type: they count as doubles.
+/// Numbers in braces that are not of one type, or of none that tensors have: they count as doubles. Throws DTypeError
+/// for an integer that no double is.
 class MixedRow {
  public:
-  MixedRow(std::initializer_list<Number> numbers) {  // NOLINT(google-explicit-constructor): braces become rows
-    for (const Number& number : numbers) numbers_.push_back(number.real());
-  }
+  MixedRow(std::initializer_list<Number> numbers);  // NOLINT(google-explicit-constructor): braces become rows
   const std::vector<double>& numbers() const { return numbers_; }
   auto begin() const { return numbers_.begin(); }
   auto end() const { return numbers_.end(); }
@@ -76,13 +76,12 @@ class Tensor {
   // A template only to stand behind the matrix of mixed numbers: a column {{1}, {2.5}} could be either.
   template <typename = void>
   Tensor(std::initializer_list<Number> values) : Tensor(detail::MixedRow(values).numbers()) {}
-  Tensor(std::initializer_list<Number> values, const Shape& shape)
-      : Tensor(detail::MixedRow(values).numbers(), shape) {}
+  Tensor(std::initializer_list<Number> values, const Shape& shape);
 
   /// From nested braces: a matrix, row by row. Throws ShapeError where the rows differ in length.
   template <Element T>
   Tensor(std::initializer_list<std::initializer_list<T>> rows) : Tensor(from_rows<T>(rows)) {}
-  Tensor(std::initializer_list<detail::MixedRow> rows) : Tensor(from_rows<double>(rows)) {}
+  Tensor(std::initializer_list<detail::MixedRow> rows);
 
   /// From a vector or span, rank 1, or of the shape given. Throws ShapeError where the number of values differs.
   template <Element T>
@@ -92,9 +91,11 @@ class Tensor {
   Tensor(std::span<const T> values, const Shape& shape)
       : Tensor(values.data(), dtype_of<T>, counted(static_cast<std::int64_t>(values.size()), shape)) {}
   template <Element T>
-  explicit Tensor(const std::vector<T>& values) : Tensor(std::span<const T>(values)) {}
+  requires(!std::is_same_v<T, bool>) explicit Tensor(const std::vector<T>& values)
+      : Tensor(std::span<const T>(values)) {}
   template <Element T>
-  Tensor(const std::vector<T>& values, const Shape& shape) : Tensor(std::span<const T>(values), shape) {}
+  requires(!std::is_same_v<T, bool>) Tensor(const std::vector<T>& values, const Shape& shape)
+      : Tensor(std::span<const T>(values), shape) {}
 
   /// Shows memory that somebody else owns, without copying it; `owner` is kept until the last handle is gone. The
   /// memory must hold `shape.elements()` elements and not change meanwhile.
@@ -112,7 +113,7 @@ class Tensor {
   std::int64_t size() const { return shape().elements(); }
 
   /// The elements in row-major order. Throws DTypeError where T is not the dtype. Of a temporary, the result keeps
-  /// the elements alive.
+  /// the elements alive: keep it as `auto`, for a span made of it would keep nothing.
   template <Element T>
   std::span<const T> data() const& {
     return {static_cast<const T*>(elements(dtype_of<T>)), static_cast<std::size_t>(size())};
@@ -121,14 +122,16 @@ class Tensor {
   OwnedElements<T> data() &&;
 
   /// The element of a tensor that holds exactly one (else ShapeError), converted; a floating element is never
-  /// converted to an integer (DTypeError).
+  /// converted to an integer, nor an integer to a type that does not hold it (DTypeError).
   template <typename T = double>
   requires std::is_arithmetic_v<T> T item()
   const {
     if constexpr (std::is_floating_point_v<T>)
       return static_cast<T>(item_real());
+    else if constexpr (std::is_same_v<T, bool>)
+      return item_integer() != 0;
     else
-      return static_cast<T>(item_integer());
+      return static_cast<T>(item_integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
   }
 
   /// The same elements in another shape; one extent may be −1 and is worked out. Recorded like any operation.
@@ -147,7 +150,8 @@ class Tensor {
   static const Shape& counted(std::int64_t count, const Shape& shape);
   const void* elements(DType expected) const;
   double item_real() const;
-  std::int64_t item_integer() const;
+  std::int64_t item_integer(std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+                            std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) const;
 
   detail::TensorNode* node_ = nullptr;
 };
@@ -218,6 +222,9 @@ Tensor Tensor::from_rows(std::initializer_list<Row> rows) {
   }
 }
 extern template Tensor Tensor::from_rows<double>(std::initializer_list<std::initializer_list<double>>);
+
+/// Tensors by name, in an order of their own: an optimiser's state, what is in a file.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// Tensors filled with one value, f32 unless told. Throw ShapeError for a bad shape, DTypeError where the dtype cannot
 /// hold the value.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/apart.h"
+#include "support/message_of.h"
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
@@ -195,6 +196,28 @@ TEST(OwnOperations, MayHaveSeveralResults) {
   EXPECT_EQ(results[0].item(), 5.0);
   EXPECT_NEAR(tape.gradient(results[0], x).item(), 0.6, 1e-15);
   EXPECT_NEAR(tape.gradient(results[1], x).item(), -4.0 / 25, 1e-15);
+}
+
+TEST(OwnOperations, SayWhereTheirRulesLeaveTheirBounds) {
+  const auto infer = [](auto inputs, const Attributes&, auto results) { results[0] = {inputs[0].dtype(), {}}; };
+  const auto kernel = [](auto, const Attributes&, auto results) { writable<double>(results[0])[0] = 1; };
+  const Operation beyond = primitive(
+      "beyond", {.infer = infer, .kernel = kernel, .vjp = [](const Vjp& vjp) { vjp.set(100'000, vjp.dy()); }});
+  Tape tape;
+  const Tensor x = tape.watch(Tensor({1.0, 2.0}));
+  const Tensor y = apply(beyond, {x});
+  EXPECT_EQ(message_of<ValueError>([&] { static_cast<void>(tape.gradient(y, x)); }),
+            "beyond: its vjp asks for input 100000; there are 1");
+
+  const auto evaluated = [&](const Tensor& result) {
+    const Operation operation = primitive(
+        "evaluated",
+        {.differentiable = false, .infer = infer, .evaluate = [&](auto, const Attributes&) { return result; }});
+    return message_of<ValueError>([&] { apply(operation, {Tensor({1.0, 2.0})}); });
+  };
+  EXPECT_EQ(evaluated(Tensor({1.0F})), "evaluated: evaluate gives f32 [1]; infer says f64 []");
+  EXPECT_EQ(evaluated(Tensor(1.0)), "nothing was thrown");
+  EXPECT_NE(evaluated(Tensor()), "nothing was thrown");
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "support/message_of.h"
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
@@ -87,6 +89,14 @@ TEST(Tensor, GivesItsOnlyElementAndNoOther) {
   EXPECT_THROW(static_cast<void>(zeros({0}).item()), ShapeError);
   EXPECT_THROW(static_cast<void>(Tensor(2.5).item<int>()), DTypeError);
   EXPECT_THROW(static_cast<void>(Tensor().item()), ValueError);
+  const Tensor large(std::int64_t{1} << 40);
+  EXPECT_EQ(message_of<DTypeError>([&] { static_cast<void>(large.item<int>()); }),
+            "item: the element is 1099511627776, which the type asked for does not hold");
+  EXPECT_EQ(large.item<std::uint64_t>(), std::uint64_t{1} << 40);
+  EXPECT_EQ(Tensor(255).item<std::uint8_t>(), 255);
+  EXPECT_THROW(static_cast<void>(Tensor(256).item<std::uint8_t>()), DTypeError);
+  EXPECT_THROW(static_cast<void>(Tensor(-1).item<std::uint64_t>()), DTypeError);
+  EXPECT_TRUE(Tensor(2).item<bool>());
 }
 
 TEST(Tensor, HoldsRanksFromZeroToEight) {
@@ -141,6 +151,11 @@ TEST(Tensor, TakesNumbersAsItsOwnDTypeAndRefusesWhatWouldLoseThem) {
   EXPECT_THROW(bytes * 256, DTypeError);
   EXPECT_THROW(bytes + -1, DTypeError);
   EXPECT_THROW(Tensor({1, 2}) / 2, DTypeError);
+  EXPECT_THROW(Tensor({1.0F}) + 1e300, DTypeError);
+  EXPECT_EQ((Tensor({1.0F}) + INFINITY).data<float>()[0], INFINITY);
+  EXPECT_THROW(Tensor({9007199254740993LL, 1LL}), DTypeError);  // 2⁵³ + 1, as a double
+  EXPECT_EQ(Tensor({9007199254740992LL, 1LL}).dtype(), DType::f64);
+  static_assert(!std::is_constructible_v<Tensor, std::vector<bool>>);
   EXPECT_THROW(Tensor({1.0}) + Tensor({1.0F}), DTypeError);
 }
 
@@ -155,6 +170,7 @@ TEST(Filled, TensorsHoldOneValue) {
   EXPECT_THROW(scalar(2, DType::boolean), DTypeError);
   EXPECT_THROW(scalar(9.3e18, DType::i64), DTypeError);
   EXPECT_THROW(scalar(NAN, DType::i32), DTypeError);
+  EXPECT_THROW(full({2}, 1e300, DType::f32), DTypeError);
 }
 
 TEST(Arange, CountsFromStartShortOfStop) {
