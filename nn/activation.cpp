@@ -73,8 +73,8 @@ Attributes with_parameters(const Operation& operation, std::string_view name, st
     const std::optional<double> value = parse_number(text);
     const auto is_integer = [](double number) { return number == std::floor(number) && std::abs(number) < 0x1p63; };
     if (!value || (std::holds_alternative<std::int64_t>(entry->value) && !is_integer(*value))) {
-      throw ValueError(fmt::format("activation '{}': '{}' is no number for {}; expected {}, as in {}:{:g}", name, text,
-                                   entry->name, usage(operation), operation.name, number_of(*entry)));
+      throw ValueError(fmt::format("activation '{}': '{}' is not a number for {}; expected {}, as in {}:{:g}", name,
+                                   text, entry->name, usage(operation), operation.name, number_of(*entry)));
     }
     set_number(*entry++, *value);
   }

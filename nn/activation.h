@@ -13,7 +13,7 @@ namespace wengert::nn {
 /// (`nn::relu`, `nn::leaky_relu(0.3)`), by name (`nn::activation("leaky_relu:0.3")`), or of an operation of your own.
 class Activation : public Module {
  public:
-  /// The identity, as Keras' "linear".
+  /// The identity, as Keras's "linear".
   Activation() = default;
   /// `operation` must live as long as the process. Throws ValueError for unknown attributes.
   explicit Activation(const Operation& operation, const Attributes& attributes = {});
@@ -49,7 +49,7 @@ class NamedActivation {
   const char* name_;
 };
 
-// One line each for the common ones; `activation` knows every other.
+// One line for each activation of the catalogue; `activation` knows those defined elsewhere, too.
 inline constexpr NamedActivation celu{"celu"};
 inline constexpr NamedActivation elu{"elu"};
 inline constexpr NamedActivation gelu{"gelu"};

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include <Eigen/Core>
+#include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/nn/initializers.h>
@@ -58,6 +59,9 @@ Fans fans_of(const Shape& shape) {
 }
 
 Tensor VarianceScaling::operator()(const Shape& shape, Generator& generator, DType dtype) const {
+  if (!(std::isfinite(scale) && scale >= 0)) {
+    throw ValueError(fmt::format("variance_scaling: scale is {}; expected a finite number, 0 or more", scale));
+  }
   const double variance = scale / std::max(1.0, pick(fans_of(shape), fan));
   if (distribution == Distribution::uniform) {
     return rounded(uniform_values(shape.elements(), std::sqrt(3 * variance), generator), shape, dtype);

@@ -9,7 +9,7 @@ namespace wengert::nn {
 
 namespace {
 
-constexpr double clip = 1e-7;  // Keras' epsilon
+constexpr double clip = 1e-7;  // Keras's epsilon
 
 Tensor clipped(const Tensor& probabilities) { return clamp(probabilities, clip, 1 - clip); }
 

@@ -36,8 +36,7 @@ std::int64_t rank_of(std::span<const T> row, std::int64_t entry) {
 
 std::int64_t checked_label(const char* metric, std::int64_t label, std::int64_t classes) {
   if (label < 0 || label >= classes) {
-    throw ValueError(
-        fmt::format("{}: label {} with {} classes; expected 0 ... {}", metric, label, classes, classes - 1));
+    throw ValueError(fmt::format("{}: label {} with {} classes; expected 0 … {}", metric, label, classes, classes - 1));
   }
   return label;
 }

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <utility>
 
 #include <wengert/autograd/tensor.h>
 

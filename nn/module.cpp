@@ -76,8 +76,8 @@ class NameAndDraw : public PathVisitor {
     }
     seen_.push_back(parameter);
     const bool fresh = parameter.name().empty() && !parameter.is_assigned();
+    if (fresh && initializer) draw(path, parameter, initializer, 0);  // which may throw
     parameter.set_name(std::move(path));
-    if (fresh && initializer) draw(parameter.name(), parameter, initializer, 0);
   }
 
   std::vector<const Module*> modules_;  // of what is listed twice the first path counts
@@ -193,6 +193,12 @@ std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
     if (std::none_of(named.begin(), named.end(), same)) named.emplace_back(path, parameter);
   });
   return named;
+}
+
+DType Module::input_dtype() {
+  const std::vector<Parameter> all = parameters();
+  const auto floating = std::find_if(all.begin(), all.end(), [](const Parameter& p) { return is_floating(p.dtype()); });
+  return floating == all.end() ? DType::f32 : floating->dtype();
 }
 
 void Module::initialize(std::uint64_t seed) {

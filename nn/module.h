@@ -80,6 +80,9 @@ class Module {
   std::vector<Parameter> parameters();
   std::vector<std::pair<std::string, Parameter>> named_parameters();
 
+  /// The dtype in which it takes its inputs: that of its first floating parameter, f32 where it has none.
+  DType input_dtype();
+
   /// Draws anew every parameter that has an initialiser. Equal seeds and paths give equal bits.
   void initialize(std::uint64_t seed = 0);
 
@@ -92,7 +95,8 @@ class Module {
   void to(DType dtype);
 
   /// The table that Keras prints: layers, shapes of their results, numbers of parameters. `sample` is the shape of one
-  /// sample; without it the shape that the first layer knows is taken, or else shapes are shown as "?".
+  /// sample; without it the shape that the first layer knows is taken, or else shapes are shown as "?". Shapes are
+  /// found by passing zeros through the module, in evaluation mode.
   std::string summary();
   std::string summary(const Shape& sample);
 
@@ -131,7 +135,7 @@ namespace detail {
 void separate_parameters(Module& module);
 }  // namespace detail
 
-/// A copy with parameters of its own.
+/// A copy with parameters of its own; a Slot is shared, unless the class's copy constructor clones it.
 template <typename M>
 requires std::is_base_of_v<Module, M> M clone(const M& module) {
   M copy = module;

@@ -6,6 +6,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/nn/internal/call_log.h>
+#include <wengert/nn/internal/kept_modes.h>
 #include <wengert/nn/module.h>
 
 namespace wengert::nn {
@@ -100,7 +101,7 @@ class FindInputShape : public Visitor {
 
 std::string table(const std::vector<Cells>& rows) {
   const Cells header{"Layer (type)", "Output Shape", "Param #"};
-  Widths widths{31, 22, 13};  // Keras' on a terminal of 80 columns
+  Widths widths{31, 22, 13};  // Keras's on a terminal of 80 columns
   for (const Cells& cells : rows) {
     for (std::size_t column = 0; column < widths.size(); ++column) {
       widths[column] = std::max(widths[column], cells[column].size());
@@ -133,9 +134,9 @@ std::string describe(Module& module, const CallLog& log) {
 std::string Module::summary(const Shape& sample) {
   Ints batch_of_one{1};
   for (const std::int64_t extent : sample) batch_of_one.push_back(extent);
-  const std::vector<Parameter> own = parameters();
-  const Tensor input = wengert::zeros(Shape(std::span(batch_of_one.begin(), batch_of_one.size())),
-                                      own.empty() ? DType::f32 : own.front().dtype());
+  const Tensor input = wengert::zeros(Shape(batch_of_one), input_dtype());
+  const detail::KeptModes kept(*this);
+  eval();
   const CallLog log;
   (*this)(input);
   return describe(*this, log);

@@ -35,12 +35,11 @@ void require_same_names(const std::string& path, const std::vector<std::string>&
   }
 }
 
-Tensor fitted(const std::string& path, const Parameter& parameter, const Tensor& tensor) {
+Tensor fitted(const std::string& path, const std::string& name, const Parameter& parameter, const Tensor& tensor) {
   const bool convertible = is_floating(tensor.dtype()) && is_floating(parameter.dtype());
   if (tensor.shape() != parameter.shape() || (tensor.dtype() != parameter.dtype() && !convertible)) {
-    throw FileError(fmt::format("{}: {} is {} {}; the model expects {} {}", path, parameter.name(),
-                                name_of(tensor.dtype()), to_string(tensor.shape()), name_of(parameter.dtype()),
-                                to_string(parameter.shape())));
+    throw FileError(fmt::format("{}: {} is {} {}; the model expects {} {}", path, name, name_of(tensor.dtype()),
+                                to_string(tensor.shape()), name_of(parameter.dtype()), to_string(parameter.shape())));
   }
   return tensor.dtype() == parameter.dtype() ? tensor : cast(tensor, parameter.dtype());
 }
@@ -61,7 +60,7 @@ void load_weights(nn::Module& model, const std::string& path) {
   for (const auto& [name, parameter] : parameters) {
     const auto found =
         std::find_if(tensors.begin(), tensors.end(), [&name = name](const auto& entry) { return entry.first == name; });
-    values.push_back(fitted(path, parameter, found->second));
+    values.push_back(fitted(path, name, parameter, found->second));
   }
   for (std::size_t i = 0; i < values.size(); ++i) Parameter(parameters[i].second).assign(values[i]);
 }

@@ -35,7 +35,7 @@ Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset
   };
   const auto compiled = compile(score);
   for (const auto& [images, labels] :
-       datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
+       datasets::batches(data, {.size = options.batch_size, .dtype = model.input_dtype()})) {
     const auto [value, predictions] = options.compile ? compiled(images, labels) : score(images, labels);
     require_one_number("evaluate", value);
     means.add(value.item<double>(), predictions, labels);
@@ -50,7 +50,7 @@ Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOp
   const auto compiled = compile(results);
   std::vector<Tensor> all;
   for (const auto& [images, labels] :
-       datasets::batches(data, {.size = options.batch_size, .dtype = input_dtype(model)})) {
+       datasets::batches(data, {.size = options.batch_size, .dtype = model.input_dtype()})) {
     all.push_back(checked(options.compile ? compiled(images) : results(images), images.shape()[0]));
   }
   return all.size() == 1 ? all[0] : concat(all);

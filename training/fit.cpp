@@ -44,7 +44,7 @@ class Training {
         data_(data),
         options_(checked(options, loss, data)),
         display_(options.progress, options.output, plan()),
-        dtype_(input_dtype(model)),
+        dtype_(model.input_dtype()),
         compiled_(Step{this}, {.verify = options.verify}) {
     history_.metrics = plan().metrics;
     history_.validated = options.validation.images.defined();

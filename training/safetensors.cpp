@@ -116,7 +116,7 @@ class HeaderReader {
 
  private:
   void begin(const std::string& name) {
-    if (!names_.insert(name).second) file_.fail(fmt::format("tensor {} is there twice", json_string(name)));
+    if (!names_.insert(name).second) file_.fail(fmt::format("tensor {} appears twice", json_string(name)));
     is_metadata_ = name == metadata;
     if (!is_metadata_) descriptions_.push_back({name});
   }
@@ -218,7 +218,7 @@ std::vector<Entry> read_entries(FileReader& file) {
     place = entry.end;
   }
   if (place > file.limit()) {
-    file.fail(fmt::format("its header speaks of {} bytes of tensors; at most {} are there", place, file.limit()));
+    file.fail(fmt::format("its header declares {} bytes of tensors; at most {} are there", place, file.limit()));
   }
   return entries;
 }

@@ -8,8 +8,7 @@
 
 namespace wengert::training {
 
-/// Tensors by name, in the order of the file; what an optimiser's state is as well.
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+using wengert::NamedTensors;  // in the order of the file
 
 /// Reads a safetensors file: eight bytes with the length of a header, the header as JSON (dtype, shape and place of
 /// each tensor), then the elements, little-endian. F32, F64, I32, I64, U8 and BOOL are known. Throws FileError for a

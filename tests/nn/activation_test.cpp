@@ -57,15 +57,16 @@ TEST(Activation, EveryOneOfTheCatalogueIsKnownAndNamesItself) {
   }
 }
 
-TEST(Activation, EveryConstantIsInTheCatalogue) {
+TEST(Activation, EveryOneOfTheCatalogueHasAConstant) {
   const std::vector<NamedActivation> constants{
       nn::celu,      nn::elu,        nn::gelu,   nn::gelu_sigmoid, nn::gelu_tanh,   nn::hard_sigmoid, nn::hard_swish,
       nn::hard_tanh, nn::leaky_relu, nn::linear, nn::log_sigmoid,  nn::log_softmax, nn::mish,         nn::relu,
       nn::selu,      nn::sigmoid,    nn::silu,   nn::softmax,      nn::softplus,    nn::softsign,     nn::tanh};
-  const std::vector<std::string> known = activation_names();
-  for (const NamedActivation& constant : constants) {
-    EXPECT_NE(std::find(known.begin(), known.end(), Activation(constant).name()), known.end());
-  }
+  std::vector<std::string> names;
+  for (const NamedActivation& constant : constants) names.push_back(Activation(constant).name());
+  std::vector<std::string> known = activation_names();
+  std::sort(known.begin(), known.end());
+  EXPECT_EQ(names, known);
 }
 
 TEST(Activation, TakesAnOperationDefinedByTheUser) {
@@ -97,7 +98,7 @@ TEST(Activation, UnknownNamesListTheKnownOnes) {
 TEST(Activation, MalformedParametersAreRefused) {
   EXPECT_EQ(
       refusal_of("leaky_relu:abc"),
-      "activation 'leaky_relu:abc': 'abc' is no number for slope; expected leaky_relu:slope, as in leaky_relu:0.01");
+      "activation 'leaky_relu:abc': 'abc' is not a number for slope; expected leaky_relu:slope, as in leaky_relu:0.01");
   EXPECT_EQ(refusal_of("relu:1"), "activation 'relu:1': more parameters than it has; expected relu");
   EXPECT_EQ(refusal_of("linear:1"), "activation 'linear:1': linear has no parameter");
   for (const char* name : {"leaky_relu:", "leaky_relu:0.3x", "leaky_relu: 0.3", "leaky_relu:nan", "leaky_relu:inf",

@@ -96,6 +96,13 @@ TEST(Initializers, AreAFunctionOfTheGenerator) {
   EXPECT_NE(values(1), values(2));
 }
 
+TEST(Initializers, RefuseAScaleThatIsNoVariance) {
+  for (const double scale : {-1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    for (const auto distribution : {Distribution::uniform, Distribution::normal})
+      EXPECT_THROW(drawn(VarianceScaling{.scale = scale, .distribution = distribution}, {2, 2}), ValueError) << scale;
+  }
+}
+
 TEST(Initializers, TakeEmptyAndScalarShapes) {
   for (const Case& c : cases()) {
     EXPECT_EQ(drawn(c.initializer, {0, 3}).shape(), (Shape{0, 3})) << c.name;

@@ -84,7 +84,7 @@ TEST(Metrics, SayWhatDoesNotFit) {
     accuracy.sum(scores, Tensor({0, 12, 1, 1}));
     FAIL() << "took a label out of range";
   } catch (const ValueError& error) {
-    EXPECT_STREQ(error.what(), "accuracy: label 12 with 3 classes; expected 0 ... 2");
+    EXPECT_STREQ(error.what(), "accuracy: label 12 with 3 classes; expected 0 … 2");
   }
 }
 

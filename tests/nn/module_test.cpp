@@ -281,5 +281,11 @@ TEST(Module, RefusesTwoParametersOfOnePath) {
   EXPECT_THROW(module(Tensor({{1.0F, 2.0F}})), ValueError);
 }
 
+TEST(Module, DrawsAgainWhereAnInitialiserHasThrown) {
+  const auto wrong = [](const Shape& shape, Generator&, DType) { return wengert::ones(shape, DType::f64); };
+  Dense dense{2, 2, nn::linear, {.initializer = wrong}};
+  for (int i = 0; i < 2; ++i) EXPECT_THROW(static_cast<void>(dense.parameters()), DTypeError) << i;
+}
+
 }  // namespace
 }  // namespace wengert::nn

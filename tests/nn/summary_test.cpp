@@ -94,5 +94,25 @@ TEST(Summary, ReportsASampleThatDoesNotFit) {
   EXPECT_THROW(model.summary({27, 28}), ShapeError);
 }
 
+TEST(Summary, LeavesAModelAsItWas) {
+  class Counting : public Module {
+   public:
+    Tensor forward(const Tensor& x) override {
+      if (is_training()) calls.assign(calls.value() + 1);
+      return x * scale;
+    }
+    void visit(Visitor& visitor) override {
+      visitor("steps", steps);
+      visitor("scale", scale, nn::ones);
+    }
+    Slot calls{Tensor(0)};
+    Parameter steps{Tensor(0)}, scale{wengert::zeros({3})};
+  } model;
+  EXPECT_NE(model.summary({3}).find("Total params: 4"), std::string::npos)
+      << "although its first parameter is an integer";
+  EXPECT_EQ(model.calls.value().item<int>(), 0);
+  EXPECT_TRUE(model.is_training());
+}
+
 }  // namespace
 }  // namespace wengert::nn

@@ -74,7 +74,14 @@ TEST(Fit, RefusesEmptyFunctionsAndColumnsOfOneName) {
   EXPECT_EQ(refusal({}, {}), "fit: the loss is empty; expected a function");
   EXPECT_EQ(refusal(loss, {{"mine", {}}}), "fit: metric 'mine' has no function");
   EXPECT_EQ(refusal(loss, {metric, metric}), "fit: two columns are called 'accuracy'; give the metric another name");
-  EXPECT_EQ(refusal(loss, {{"loss", metric.sum}}), "fit: two columns are called 'loss'; give the metric another name");
+  for (const char* name : {"loss", "epoch", "steps", "seconds", "val_loss"}) {
+    EXPECT_EQ(refusal(loss, {{name, metric.sum}}),
+              std::string("fit: two columns are called '") + name + "'; give the metric another name");
+  }
+  for (const auto& [first, second] : {std::pair("m", "val_m"), std::pair("val_m", "m")}) {
+    EXPECT_EQ(refusal(loss, {{first, metric.sum}, {second, metric.sum}}),
+              "fit: two columns are called 'val_m'; give the metric another name");
+  }
   EXPECT_THROW(evaluate(model, {}, toy_data(4)), ValueError);
 }
 
@@ -115,7 +122,7 @@ TEST(Fit, FindsWhatAStepTakesFromTheHostWhenAskedToVerify) {
   };
   EXPECT_EQ(trained({}), "nothing was thrown");
   const Callback halving{.on_epoch_end = [&](const auto&, auto&) { weight /= 2; }};
-  EXPECT_NE(trained(halving).find("was 0.5, and now is 0.25"), std::string::npos);
+  EXPECT_NE(trained(halving).find("was 1, and now is 0.5"), std::string::npos);
   options.verify = false;
   EXPECT_EQ(trained(halving), "nothing was thrown");
 }

@@ -104,7 +104,7 @@ TEST_F(Safetensors, AreRefusedWhenTheFileIsCutAnywhere) {
 }
 
 TEST_F(Safetensors, AreRefusedWhenTheFileGoesOn) {
-  EXPECT_TRUE(contains(error_of(two_tensors + 'z'), "goes on behind its last element"));
+  EXPECT_TRUE(contains(error_of(two_tensors + 'z'), "continues past its last element"));
 }
 
 TEST_F(Safetensors, SurviveAnyBrokenByteOfTheHeader) {
@@ -169,14 +169,14 @@ TEST_F(Safetensors, SayWhatIsWrongWithTheHeader) {
           {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9]}})", "is given 9 bytes"},
           {R"({"a":{"dtype":"F64","shape":[2305843009213693953],"data_offsets":[0,8]}})", "is given 8 bytes"},
           {R"({"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}})",
-           "speaks of 9 bytes of tensors; at most 8 are there"},
+           "declares 9 bytes of tensors; at most 8 are there"},
           {R"({"a":{"dtype":"U8","shape":[1000000000000],"data_offsets":[0,1000000000000]}})", "at most 8 are there"},
-          {R"({"a":{"dtype":"U8","shape":[7],"data_offsets":[0,7]}})", "goes on"},
+          {R"({"a":{"dtype":"U8","shape":[7],"data_offsets":[0,7]}})", "continues past"},
           {R"({"a":{"dtype":"U8","shape":[7],"data_offsets":[1,8]}})", "begins at 1; expected 0"},
           {R"({"a":{"dtype":"U8","shape":[5],"data_offsets":[0,5]},"b":{"dtype":"U8","shape":[5],"data_offsets":[3,8]}})",
            "tensor \"b\" begins at 3; expected 5"},
           {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
-           "tensor \"a\" is there twice"},
+           "tensor \"a\" appears twice"},
           {R"({"line\nbreak":7})", R"(tensor "line\nbreak" is not)"},
           {R"({"a":{"dtype":"BOOL","shape":[8],"data_offsets":[0,8]}})", "other bytes than 0 and 1"}}) {
     const std::string error = error_of(with_header(header, eight));

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -9,13 +12,6 @@
 #include <wengert/training/internal/loop.h>
 
 namespace wengert::training {
-
-DType input_dtype(nn::Module& model) {
-  const std::vector<Parameter> parameters = model.parameters();
-  const auto floating =
-      std::find_if(parameters.begin(), parameters.end(), [](const Parameter& p) { return is_floating(p.dtype()); });
-  return floating == parameters.end() ? DType::f32 : floating->dtype();
-}
 
 void require_samples(const char* caller, const datasets::Dataset& data) {
   if (data.size() == 0) throw ValueError(fmt::format("{}: the data set is empty", caller));
@@ -29,14 +25,23 @@ void require_labels(const char* caller, const datasets::Dataset& data) {
 
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics) {
   if (!loss) throw ValueError(fmt::format("{}: the loss is empty; expected a function", caller));
-  std::vector<std::string_view> names{"loss"};
-  for (const nn::Metric& metric : metrics) {
-    if (!metric.sum) throw ValueError(fmt::format("{}: metric '{}' has no function", caller, metric.name));
-    if (std::find(names.begin(), names.end(), metric.name) != names.end()) {
-      throw ValueError(
-          fmt::format("{}: two columns are called '{}'; give the metric another name", caller, metric.name));
-    }
-    names.emplace_back(metric.name);
+  constexpr std::array<std::string_view, 5> own{"epoch", "steps", "loss", "val_loss", "seconds"};
+  constexpr std::string_view validation = "val_";
+  for (auto metric = metrics.begin(); metric != metrics.end(); ++metric) {
+    if (!metric->sum) throw ValueError(fmt::format("{}: metric '{}' has no function", caller, metric->name));
+    const auto require_free = [&](std::string_view column) {
+      const bool is_free =
+          std::find(own.begin(), own.end(), column) == own.end() &&
+          std::none_of(metrics.begin(), metric, [&](const nn::Metric& other) {
+            const bool validates = column.starts_with(validation);
+            return column == other.name || (validates && column.substr(validation.size()) == other.name);
+          });
+      if (!is_free) {
+        throw ValueError(fmt::format("{}: two columns are called '{}'; give the metric another name", caller, column));
+      }
+    };
+    require_free(metric->name);
+    require_free(std::string(validation) + metric->name);
   }
 }
 

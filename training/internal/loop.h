@@ -14,15 +14,12 @@
 
 namespace wengert::training {
 
-/// The dtype in which a model takes its inputs: that of its parameters, f32 where it has none.
-DType input_dtype(nn::Module& model);
-
 /// Throws ValueError naming `caller` for a data set without samples, or without labels.
 void require_samples(const char* caller, const datasets::Dataset& data);
 void require_labels(const char* caller, const datasets::Dataset& data);
 
-/// Throws ValueError naming `caller` for a loss or metric without a function, and for metrics of one name, or called
-/// "loss", whose columns could not be told apart.
+/// Throws ValueError naming `caller` for a loss or metric without a function, and for metrics whose columns in a
+/// history could not be told apart from others.
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics);
 
 /// Throws ShapeError naming `caller` unless the loss of a batch is one number.
