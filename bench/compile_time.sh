@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # compile_time.sh INCLUDE_DIR COMPILER: how long a ten-line program takes to compile against the installed headers, and one
-# of <vector>, <string> and <iostream>: seconds of the processor, the least of several turns, and their ratio.
+# of <vector>, <string> and <iostream>: seconds of the processor of the turn whose ratio is the median, and that ratio. Both
+# are compiled in each turn, one right after the other, as the processor's speed changes.
 set -euo pipefail
 include=$1 compiler=$2
 work=$(mktemp -d)
@@ -41,11 +42,7 @@ compile() {
   awk '{ print int(1000 * ($1 + $2)) }' <<<"$spent"
 }
 
-ours=999999 standard=999999
-for _ in {1..9}; do
-  spent=$(compile ours)
-  ours=$((spent < ours ? spent : ours))
-  spent=$(compile standard)
-  standard=$((spent < standard ? spent : standard))
-done
-awk -v ours="$ours" -v standard="$standard" 'BEGIN { printf "%.2f %.2f %.2f\n", ours / 1000, standard / 1000, ours / standard }'
+turns=11
+for ((turn = 0; turn < turns; ++turn)); do
+  echo "$(compile ours) $(compile standard)"
+done | awk '{ printf "%.2f %.2f %.2f\n", $1 / 1000, $2 / 1000, $1 / $2 }' | sort -k 3 -n | sed -n "$((turns / 2 + 1))p"

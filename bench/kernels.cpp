@@ -5,7 +5,6 @@
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <numeric>
 #include <random>
 #include <string>
 #include <vector>

@@ -80,7 +80,7 @@ def print_all(results):
     if peers or contest or products:
         print("## Beside others\n")
     if peers or contest:
-        print("Times are medians; ratios are a peer's time by ours of the same round. Before anything was timed, losses, values and "
+        print("Times are medians; a ratio is the peer's time divided by ours in the same round. Before anything was timed, losses, values and "
               "gradients were compared.\n")
     for result in peers or []:
         ratios_table(result)

@@ -18,7 +18,7 @@ MEASURES = [("training loss", "loss"), ("test loss", "val_loss"), ("test accurac
 
 TEXT = """# Results beside Keras
 
-The four models of the comparison after five epochs, in Keras ({keras}, TensorFlow {tensorflow}) as the tutorial writes
+The four models of the comparison after five epochs, in Keras ({keras}, TensorFlow {tensorflow}) as Keras users write
 them, and here: mean Â± standard deviation over {seeds} seeds. The training loss is the mean over the last epoch.
 
 ```sh
@@ -37,11 +37,11 @@ training loss of relu was taken over more of them: over 140 seeds it is 0.2950 Â
 and the orders of eight of our seeds, that program reaches 0.2959, and ours 0.2958.
 """
 
-ORDER_TEXT = """## Why Keras' seed is not set
+ORDER_TEXT = """## Why Keras's seed is not set
 
 With `keras.utils.set_random_seed` the losses are lower, and clearly so. The reason is the order of the samples. TensorFlow's
 global seed makes `fit` draw the *same* permutation in every epoch: each epoch makes the iterator of the data set anew, and
-with it the random state of the shuffle. Without that seed, as in the tutorial, each epoch has an order of its own, as here.
+with it the random state of the shuffle. Without that seed, as by default, each epoch has an order of its own, as here.
 Samples that always come in the same company are learned a little better by heart. The training loss of the last epoch:
 """
 

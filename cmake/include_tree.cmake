@@ -5,9 +5,7 @@ file(MAKE_DIRECTORY ${include_tree})
 file(GLOB front_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/wengert/*.h)
 foreach(path IN LISTS room_paths front_headers)
   cmake_path(GET path FILENAME name)
-  if(EXISTS ${path})
-    file(CREATE_LINK ${path} ${include_tree}/${name} COPY_ON_ERROR SYMBOLIC)
-  endif()
+  file(CREATE_LINK ${path} ${include_tree}/${name} COPY_ON_ERROR SYMBOLIC)
 endforeach()
 
 # What the build writes itself stands apart, or it would be written through the links into the source tree.

@@ -9,16 +9,14 @@ if(NOT BUILD_SHARED_LIBS AND CMAKE_STRIP)
     \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:wengert>\")" CONFIGURATIONS Release)
 endif()
 foreach(room IN LISTS room_paths)
-  if(EXISTS ${room})
-    install(
-      DIRECTORY ${room}
-      DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert
-      FILES_MATCHING
-      PATTERN *.h
-      PATTERN *-inl.h EXCLUDE
-      PATTERN internal EXCLUDE
-      PATTERN ops EXCLUDE)
-  endif()
+  install(
+    DIRECTORY ${room}
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert
+    FILES_MATCHING
+    PATTERN *.h
+    PATTERN *-inl.h EXCLUDE
+    PATTERN internal EXCLUDE
+    PATTERN ops EXCLUDE)
 endforeach()
 install(FILES ${front_headers} ${generated}/include/wengert/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert)
 install(FILES ${operations_header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/autograd)

@@ -1,8 +1,8 @@
-"""The tutorial's four models in Keras, as the tutorial writes them, over several seeds: what they reach, as JSON.
+"""The comparison's four models in Keras, as its users write them, over several seeds: what they reach, as JSON.
 
     python keras_results.py [--seeds N] [--epochs N] [--activations a,b] [--order fresh|repeated] > results.json
 
-The tutorial sets no seed. Where TensorFlow's global seed is set, as keras.utils.set_random_seed does, fit goes through the
+No seed is set. Where TensorFlow's global seed is set, as keras.utils.set_random_seed does, fit goes through the
 samples in the same order in every epoch, and the losses come out lower; --order repeated shows that. Otherwise the seed
 is that of the weights alone, and every epoch has an order of its own.
 """

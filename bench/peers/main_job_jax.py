@@ -29,7 +29,7 @@ def logits(activation, weights, images):
 
 
 def adam(weights, state, gradients):
-    """Adam in Keras' form, ε outside the bias correction, which optax does not offer."""
+    """Adam in Keras's form, ε outside the bias correction, which optax does not offer."""
     t, m, v = state
     t = t + 1
     rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)

@@ -44,7 +44,7 @@ class Trainer:
         self.steps = 0
 
     def step(self, images, labels):
-        # PyTorch's ε stands beside the corrected √v; divided so, it is Keras' ε beside the uncorrected one.
+        # PyTorch's ε stands beside the corrected √v; divided so, it is Keras's ε beside the uncorrected one.
         self.steps += 1
         self.adam.param_groups[0]["eps"] = 1e-7 / (1 - 0.999**self.steps) ** 0.5
         loss = F.cross_entropy(self.model(images), labels)

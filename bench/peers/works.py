@@ -3,7 +3,7 @@
 A work has one name and one file of inputs; our program (bench/contest), works_torch.py and works_jax.py each compute it.
 What comes out of a call are tensors, the value first; `mlp` trains one step further with every call.
 
-    mlp        x [b, 784], y [b], w0 b0 w1 b1 …: one step of Adam in Keras' form (rate 1e-3, ε 1e-7) on the cross-entropy
+    mlp        x [b, 784], y [b], w0 b0 w1 b1 …: one step of Adam in Keras's form (rate 1e-3, ε 1e-7) on the cross-entropy
                of Dense + relu … Dense; gives the loss before the step
     chain      x: Σ tanh(x) x + sigmoid(x) / 2 + x², and its gradient
     tiny       x, length: sigmoid `length` times over, summed, and its gradient

@@ -25,7 +25,7 @@ def mlp(how, inputs):
     steps = 0
 
     def call():
-        # PyTorch's ε stands beside the corrected √v; divided so, it is Keras' ε beside the uncorrected one.
+        # PyTorch's ε stands beside the corrected √v; divided so, it is Keras's ε beside the uncorrected one.
         nonlocal steps
         steps += 1
         adam.param_groups[0]["eps"] = 1e-7 / (1 - 0.999**steps) ** 0.5

@@ -31,16 +31,15 @@ IncludesFollowTheArrows() {
   none "$breaches" 'includes against the arrows (docs/architecture.md)'
 }
 
-# long_files.txt names those that have a reason: "path: reason".
 FilesStayShort() {
   local file limit lines breaches=
   while read -r file; do
     limit=400
     [[ $file == *.h ]] && limit=300
     lines=$(wc -l <"$file")
-    if ((lines > limit)) && ! grep -qsF "$file: " "$here/long_files.txt"; then breaches+="$file: $lines lines, $limit at most"$'\n'; fi
+    if ((lines > limit)); then breaches+="$file: $lines lines, $limit at most"$'\n'; fi
   done < <(files)
-  none "$breaches" 'files that grew too long: split them, or give the reason in tests/house/long_files.txt'
+  none "$breaches" 'files that grew too long: split them'
 }
 
 NothingIsLeftToDo() {

@@ -55,7 +55,7 @@ FetchContentTakesTheLinesOfTheReadme() {
   ninja -C "$work/build" CMakeFiles/my_program.dir/main.cpp.o
 }
 
-# Of the processor's seconds; the least of several turns, since other processes may be in the way of any of them.
+# Of the processor's seconds, the median of several turns, since other processes may be in the way of any of them.
 ATenLineProgramCompilesInTheTimeOfStandardHeaders() {
   cmake --install "$binary" --prefix "$work/installed" >/dev/null
   local ours standard ratio
