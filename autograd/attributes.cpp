@@ -15,7 +15,7 @@ struct Attributes::Block {
   std::atomic<std::uint32_t> references{1};
   std::uint32_t count;
 
-  static std::size_t bytes(std::size_t count) { return sizeof(Block) + alignof(Entry) + count * sizeof(Entry); }
+  static std::size_t bytes(std::size_t count) { return sizeof(Block) + count * sizeof(Entry); }
   Entry* entries() {
     static_assert(sizeof(Block) % alignof(Entry) == 0);
     return reinterpret_cast<Entry*>(this + 1);

@@ -1,7 +1,7 @@
 #pragma once
 
 /// All of the room autograd: tensors and parameters, the tape, operations and transforms. It knows nothing of models or
-/// data. In the order to read them: tensor.h, operation.h, tape.h, transforms.h, gradcheck.h.
+/// data. docs/architecture.md says in which order to read it.
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>

@@ -1,4 +1,3 @@
-#include <array>
 #include <numbers>
 #include <optional>
 
@@ -26,8 +25,8 @@ struct Adjoints {
   std::optional<Scalar> a = {}, b = {}, c = {};
 };
 
-/// The adjoints of an instruction's operands a, b, c, given its value y and its adjoint dy.
-Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scalar dy) {
+/// The adjoints of an instruction's operands a, b and its third, given its value y and its adjoint dy.
+Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar y, Scalar dy) {
   switch (primitive) {
     case Primitive::add: return {dy, dy};
     case Primitive::sub: return {dy, -dy};
@@ -90,7 +89,6 @@ Adjoints rule(Primitive primitive, Scalar a, Scalar b, Scalar c, Scalar y, Scala
     case Primitive::is_finite:
     case Primitive::is_nan: return {};
   }
-  static_cast<void>(c);
   return {};
 }
 
@@ -134,7 +132,7 @@ Program differentiate(const Program& program, bool reads_outputs) {
     if (!adjoints[first + i]) continue;
     const Instruction& instruction = program.instructions[i];
     const auto at = [&](std::uint16_t value) { return Tracer::at(place[value]); };
-    const Adjoints found = rule(instruction.primitive, at(instruction.a), at(instruction.b), at(instruction.c),
+    const Adjoints found = rule(instruction.primitive, at(instruction.a), at(instruction.b),
                                 Tracer::at(place[first + i]), *adjoints[first + i]);
     accumulate(instruction.a, found.a);
     accumulate(instruction.b, found.b);

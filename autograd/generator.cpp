@@ -194,7 +194,10 @@ Tensor Generator::advance(std::uint64_t blocks) {
 Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype) {
   require_floating("uniform", dtype);
   if (!is_finite(low, dtype) || !is_finite(high, dtype) || !is_finite(high - low, dtype) || low > high) {
-    throw ValueError(fmt::format("uniform: bounds {} and {}; expected finite numbers in ascending order", low, high));
+    throw ValueError(
+        fmt::format("uniform: bounds {} and {}; expected finite numbers in ascending order, and no further "
+                    "apart than the dtype holds",
+                    low, high));
   }
   const Tensor state = generator.advance(blocks(shape.elements(), kernels::uniforms_of_block(size_of(dtype))));
   return apply(uniform_operation(), {state}, {{"shape", Ints(shape)}, {"low", low}, {"high", high}, {"dtype", dtype}});

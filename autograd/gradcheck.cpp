@@ -212,7 +212,7 @@ double limit_of(const GradcheckOptions& options) {
     throw ValueError(fmt::format("gradcheck: order {}; expected 1 or 2", options.order));
   }
   if (!(options.limit >= 0))
-    throw ValueError(fmt::format("gradcheck: limit {}; expected a number above 0", options.limit));
+    throw ValueError(fmt::format("gradcheck: limit {}; expected 0 (that of the order) or more", options.limit));
   if (options.limit > 0) return options.limit;
   return options.order == 1 ? 1e-6 : 1e-5;
 }

@@ -2,8 +2,6 @@
 #include <bit>
 #include <limits>
 
-#include <fmt/format.h>
-
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/scalar.h>

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -41,7 +40,7 @@ class Scaling {
 Shape shape_of(const Tensor& source, std::int64_t count) {
   Ints extents(std::span(source.shape().begin(), source.rank()));
   extents[0] = count;
-  return Shape(std::span(extents.begin(), extents.size()));
+  return Shape(extents);
 }
 
 /// Which samples a batch is made of: an interval of the data set, or of an order of it.

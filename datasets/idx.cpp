@@ -57,7 +57,7 @@ Header read_header(FileReader& file) {
   if (magic[0] != 0 || magic[1] != 0 || !dtype || rank > max_rank) {
     file.fail(
         fmt::format("begins with 0x{:08x}; expected the IDX magic 0x0000TTRR, TT = 08, 0c, 0d or 0e for u8, i32, f32 "
-                    "or f64 and RR = 00 ... 08 axes",
+                    "or f64 and RR = 00 … 08 axes",
                     big_endian(magic)));
   }
   std::vector<std::int64_t> extents;
@@ -68,7 +68,7 @@ Header read_header(FileReader& file) {
     extents.push_back(static_cast<std::int64_t>(big_endian(extent)));
     const std::uint64_t room = file.limit() / size_of(*dtype);
     if (elements != 0 && big_endian(extent) > room / elements) {
-      file.fail(fmt::format("its header speaks of {} elements of {}; so small a file cannot hold them",
+      file.fail(fmt::format("its header declares {} elements of {}; so small a file cannot hold them",
                             to_string(extents), name_of(*dtype)));
     }
     elements *= big_endian(extent);

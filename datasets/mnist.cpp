@@ -112,7 +112,7 @@ Tensor read_labels(const std::string& path) {
   const auto wrong = std::find_if(values.begin(), values.end(), [](std::uint8_t label) { return label >= classes; });
   if (wrong != values.end()) {
     throw FileError(
-        fmt::format("{}: label {} of sample {}; expected 0 ... {}", path, *wrong, wrong - values.begin(), classes - 1));
+        fmt::format("{}: label {} of sample {}; expected 0 … {}", path, *wrong, wrong - values.begin(), classes - 1));
   }
   return labels;
 }

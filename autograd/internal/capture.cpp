@@ -155,8 +155,7 @@ void Capture::check_host_read(const Tensor& tensor, const char* what) const {
   }
   throw ValueError(
       fmt::format("{}: {} is read on the host while a function is being compiled; the value would be frozen into the "
-                  "program. Return "
-                  "the tensor and read it outside, or compute with operations (where, clamp …)",
+                  "program; return the tensor and read it outside, or compute with operations (where, clamp …)",
                   what, origin));
 }
 

@@ -6,8 +6,6 @@
 #include <initializer_list>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/replay.h>

@@ -12,7 +12,8 @@ int threads() noexcept;
 /// what the environment's WENGERT_THREADS says.
 void set_threads(int count) noexcept;
 
-/// While it lives, kernels that are called on the thread that made it use at most so many threads.
+/// While it lives, kernels that are called on the thread that made it use at most so many threads; less
+/// than 1 counts as 1.
 class ThreadLimit {
  public:
   explicit ThreadLimit(int most) noexcept;

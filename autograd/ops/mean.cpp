@@ -1,9 +1,6 @@
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include <wengert/autograd/catalogue.h>
-#include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/kernels/scan.h>

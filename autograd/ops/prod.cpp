@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>

@@ -38,7 +38,7 @@ Tensor relu(const Tensor& x) { return apply(operations::relu(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
 /// Leaky rectified linear unit, x above 0, else slope · x; floating. Derivative 1 above 0, else the slope, at the kink too. The
-/// slope is 0.01, as in the paper; that of Keras' layer is 0.3, of Keras' function 0.2.
+/// slope is 0.01, as in the paper; that of Keras's layer is 0.3, of Keras's function 0.2.
 /// Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 #endif

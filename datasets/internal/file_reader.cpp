@@ -34,7 +34,7 @@ FileReader::FileReader(const std::string& path, Compression compression) : path_
   if (status.type() == std::filesystem::file_type::not_found) fail("no such file");
   if (error) fail(error.message());
   if (std::filesystem::is_directory(status)) fail("is a directory; expected a file");
-  if (!std::filesystem::is_regular_file(status)) fail("is no regular file");
+  if (!std::filesystem::is_regular_file(status)) fail("is not a regular file");
   file_size_ = std::filesystem::file_size(path, error);
   if (error) fail(error.message());
   if (file_size_ == 0) fail("is empty");
@@ -66,8 +66,8 @@ void FileReader::read(std::span<std::uint8_t> bytes) {
 
 void FileReader::finish() {
   std::uint8_t one_more = 0;
-  if (read_some({&one_more, 1}) != 0) fail(fmt::format("goes on behind its last element, at byte {}", given_ - 1));
-  if (stream_ && has_input()) fail("goes on behind its compressed data");
+  if (read_some({&one_more, 1}) != 0) fail(fmt::format("continues past its last element, at byte {}", given_ - 1));
+  if (stream_ && has_input()) fail("continues past its compressed data");
 }
 
 std::uint64_t FileReader::limit() const {

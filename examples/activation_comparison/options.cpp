@@ -95,7 +95,7 @@ std::vector<std::string> read_activations(const std::string& text) {
   for (const std::string& name : names) {
     try {
       if (!known.insert(wengert::nn::activation(name).name()).second) {
-        throw UsageError(fmt::format("--activations: {} is there twice", name));
+        throw UsageError(fmt::format("--activations: {} appears twice", name));
       }
     } catch (const wengert::ValueError& error) {
       throw UsageError(fmt::format("--activations: {}", error.what()));

@@ -156,7 +156,8 @@ std::string table(const std::vector<Result>& results) {
 std::string slope_note(const Options& options) {
   const bool leaky = std::any_of(options.activations.begin(), options.activations.end(),
                                  [](const std::string& name) { return name.starts_with("leaky_relu"); });
-  return leaky ? "leaky_relu: a slope of 0.3 is what the tutorial's Keras layer does; its formula says 0.01." : "";
+  return leaky ? "leaky_relu: a slope of 0.3 is the default of Keras's LeakyReLU layer; the usual formula says 0.01."
+               : "";
 }
 
 }  // namespace comparison

@@ -18,8 +18,8 @@ struct Candidate {
   wengert::nn::Sequential model;
 };
 
-/// The tutorial's model: Flatten, Dense(128, activation), Dense(10, softmax); with the initial weights that were asked
-/// for. Throws FileError for weights that cannot be read or do not fit.
+/// The model that is compared: Flatten, Dense(128, activation), Dense(10, softmax); with the initial weights that were
+/// asked for. Throws FileError for weights that cannot be read or do not fit.
 std::vector<Candidate> make_candidates(const Options& options);
 
 /// What a training gave.

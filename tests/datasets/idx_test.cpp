@@ -120,7 +120,7 @@ TEST(Idx, NamesADirectoryInThePlaceOfAFile) {
   EXPECT_TRUE(contains(error_of(directory.path()), "is a directory"));
 }
 
-TEST(Idx, NamesWhatIsNoRegularFile) { EXPECT_TRUE(contains(error_of("/dev/null"), "no regular file")); }
+TEST(Idx, NamesWhatIsNoRegularFile) { EXPECT_TRUE(contains(error_of("/dev/null"), "not a regular file")); }
 
 TEST(Idx, NamesAFileThatIsEmpty) {
   const test::TemporaryDirectory directory;
@@ -150,12 +150,12 @@ TEST(Idx, NamesAFileThatIsCutAnywhere) {
 
 TEST(Idx, NamesAFileThatGoesOn) {
   const test::TemporaryDirectory directory;
-  EXPECT_TRUE(contains(error_of(directory.write("plain", six + 'g')), "goes on behind its last element, at byte 18"));
+  EXPECT_TRUE(contains(error_of(directory.write("plain", six + 'g')), "continues past its last element, at byte 18"));
   EXPECT_TRUE(
-      contains(error_of(directory.write("inside", gzip(six + 'g'))), "goes on behind its last element, at byte 18"));
-  EXPECT_TRUE(contains(error_of(directory.write("behind", gzip(six) + 'g')), "goes on behind its compressed data"));
+      contains(error_of(directory.write("inside", gzip(six + 'g'))), "continues past its last element, at byte 18"));
+  EXPECT_TRUE(contains(error_of(directory.write("behind", gzip(six) + 'g')), "continues past its compressed data"));
   EXPECT_TRUE(contains(error_of(directory.write("twice", gzip(six) + gzip(six))),
-                       "goes on behind its last element, at byte 18"));
+                       "continues past its last element, at byte 18"));
 }
 
 TEST(Idx, NamesACompressedFileWithAnyBrokenByte) {

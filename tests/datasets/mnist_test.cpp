@@ -118,7 +118,7 @@ TEST_F(MnistFiles, MustHoldSamples) {
 TEST_F(MnistFiles, MustHoldLabelsFrom0To9) {
   std::string bytes = labels(5);
   bytes.back() = 10;
-  EXPECT_EQ(error_with("t10k-labels-idx1-ubyte", bytes), ": label 10 of sample 4; expected 0 ... 9");
+  EXPECT_EQ(error_with("t10k-labels-idx1-ubyte", bytes), ": label 10 of sample 4; expected 0 … 9");
 }
 
 TEST_F(MnistFiles, MustHoldAsManyLabelsAsImages) {
@@ -129,7 +129,7 @@ TEST_F(MnistFiles, MustHoldAsManyLabelsAsImages) {
 TEST_F(MnistFiles, AreRefusedWhenTheyAreDamaged) {
   EXPECT_TRUE(contains(error_with("train-images-idx3-ubyte", ""), "is empty"));
   EXPECT_TRUE(contains(error_with("train-images-idx3-ubyte", images(12).substr(0, 5000)), "cannot hold"));
-  EXPECT_TRUE(contains(error_with("train-images-idx3-ubyte", images(12) + '\0'), "goes on"));
+  EXPECT_TRUE(contains(error_with("train-images-idx3-ubyte", images(12) + '\0'), "continues past"));
   directory.write("train-images-idx3-ubyte", images(12));
   std::string crc = gzip(labels(12));
   crc[crc.size() - 5] = static_cast<char>(crc[crc.size() - 5] ^ 1);

@@ -90,7 +90,7 @@ TEST_F(Comparison, SaysWhatItDoesAndWhatCameOfIt) {
   const Finished finished = compare({"--epochs", "2"});
   EXPECT_EQ(count(finished.output, "Total params: 101,770"), 1U);
   EXPECT_TRUE(contains(finished.output, "Fashion-MNIST: 70 training images, 30 test images")) << finished.output;
-  EXPECT_EQ(count(finished.output, "leaky_relu: a slope of 0.3 is what the tutorial's Keras layer does"), 1U);
+  EXPECT_EQ(count(finished.output, "leaky_relu: a slope of 0.3 is the default of Keras's LeakyReLU layer"), 1U);
   for (const char* activation : {"relu", "gelu", "sigmoid", "leaky_relu:0.3"}) {
     EXPECT_EQ(count(finished.output, fmt::format("\n{}, epoch 2/2: loss ", activation)), 1U) << finished.output;
   }
