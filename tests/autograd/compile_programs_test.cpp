@@ -54,7 +54,7 @@ class RandomProgram {
   }
 
  private:
-  static constexpr std::uint64_t inputs = 4, operations = 30;
+  static constexpr std::uint64_t inputs = 4, operations = 33;
   struct Step {
     std::uint64_t operation, left, right;
   };
@@ -92,6 +92,15 @@ class RandomProgram {
       case 26: return shape[0] == 1 ? x * 2.0 : x / 3.0;
       case 27: return x.size() > 6 ? mean(x, {0}, true) : bounded(x * y);
       case 28: return x + normal(shape[0] > 4 ? x.shape() : Shape{6}, 0, 0.1, state.noise, x.dtype());
+      case 29: return exp(broadcast_to(scalar(0.3, x.dtype()), x.shape())) * y;
+      case 30: {  // another shape within the program, and numbers stretched to it
+        const Tensor both = concat({whole(x), whole(y)}, 0);
+        return mean(exp(broadcast_to(scalar(0.3, x.dtype()), both.shape())) * tanh(both), {0}, true) + y;
+      }
+      case 31: {
+        const std::vector<Tensor> parts = split(whole(x), 3, 1);
+        return concat({parts[2], sigmoid(parts[0]) * parts[1], parts[0]}, 1);
+      }
       default:
         return grad([](const Tensor& s) { return sum(grad([](const Tensor& t) { return sum(t * tanh(t)); })(s) * s); })(
                    x) *
@@ -130,6 +139,10 @@ TEST(Compile, GivesTheBitsOfEagerForRandomProgramsAndGradientsOfTheirGradients) 
                           CompileOptions{.skip_broadcasts = false},
                           CompileOptions{.share_subexpressions = false},
                           CompileOptions{.attach_reductions = false},
+                          CompileOptions{.cut_sums = false, .compute_parts = false},
+                          CompileOptions{.share_parts = false},
+                          CompileOptions{.gather_products = false, .lay_out_once = false},
+                          CompileOptions{.stream_products = false, .divide_rows = false},
                           CompileOptions{.verify = true}};
   for (std::uint64_t seed = 0; seed < 160; ++seed) {
     SCOPED_TRACE(seed);
