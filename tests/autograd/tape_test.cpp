@@ -12,11 +12,6 @@
 namespace wengert {
 namespace {
 
-std::vector<double> values(const Tensor& tensor) {
-  const auto elements = tensor.data<double>();
-  return {elements.begin(), elements.end()};
-}
-
 TEST(Tape, GivesTheGradientOfAScalar) {
   Tape tape;
   const Tensor x = tape.watch(Tensor({1.0, 2.0, 3.0}));

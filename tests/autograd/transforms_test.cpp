@@ -13,11 +13,6 @@
 namespace wengert {
 namespace {
 
-std::vector<double> values(const Tensor& tensor) {
-  const auto data = tensor.data<double>();
-  return {data.begin(), data.end()};
-}
-
 TEST(Transforms, GiveValueAndGradientTogether) {
   const auto [value, gradient] = value_and_grad([](const Tensor& t) { return sum(t * t); })(Tensor({1.0, 2.0}));
   EXPECT_EQ(value.item(), 5.0);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "support/message_of.h"
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -12,11 +13,6 @@
 
 namespace wengert::nn {
 namespace {
-
-std::vector<double> values(const Tensor& tensor) {
-  const auto data = tensor.data<double>();
-  return {data.begin(), data.end()};
-}
 
 std::string refusal_of(const std::string& name) {
   return message_of<ValueError>([&] { nn::activation(name); });

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "support/message_of.h"
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -47,11 +48,6 @@ class Tied : public Module {
   Dense first{3, 3}, second = first;
 };
 
-std::vector<float> values(const Tensor& tensor) {
-  const auto data = tensor.data<float>();
-  return {data.begin(), data.end()};
-}
-
 std::vector<std::string> names(Module& module) {
   std::vector<std::string> result;
   for (const auto& [name, parameter] : module.named_parameters()) {
@@ -80,7 +76,7 @@ TEST(Module, BuiltTwiceStartsWithTheSameBits) {
   Mlp first;
   Mlp second;
   for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(values(first.parameters()[i]), values(second.parameters()[i])) << i;
+    EXPECT_EQ(values<float>(first.parameters()[i]), values<float>(second.parameters()[i])) << i;
     EXPECT_FALSE(first.parameters()[i] == second.parameters()[i]) << i;
   }
 }
@@ -90,19 +86,19 @@ TEST(Module, FirstUseDrawsTheSameBitsAsListing) {
   Mlp called;
   const Tensor result = called(four_numbers);
   listed.parameters();
-  EXPECT_EQ(values(listed(four_numbers)), values(result));
+  EXPECT_EQ(values<float>(listed(four_numbers)), values<float>(result));
 }
 
 TEST(Module, DrawsDifferentNumbersForDifferentPathsAndSeeds) {
   Sequential model{Dense{3, 3}, Dense{3, 3}};
   const auto parameters = model.parameters();
-  EXPECT_NE(values(parameters[0]), values(parameters[2]));
+  EXPECT_NE(values<float>(parameters[0]), values<float>(parameters[2]));
 
-  const auto before = values(parameters[0]);
+  const auto before = values<float>(parameters[0]);
   model.initialize(1);
-  EXPECT_NE(values(parameters[0]), before);
+  EXPECT_NE(values<float>(parameters[0]), before);
   model.initialize();
-  EXPECT_EQ(values(parameters[0]), before);  // 0 unless told, and the first draw is that of seed 0
+  EXPECT_EQ(values<float>(parameters[0]), before);  // 0 unless told, and the first draw is that of seed 0
 }
 
 TEST(Module, InitializingAPartDrawsWhatTheWholeDrawsForIt) {
@@ -111,14 +107,14 @@ TEST(Module, InitializingAPartDrawsWhatTheWholeDrawsForIt) {
   whole.initialize(5);
   part.parameters();
   part.output.initialize(5);
-  EXPECT_EQ(values(whole.output.weight()), values(part.output.weight()));
+  EXPECT_EQ(values<float>(whole.output.weight()), values<float>(part.output.weight()));
 }
 
 TEST(Module, DoesNotDrawAnewWhatWasSetBeforeItBecamePartOfAModel) {
   Dense layer{2, 1};
   layer.weight().assign(Tensor({5.0F, 7.0F}, {2, 1}));
   Sequential model{std::move(layer)};
-  EXPECT_EQ(values(model.parameters()[0]), (std::vector<float>{5, 7}));
+  EXPECT_EQ(values<float>(model.parameters()[0]), (std::vector<float>{5, 7}));
   EXPECT_EQ(names(model), (std::vector<std::string>{"dense.weight", "dense.bias"}));
 }
 
@@ -133,9 +129,9 @@ TEST(Module, DoesNotDrawWhatWasAssignedBeforeItWasNamed) {
   assigned.factor.assign(Tensor({5.0F, 7.0F}));
   Filled cloned;
   cloned.factor = assigned.factor.clone();
-  EXPECT_EQ(values(cloned.parameters()[0]), (std::vector<float>{5, 7}));
-  EXPECT_EQ(values(assigned.parameters()[0]), (std::vector<float>{5, 7}));
-  EXPECT_EQ(values(fresh.parameters()[0]), (std::vector<float>{1, 1}));
+  EXPECT_EQ(values<float>(cloned.parameters()[0]), (std::vector<float>{5, 7}));
+  EXPECT_EQ(values<float>(assigned.parameters()[0]), (std::vector<float>{5, 7}));
+  EXPECT_EQ(values<float>(fresh.parameters()[0]), (std::vector<float>{1, 1}));
 }
 
 TEST(Module, NamesWhatIsAddedToAPartLater) {
@@ -157,7 +153,7 @@ TEST(Module, NamesWhatIsAddedToAPartLater) {
   used(four_numbers);
   for (Net* net : {&listed, &used, &whole}) {
     EXPECT_EQ(names(*net), expected);
-    EXPECT_EQ(values(net->parameters()[2]), values(whole.parameters()[2]));
+    EXPECT_EQ(values<float>(net->parameters()[2]), values<float>(whole.parameters()[2]));
   }
 }
 
@@ -173,7 +169,7 @@ TEST(Module, OfTwoThatShareALayerGivesThePathInTheOneThatIsAsked) {
   Sequential fresh{Dense{2, 2}};
   fresh.initialize(1);
   part.initialize(1);
-  EXPECT_EQ(values(part.parameters()[0]), values(fresh.parameters()[0]));
+  EXPECT_EQ(values<float>(part.parameters()[0]), values<float>(fresh.parameters()[0]));
 }
 
 TEST(Module, OfALayerThatIsListedTwiceKnowsTheFirstPath) {
@@ -192,23 +188,24 @@ TEST(Module, OfALayerThatIsListedTwiceKnowsTheFirstPath) {
     EXPECT_EQ(names(*model),
               (std::vector<std::string>{"a.dense.weight", "a.dense.bias", "a.dense_1.weight", "a.dense_1.bias"}));
   }
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(values(early.parameters()[i]), values(late.parameters()[i])) << i;
-  const auto before = values(early.parameters()[0]);
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(values<float>(early.parameters()[i]), values<float>(late.parameters()[i])) << i;
+  const auto before = values<float>(early.parameters()[0]);
   early.initialize();
-  EXPECT_EQ(values(early.parameters()[0]), before);
+  EXPECT_EQ(values<float>(early.parameters()[0]), before);
 }
 
 TEST(Module, CopiesShareParametersAndClonesDoNot) {
   Mlp original;
   Mlp copy = original;
   Mlp clone = nn::clone(original);
-  EXPECT_EQ(values(copy(four_numbers)), values(original(four_numbers)));
-  EXPECT_EQ(values(clone(four_numbers)), values(original(four_numbers)));
+  EXPECT_EQ(values<float>(copy(four_numbers)), values<float>(original(four_numbers)));
+  EXPECT_EQ(values<float>(clone(four_numbers)), values<float>(original(four_numbers)));
   EXPECT_EQ(names(clone), names(original));
 
   original.output.bias()->assign(Tensor({1.0F, 2.0F, 3.0F}));
-  EXPECT_EQ(values(copy(four_numbers)), values(original(four_numbers)));
-  EXPECT_NE(values(clone(four_numbers)), values(original(four_numbers)));
+  EXPECT_EQ(values<float>(copy(four_numbers)), values<float>(original(four_numbers)));
+  EXPECT_NE(values<float>(clone(four_numbers)), values<float>(original(four_numbers)));
 }
 
 TEST(Module, ListsASharedParameterOnceAndClonesKeepItShared) {
@@ -223,7 +220,7 @@ TEST(Module, ListsASharedParameterOnceAndClonesKeepItShared) {
 TEST(Module, MayHoldParametersDirectlyAndLeaveSomeOut) {
   Scale scale;
   EXPECT_EQ(names(scale), (std::vector<std::string>{"gain"}));
-  EXPECT_EQ(values(scale(Tensor({1.0F, 2.0F, 3.0F}))), (std::vector<float>{2, 4, 6}));
+  EXPECT_EQ(values<float>(scale(Tensor({1.0F, 2.0F, 3.0F}))), (std::vector<float>{2, 4, 6}));
   scale.shift.emplace(wengert::ones({3}), "");
   EXPECT_EQ(scale.named_parameters()[1].first, "shift");
 }
@@ -243,12 +240,12 @@ TEST(Module, SetsTheModeOfEveryPart) {
 
 TEST(Module, ConvertsEveryParameter) {
   Mlp model;
-  const auto before = values(model.hidden.weight());
+  const auto before = values<float>(model.hidden.weight());
   model.to(DType::f64);
   const Parameter weight = model.hidden.weight();
   ASSERT_EQ(weight.dtype(), DType::f64);
   EXPECT_EQ(weight.name(), "hidden.weight");
-  EXPECT_EQ(values(cast(weight.value(), DType::f32)), before);
+  EXPECT_EQ(values<float>(cast(weight.value(), DType::f32)), before);
   EXPECT_EQ(model(wengert::ones({2, 4}, DType::f64)).dtype(), DType::f64);
   EXPECT_THROW(model.to(DType::i32), DTypeError);
 }
@@ -256,7 +253,7 @@ TEST(Module, ConvertsEveryParameter) {
 TEST(Module, StartsInF32WhereTheSameModelStartsInF64) {
   Dense narrow{5, 4};
   Dense wide{5, 4, {}, {.dtype = DType::f64}};
-  EXPECT_EQ(values(cast(wide.weight().value(), DType::f32)), values(narrow.weight()));
+  EXPECT_EQ(values<float>(cast(wide.weight().value(), DType::f32)), values<float>(narrow.weight()));
 }
 
 TEST(Module, GivesGradientsOfEveryParameterThatTookPart) {

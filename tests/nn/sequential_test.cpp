@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -19,11 +20,6 @@ static_assert(std::is_constructible_v<Sequential, Flatten, Sequential, NamedActi
 static_assert(!std::is_constructible_v<Sequential, int> && !std::is_constructible_v<Sequential, Flatten, std::string>);
 static_assert(!std::is_constructible_v<Sequential, std::unique_ptr<Dense>>);
 
-std::vector<float> values(const Tensor& tensor) {
-  const auto data = tensor.data<float>();
-  return {data.begin(), data.end()};
-}
-
 std::vector<std::string> names(Module& module) {
   std::vector<std::string> result;
   for (const auto& entry : module.named_parameters()) result.push_back(entry.first);
@@ -36,9 +32,9 @@ TEST(Sequential, AppliesItsLayersInOrder) {
   Dense doubled{2, 2, {}, {.bias = false}};
   doubled.weight().assign(Tensor({2.0F, 0.0F, 0.0F, 2.0F}, {2, 2}));
   Sequential model{doubled, nn::relu, nn::leaky_relu(0.5)};
-  EXPECT_EQ(values(model(input)), (std::vector<float>{2, 0, 4, 1}));
+  EXPECT_EQ(values<float>(model(input)), (std::vector<float>{2, 0, 4, 1}));
   Sequential empty;
-  EXPECT_EQ(values(empty(input)), values(input));
+  EXPECT_EQ(values<float>(empty(input)), values<float>(input));
 }
 
 TEST(Sequential, NamesLayersByTheirClass) {
@@ -92,12 +88,12 @@ TEST(Sequential, CopiesShareParametersAndClonesDoNot) {
   Sequential clone = model.clone();
   EXPECT_EQ(copy.size(), 2U);
   EXPECT_EQ(names(copy), names(model));
-  EXPECT_EQ(values(clone(input)), values(model(input)));
+  EXPECT_EQ(values<float>(clone(input)), values<float>(model(input)));
 
   model.initialize(3);
-  EXPECT_EQ(values(copy(input)), values(model(input)));
-  EXPECT_EQ(values(assigned(input)), values(model(input)));
-  EXPECT_NE(values(clone(input)), values(model(input)));
+  EXPECT_EQ(values<float>(copy(input)), values<float>(model(input)));
+  EXPECT_EQ(values<float>(assigned(input)), values<float>(model(input)));
+  EXPECT_NE(values<float>(clone(input)), values<float>(model(input)));
 }
 
 TEST(Sequential, CopiesStandOnTheirOwnOtherwise) {
@@ -117,9 +113,9 @@ TEST(Sequential, MovesAndOutlivesWhatItWasMadeOf) {
     return outer;
   };
   Sequential model = make();
-  const auto before = values(model(input));
+  const auto before = values<float>(model(input));
   Sequential moved = std::move(model);
-  EXPECT_EQ(values(moved(input)), before);
+  EXPECT_EQ(values<float>(moved(input)), before);
 }
 
 TEST(Sequential, DrawsAndNamesALayerThatIsAddedLater) {
@@ -127,7 +123,7 @@ TEST(Sequential, DrawsAndNamesALayerThatIsAddedLater) {
   Sequential later{Dense{2, 2}};
   later(input);
   later.add(Dense{2, 2});
-  EXPECT_EQ(values(later(input)), values(at_once(input)));
+  EXPECT_EQ(values<float>(later(input)), values<float>(at_once(input)));
   EXPECT_EQ(names(later), names(at_once));
 }
 

@@ -16,11 +16,6 @@
 namespace wengert::optim {
 namespace {
 
-std::vector<double> values(const Tensor& tensor) {
-  const auto data = tensor.data<double>();
-  return {data.begin(), data.end()};
-}
-
 Parameter parameter(std::string name, std::initializer_list<double> numbers) {
   return Parameter(Tensor(numbers), std::move(name));
 }

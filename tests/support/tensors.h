@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,13 @@ inline ::testing::AssertionResult same_bits(const Tensor& a, const Tensor& b) {
     }
     return ::testing::AssertionFailure() << a << " and " << b;
   });
+}
+
+/// The elements, of dtype T.
+template <typename T = double>
+std::vector<T> values(const Tensor& tensor) {
+  const auto elements = tensor.data<T>();
+  return {elements.begin(), elements.end()};
 }
 
 /// Numbers uniform on [0.1, 0.9).

@@ -2,6 +2,7 @@
 #include <limits>
 #include <vector>
 
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/operation.h>
@@ -13,12 +14,6 @@ namespace {
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-template <typename T>
-std::vector<T> values(const Tensor& tensor) {
-  const auto data = tensor.data<T>();
-  return {data.begin(), data.end()};
-}
 
 TEST(Cast, FloatingToIntegerTruncatesAndSaturates) {
   const Tensor x({2.9, -2.9, 0.5, -0.0, 300.0, 1e10, -1e10, 1e30, -1e30, inf, -inf, nan});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/message_of.h"
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/catalogue.h>
@@ -19,12 +20,6 @@
 
 namespace wengert {
 namespace {
-
-template <typename T>
-std::vector<T> values(const Tensor& tensor) {
-  const auto data = tensor.data<T>();
-  return {data.begin(), data.end()};
-}
 
 std::vector<bool> truth(const Tensor& tensor) { return values<bool>(tensor); }
 using Truth = std::vector<bool>;
