@@ -201,10 +201,10 @@ Gradients Tape::gradient(const Tensor& y) {
   auto results = walk(y, asked, {}, Unreached::undefined);
   Gradients gradients;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    Parameter parameter = Access::parameter(states[i]);
+    const Parameter parameter = Access::parameter(states[i]);
     const bool matters = results[i].defined();
     if (!matters) results[i] = zeros(parameter.shape(), parameter.dtype());
-    gradients.add(std::move(parameter), std::move(results[i]), matters);
+    gradients.add(parameter, std::move(results[i]), matters);
   }
   return gradients;
 }
@@ -239,9 +239,9 @@ bool Gradients::matters(const Parameter& parameter) const {
   return std::find(idle_.begin(), idle_.end(), parameter) == idle_.end();
 }
 
-void Gradients::add(Parameter parameter, Tensor gradient, bool matters) {
+void Gradients::add(const Parameter& parameter, Tensor gradient, bool matters) {
   if (!matters) idle_.push_back(parameter);
-  entries_.push_back({std::move(parameter), std::move(gradient)});
+  entries_.push_back({parameter, std::move(gradient)});
 }
 
 bool Gradients::contains(const Parameter& parameter) const {

@@ -35,7 +35,7 @@ class Gradients {
   /// that took no part, as nothing is known of it.
   bool matters(const Parameter& parameter) const;
   /// Of each parameter once.
-  void add(Parameter parameter, Tensor gradient, bool matters = true);
+  void add(const Parameter& parameter, Tensor gradient, bool matters = true);
 
  private:
   kernels::PoolVector<Entry> entries_;

@@ -181,7 +181,7 @@ void Module::name_and_draw() {
 
 std::vector<Parameter> Module::parameters() {
   std::vector<Parameter> parameters;
-  for (auto& [path, parameter] : named_parameters()) parameters.push_back(std::move(parameter));
+  for (const auto& [path, parameter] : named_parameters()) parameters.push_back(parameter);
   return parameters;
 }
 

@@ -48,10 +48,10 @@ Attributes attributes_of(const AdamOptions& options, DType dtype) {
 
 }  // namespace
 
-Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options) : Adam(std::move(parameters), options, 0) {}
+Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options) : Adam(parameters, options, 0) {}
 
-Adam::Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay)
-    : Optimizer(std::move(parameters), options.learning_rate, {"m", "v"}),
+Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options, double weight_decay)
+    : Optimizer(parameters, options.learning_rate, {"m", "v"}),
       beta_1_(checked_beta("beta_1", options.beta_1)),
       beta_2_(checked_beta("beta_2", options.beta_2)),
       weight_decay_(detail::not_negative("adam", "weight_decay", weight_decay)),
@@ -77,8 +77,8 @@ void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& ra
   state[1] = std::move(results[2]);
 }
 
-AdamW::AdamW(std::vector<Parameter> parameters, const AdamWOptions& options)
-    : Adam(std::move(parameters),
+AdamW::AdamW(const std::vector<Parameter>& parameters, const AdamWOptions& options)
+    : Adam(parameters,
            {.learning_rate = options.learning_rate,
             .beta_1 = options.beta_1,
             .beta_2 = options.beta_2,

@@ -23,10 +23,10 @@ class Adam : public Optimizer {
  public:
   /// Throws ValueError for a β out of [0, 1), an ε that is negative, not finite, or subnormal in a parameter's dtype
   /// (its reciprocal would be infinite), and as every optimiser does.
-  explicit Adam(std::vector<Parameter> parameters, const AdamOptions& options = {});
+  explicit Adam(const std::vector<Parameter>& parameters, const AdamOptions& options = {});
 
  protected:
-  Adam(std::vector<Parameter> parameters, const AdamOptions& options, double weight_decay);
+  Adam(const std::vector<Parameter>& parameters, const AdamOptions& options, double weight_decay);
 
  private:
   Tensor step_rate(const Tensor& learning_rate, const Tensor& step) const override;
@@ -50,7 +50,7 @@ struct AdamWOptions {
 class AdamW : public Adam {
  public:
   /// Throws ValueError for a weight decay that is negative or not finite, and as Adam does.
-  explicit AdamW(std::vector<Parameter> parameters, const AdamWOptions& options = {});
+  explicit AdamW(const std::vector<Parameter>& parameters, const AdamWOptions& options = {});
 };
 
 }  // namespace wengert::optim

@@ -46,7 +46,7 @@ Tensor take(NamedTensors& state, const std::string& name, const Shape& shape, DT
 
 }  // namespace
 
-Optimizer::Optimizer(std::vector<Parameter> parameters, const LearningRate& learning_rate,
+Optimizer::Optimizer(const std::vector<Parameter>& parameters, const LearningRate& learning_rate,
                      std::vector<std::string> state_names)
     : state_names_(std::move(state_names)),
       schedule_(learning_rate.schedule()),
@@ -55,7 +55,7 @@ Optimizer::Optimizer(std::vector<Parameter> parameters, const LearningRate& lear
   checked_rate(this->learning_rate());
   if (parameters.empty()) throw ValueError("optimizer: no parameters given; pass model.parameters()");
   entries_.reserve(parameters.size());
-  for (Parameter& parameter : parameters) {
+  for (const Parameter& parameter : parameters) {
     if (!is_floating(parameter.dtype())) {
       throw DTypeError(fmt::format("optimizer: parameter '{}' is {}; expected f32 or f64", parameter.name(),
                                    name_of(parameter.dtype())));
@@ -70,7 +70,7 @@ Optimizer::Optimizer(std::vector<Parameter> parameters, const LearningRate& lear
     std::vector<Slot> state;
     for (std::size_t i = 0; i < state_names_.size(); ++i)
       state.emplace_back(zeros(parameter.shape(), parameter.dtype()));
-    entries_.push_back({std::move(parameter), std::move(name), std::move(state)});
+    entries_.push_back({parameter, std::move(name), std::move(state)});
   }
 }
 

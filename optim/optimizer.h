@@ -55,7 +55,8 @@ class Optimizer {
   /// For every parameter as many tensors are kept as `state_names` says, zeros at first. Throws ValueError for a
   /// parameter that is given twice, a bad learning rate or no parameters; DTypeError for parameters of integers and
   /// for a schedule whose rate is not f64, ShapeError where it is no scalar.
-  Optimizer(std::vector<Parameter> parameters, const LearningRate& learning_rate, std::vector<std::string> state_names);
+  Optimizer(const std::vector<Parameter>& parameters, const LearningRate& learning_rate,
+            std::vector<std::string> state_names);
   Optimizer(const Optimizer& other);
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(const Optimizer& other);

@@ -51,8 +51,8 @@ std::vector<std::string> state_names(const SGDOptions& options) {
 
 }  // namespace
 
-SGD::SGD(std::vector<Parameter> parameters, const SGDOptions& options)
-    : Optimizer(std::move(parameters), options.learning_rate, state_names(options)) {
+SGD::SGD(const std::vector<Parameter>& parameters, const SGDOptions& options)
+    : Optimizer(parameters, options.learning_rate, state_names(options)) {
   if (!(options.momentum >= 0 && options.momentum <= 1)) {
     throw ValueError(fmt::format("sgd: momentum is {}; expected 0 … 1", options.momentum));
   }

@@ -17,7 +17,7 @@ struct SGDOptions {
 class SGD : public Optimizer {
  public:
   /// Throws ValueError for a momentum out of [0, 1], for Nesterov's without momentum, and as every optimiser does.
-  explicit SGD(std::vector<Parameter> parameters, const SGDOptions& options = {});
+  explicit SGD(const std::vector<Parameter>& parameters, const SGDOptions& options = {});
 
  private:
   void update(Parameter& parameter, const Tensor& gradient, const Tensor& rate, const Tensor& learning_rate,
