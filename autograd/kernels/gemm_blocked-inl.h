@@ -111,10 +111,11 @@ class BlockedProduct {
     return problem.n >= (are_far<T>(column) && problem.k >= 64 ? 3 : 32) * panel_width;
   }
 
-  // Whether rows of B are contiguous, far apart, and more than the caches of most processors keep.
+  // Whether rows of B are contiguous, far apart, and more than the caches of most processors keep: of the whole B, of
+  // which a thread takes some columns.
   static bool is_huge_b(const Problem<T>& problem) {
     constexpr std::size_t kept = (std::size_t{16} << 20) / sizeof(T);
-    return problem.b.column == 1 && are_far<T>(problem.b.row) && problem.n * problem.k > kept;
+    return problem.b.column == 1 && are_far<T>(problem.b.row) && problem.b.row * problem.k > kept;
   }
 
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and no cache

@@ -330,6 +330,31 @@ TYPED_TEST(FloatingGemm, SixteenRowsAndColumnsGiveTheBitsOfThoseInALargerProduct
   }
 }
 
+// A B that no cache keeps is laid out otherwise than its columns by themselves are.
+TYPED_TEST(FloatingGemm, AProductByALargeBHasTheBitsOfProductsByItsColumns) {
+  constexpr std::size_t n = 7003, k = 600, columns = 100;
+  std::mt19937_64 random(6);
+  auto b = random_matrix<TypeParam>(k, n, false, 0, random);
+  for_each_instruction_set([&] {
+    for (const std::size_t m : {26U, 150U}) {
+      const auto a = random_matrix<TypeParam>(m, k, false, 0, random);
+      Matrix<TypeParam> whole(m, n, false, 0, 0);
+      multiply(m, n, k, a, b, whole);
+      for (const std::size_t first : {0U, 2000U, 6903U}) {
+        Matrix<TypeParam> some(k, columns, false, 0, 0), product(m, columns, false, 0, 0);
+        for (std::size_t p = 0; p < k; ++p) std::copy_n(&b.at(p, first), columns, &some.at(p, 0));
+        multiply(m, columns, k, a, some, product);
+        for (std::size_t i = 0; i < m; ++i)
+          ASSERT_TRUE(std::equal(&product.at(i, 0), &product.at(i, 0) + columns, &whole.at(i, first))) << m << first;
+      }
+      const ThreadLimit alone(1);
+      Matrix<TypeParam> by_one_thread(m, n, false, 0, 0);
+      multiply(m, n, k, a, b, by_one_thread);
+      EXPECT_EQ(by_one_thread.elements, whole.elements) << m;
+    }
+  });
+}
+
 // What is gathered of a graph (gemm_sum) relies on it.
 TYPED_TEST(FloatingGemm, ASumOfProductsHasTheBitsOfProductsAddedOneByOne) {
   struct Shape {
