@@ -12,10 +12,7 @@ namespace wengert::optim {
 
 namespace {
 
-double checked_rate(double learning_rate) {
-  detail::not_negative("optimizer", "learning_rate", learning_rate);
-  return learning_rate;
-}
+double checked_rate(double learning_rate) { return detail::not_negative("optimizer", "learning_rate", learning_rate); }
 
 void check_gradient(const Parameter& parameter, const Tensor& gradient) {
   if (gradient.shape() != parameter.shape()) {

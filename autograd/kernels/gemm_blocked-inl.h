@@ -114,8 +114,7 @@ class BlockedProduct {
   // Whether rows of B are contiguous, far apart, and more than the caches of most processors keep: of the whole B, of
   // which a thread takes some columns.
   static bool is_huge_b(const Problem<T>& problem) {
-    constexpr std::size_t kept = (std::size_t{16} << 20) / sizeof(T);
-    return problem.b.column == 1 && are_far<T>(problem.b.row) && problem.b.row * problem.k > kept;
+    return is_beyond(problem.b, problem.b.row * problem.k, std::size_t{16} << 20);
   }
 
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and no cache

@@ -38,6 +38,13 @@ MatrixOperand<T> transpose(const MatrixOperand<T>& x) {
   return {x.data, x.column, x.row};
 }
 
+// Whether a B of so many elements, whose rows are contiguous and far apart, is more than a cache of so many bytes
+// keeps.
+template <typename T>
+bool is_beyond(const MatrixOperand<T>& b, std::size_t elements, std::size_t cache) {
+  return b.column == 1 && are_far<T>(b.row) && elements > cache / sizeof(T);
+}
+
 // Whether a product is of few terms and rows of B are contiguous: there are functions of their own for that.
 template <typename T>
 bool has_few_terms(std::size_t k, const MatrixOperand<T>& b) {

@@ -26,8 +26,7 @@ static_assert(flat_rows <= 2 * wide_rows);
 // Whether rows of B are contiguous, far apart, and more than a cache keeps.
 template <typename T>
 bool is_big_b(const Problem<T>& problem) {
-  constexpr std::size_t kept = (std::size_t{4} << 20) / sizeof(T);
-  return problem.b.column == 1 && are_far<T>(problem.b.row) && problem.n * problem.k > kept;
+  return is_beyond(problem.b, problem.n * problem.k, std::size_t{4} << 20);
 }
 
 // Two strips of rows read B twice: that pays for some vectors of it, from a cache.

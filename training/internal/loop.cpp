@@ -1,9 +1,7 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,23 +23,16 @@ void require_labels(const char* caller, const datasets::Dataset& data) {
 
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics) {
   if (!loss) throw ValueError(fmt::format("{}: the loss is empty; expected a function", caller));
-  constexpr std::array<std::string_view, 5> own{"epoch", "steps", "loss", "val_loss", "seconds"};
-  constexpr std::string_view validation = "val_";
-  for (auto metric = metrics.begin(); metric != metrics.end(); ++metric) {
-    if (!metric->sum) throw ValueError(fmt::format("{}: metric '{}' has no function", caller, metric->name));
-    const auto require_free = [&](std::string_view column) {
-      const bool is_free =
-          std::find(own.begin(), own.end(), column) == own.end() &&
-          std::none_of(metrics.begin(), metric, [&](const nn::Metric& other) {
-            const bool validates = column.starts_with(validation);
-            return column == other.name || (validates && column.substr(validation.size()) == other.name);
-          });
-      if (!is_free) {
-        throw ValueError(fmt::format("{}: two columns are called '{}'; give the metric another name", caller, column));
-      }
-    };
-    require_free(metric->name);
-    require_free(std::string(validation) + metric->name);
+  History history{.validated = true};
+  for (const nn::Metric& metric : metrics) {
+    if (!metric.sum) throw ValueError(fmt::format("{}: metric '{}' has no function", caller, metric.name));
+    history.metrics.push_back(metric.name);
+  }
+  std::vector<std::string> names = history.columns();
+  names.emplace_back("steps");  // beside them in JSON
+  for (auto name = names.begin(); name != names.end(); ++name) {
+    if (std::find(names.begin(), name, *name) == name) continue;
+    throw ValueError(fmt::format("{}: two columns are called '{}'; give the metric another name", caller, *name));
   }
 }
 
