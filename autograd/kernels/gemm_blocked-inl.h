@@ -161,21 +161,28 @@ class BlockedProduct {
   void pack_panel(Range panel, Range columns, Range terms, Range some) const {
     const std::size_t width = round_up(panel.size, vector_length<T>);
     pack(b_at(some.begin, panel.begin), transpose(problem_.b), panel.size, some.size, width,
-         packed_panel(panel, columns, terms) + (some.begin - terms.begin) * width);
+         packed_panel(panel, columns, terms) + (some.begin - terms.begin) * width, 0);
   }
 
+  // A transposed A along its rows of memory, so many terms at a time, while those that come next are asked for.
   void pack_a(Range rows, Range terms) const {
-    for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
-      pack(a_at(strip.begin, terms.begin), problem_.a, strip.size, terms.size, strip.size,
-           packed_a_.at((strip.begin - rows.begin) * terms.size));
+    constexpr std::size_t some_terms = 64 / sizeof(T);
+    const std::size_t step = problem_.a.row == 1 ? some_terms : terms.size;
+    for (std::size_t p = terms.begin; p < terms.end(); p += step) {
+      const Range some = part(terms, p, step);
+      for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
+        T* const packed = packed_a_.at((strip.begin - rows.begin) * terms.size);
+        pack(a_at(strip.begin, some.begin), problem_.a, strip.size, some.size, strip.size,
+             packed + (some.begin - terms.begin) * strip.size, some_terms * problem_.a.column);
+      }
     }
   }
 
   // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
   static void pack(const T* from, const MatrixOperand<T>& layout, std::size_t count, std::size_t terms,
-                   std::size_t width, T* to) {
+                   std::size_t width, T* to, std::size_t ahead) {
     if (layout.row == 1) {
-      pack_rows(from, layout.column, count, terms, width, to);
+      pack_rows(from, layout.column, count, terms, width, to, ahead);
     } else {
       pack_transposed(from, layout.row, count, terms, width, to);
     }

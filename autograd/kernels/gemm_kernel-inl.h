@@ -98,10 +98,12 @@ struct LastVector {
     }
   }
   void store(hn::Vec<D> v, T* to) const {
-    if constexpr (has_masked_access) {
+    if (HWY_TARGET != HWY_AVX3 && count >= vector_length<T>) {  // for a mask AVX2 takes AMD's processors twelve cycles
+      hn::StoreU(v, d, to);
+    } else if constexpr (has_masked_access) {
       hn::BlendedStore(v, mask, d, to);
     } else {
-      count >= vector_length<T> ? hn::StoreU(v, d, to) : store_first(d, v, to, count);
+      store_first(d, v, to, count);
     }
   }
 };

@@ -38,24 +38,20 @@ void pack_interleaved(const T* from, std::size_t count, std::size_t k, std::size
   }
 }
 
-// Copies k rows of `count` elements (1 … width) into rows of `width`, the rest zero. Less than a vector is added.
+// Copies k rows of `count` elements (1 … width) into rows of `width`, the rest zero, and asks for what is `ahead` of
+// each. Less than a vector is added.
 template <typename T>
-void pack_rows(const T* from, std::size_t stride, std::size_t count, std::size_t k, std::size_t width, T* to) {
+void pack_rows(const T* from, std::size_t stride, std::size_t count, std::size_t k, std::size_t width, T* to,
+               std::size_t ahead) {
   const Lanes<T> d;
   constexpr std::size_t n = vector_length<T>;
-  if (count == 2 * n && width == 2 * n) {
-    for (std::size_t p = 0; p < k; ++p, from += stride, to += 2 * n) {
-      const auto first = hn::LoadU(d, from), second = hn::LoadU(d, from + n);
-      hn::StoreU(first, d, to);
-      hn::StoreU(second, d, to + n);
-    }
-    return;
-  }
+  const std::size_t last = round_up(count, n) - n;
+  const LastVector<Lanes<T>> read = {d, count - last}, written = {d, width - last};
   for (std::size_t p = 0; p < k; ++p, from += stride, to += width) {
-    for (std::size_t j = 0; j < width; j += n) {
-      const auto v = j + n <= count ? hn::LoadU(d, from + j) : load_first(d, from + j, count - j);
-      j + n <= width ? hn::StoreU(v, d, to + j) : store_first(d, v, to + j, width - j);
-    }
+    hwy::Prefetch(from + ahead + count - 1);
+    const auto v = read.load(from + last);
+    for (std::size_t j = 0; j < last; j += n) hn::StoreU(hn::LoadU(d, from + j), d, to + j);
+    written.store(v, to + last);
   }
 }
 
