@@ -71,6 +71,8 @@ Optimizer::Optimizer(const std::vector<Parameter>& parameters, const LearningRat
   }
 }
 
+Optimizer::~Optimizer() = default;
+
 Optimizer::Entry Optimizer::Entry::clone() const {
   Entry copy = *this;
   for (Slot& slot : copy.state) slot = slot.clone();

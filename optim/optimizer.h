@@ -24,7 +24,7 @@ using wengert::NamedTensors;  // how a state is read and written
 /// operations, so that a step may stand in a compiled function.
 class Optimizer {
  public:
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
 
   /// One step for every parameter that has a gradient and matters to the loss; the others stay as they are, and
   /// gradients of parameters that this optimiser was not given are passed over. Of the optimisers here nothing is

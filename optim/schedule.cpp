@@ -88,7 +88,7 @@ Schedule piecewise_constant_decay(const PiecewiseConstantDecayOptions& options) 
   }
   if (std::adjacent_find(boundaries.begin(), boundaries.end(), std::greater_equal<>()) != boundaries.end()) {
     throw ValueError(
-        fmt::format("{}: boundaries are {}; expected each above the one before", name, fmt::join(boundaries, ", ")));
+        fmt::format("{}: boundaries are {}; expected each above the one before", name, to_string(boundaries)));
   }
   for (const double value : values) not_negative(name, "a value", value);
   return [options](const Tensor& step) {

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <wengert/autograd/error.h>
@@ -280,9 +279,8 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors) {
                                    name == metadata ? "reserved" : "given twice"));
     }
     const std::uint64_t end = place + bytes_of(tensor).size();
-    text += fmt::format(R"({}{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", text.size() > 1 ? "," : "",
-                        name_in_header(name), name_in_file(tensor.dtype()),
-                        fmt::join(tensor.shape().begin(), tensor.shape().end(), ","), place, end);
+    text += fmt::format(R"({}{}:{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", text.size() > 1 ? "," : "",
+                        name_in_header(name), name_in_file(tensor.dtype()), to_string(tensor.shape()), place, end);
     parts.push_back(bytes_of(tensor));
     place = end;
   }
