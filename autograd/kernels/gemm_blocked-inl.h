@@ -122,7 +122,9 @@ class BlockedProduct {
   static bool pays_to_pack_b(const Problem<T>& problem) {
     const std::size_t row_bytes = problem.b.row * sizeof(T);
     const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k > 128) return problem.m > 24;
+    constexpr std::size_t least_terms = max_rows > 6 ? 129 : 64;  // the fewer rows a tile has, the more tiles read B
+    if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k >= least_terms)
+      return problem.m > 24;
     return problem.m > 2 * block_m;
   }
 

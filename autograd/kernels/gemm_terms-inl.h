@@ -41,6 +41,11 @@ void multiply_few_terms_narrow(const Problem<T>& problem) {
   const std::size_t a_row = problem.a.row, a_column = problem.a.column, ldc = problem.ldc;
   const T* a = problem.a.data;
   T* c = problem.c;
+  // Beyond a row lies the next one, which is written after it: but for the last rows, whole vectors may be stored,
+  // where there are no fast masks.
+  constexpr std::size_t reach = before_last + hn::MaxLanes(D());
+  const bool may_reach_on = HWY_TARGET != HWY_AVX3 && ldc == problem.n && problem.m * ldc >= reach;
+  const std::size_t first_masked = may_reach_on ? (problem.m * ldc - reach) / ldc + 1 : 0;
   HWY_UNROLL(2)
   for (std::size_t i = 0; i < problem.m; ++i, a += a_row, c += ldc) {
     hn::Vec<D> first_sum = hn::Zero(d), sum = first_sum;
@@ -51,7 +56,7 @@ void multiply_few_terms_narrow(const Problem<T>& problem) {
       sum = hn::MulAdd(factor, row[p], sum);
     }
     if constexpr (vectors > 1) hn::StoreU(first_sum, d, c);
-    last.store(sum, c + before_last);
+    i < first_masked ? hn::StoreU(sum, d, c + before_last) : last.store(sum, c + before_last);
   }
 }
 
