@@ -41,21 +41,11 @@ bool has_no_subnormals() {
   return kernels::without_subnormals(mode) == mode;
 }
 
-Graph optimized(Graph graph, bool without_subnormals, const CompileOptions& options) {
-  if (options.skip_broadcasts) graph = skip_broadcasts(std::move(graph));
-  graph = remove_dead_records(std::move(graph));
-  if (options.merge_equal) graph = merge_equal_records(std::move(graph));
-  if (options.cut_sums) graph = cut_sums(std::move(graph));
-  if (options.compute_parts) graph = compute_parts(std::move(graph));
-  if (options.gather_products) graph = gather_products(std::move(graph));
-  if (options.lay_out_once) graph = lay_out_once(std::move(graph));
-  if (options.fuse) graph = fuse_pointwise(std::move(graph), without_subnormals);
-  if (options.share_subexpressions) graph = share_subexpressions(std::move(graph));
-  if (options.attach_reductions) graph = attach_reductions(std::move(graph));
-  if (options.stream_products) graph = stream_products(std::move(graph));
-  if (options.share_parts) graph = share_parts(std::move(graph));
-  graph = share_programs(std::move(graph));
-  return options.divide_rows ? divide_rows(std::move(graph)) : graph;
+Graph optimized(Graph graph, const CompileOptions& options) {
+  for (const auto& [run, option] : passes()) {
+    if (option == nullptr || options.*option) graph = run(std::move(graph));
+  }
+  return graph;
 }
 
 /// What a call of the function does, as it is written down. Its results carry no logits, as those of a replay.
@@ -63,6 +53,7 @@ Graph capture_call(Capture& capture, CompiledFunction::Body body, void* function
   results.clear();
   body(function, capture.inputs(), results);
   Graph graph = capture.finish(results);
+  graph.without_subnormals = has_no_subnormals();
   for (Tensor& result : results) result = Access::alias(result);
   return graph;
 }
@@ -71,13 +62,13 @@ Graph capture_call(Capture& capture, CompiledFunction::Body body, void* function
 
 struct CompiledFunction::Program {
   Program(std::vector<TensorType> inputs, Graph graph, const CompileOptions& options)
-      : types(std::move(inputs)), recorded(graph), replay(optimized(std::move(graph), without_subnormals, options)) {}
+      : types(std::move(inputs)), recorded(graph), replay(optimized(std::move(graph), options)) {}
 
   bool fits(std::span<const Tensor> inputs) const {
-    return are_of_types(inputs, types) && are_unchanged(recorded.flags) && without_subnormals == has_no_subnormals();
+    return are_of_types(inputs, types) && are_unchanged(recorded.flags) &&
+           recorded.without_subnormals == has_no_subnormals();
   }
 
-  bool without_subnormals = has_no_subnormals();
   std::vector<TensorType> types;
   Graph recorded;
   Replay replay;

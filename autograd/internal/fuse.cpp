@@ -54,8 +54,7 @@ std::optional<double> literal(const Graph& graph, std::uint32_t value) {
 /// Writes the programs of a group's records one behind the other.
 class Joiner {
  public:
-  Joiner(const Graph& graph, const Node& node, const std::vector<bool>& leaves, bool without_subnormals)
-      : graph_(graph), without_subnormals_(without_subnormals) {
+  Joiner(const Graph& graph, const Node& node, const std::vector<bool>& leaves) : graph_(graph) {
     for (const std::size_t r : node.records) {
       for (const Use& use : graph.records[r].outputs) inside_.emplace(use.value, 0);
       for (const Use& use : graph.records[r].inputs) add_input(use);
@@ -107,7 +106,7 @@ class Joiner {
 
   /// Where an instruction's result stands; a product with 1 is the other factor, to the bit, where subnormals are kept.
   std::uint16_t place_after(const Instruction& instruction) {
-    if (instruction.primitive == Primitive::mul && !without_subnormals_) {
+    if (instruction.primitive == Primitive::mul && !graph_.without_subnormals) {
       if (is_one(instruction.a)) return instruction.b;
       if (is_one(instruction.b)) return instruction.a;
     }
@@ -142,7 +141,6 @@ class Joiner {
   }
 
   const Graph& graph_;
-  bool without_subnormals_;
   Program program_;
   GraphRecord joined_;
   std::map<std::uint32_t, std::uint16_t> inside_;  // values of the group: where they stand
@@ -325,7 +323,7 @@ std::vector<bool> leaving_values(const Graph& graph, const Grouping& grouping) {
 
 }  // namespace
 
-Graph fuse_pointwise(Graph graph, bool without_subnormals) {
+Graph fuse_pointwise(Graph graph) {
   const Grouping grouping(graph);
   const std::vector<bool> leaves = leaving_values(graph, grouping);
   std::vector<GraphRecord> records;
@@ -334,7 +332,7 @@ Graph fuse_pointwise(Graph graph, bool without_subnormals) {
     if (node.records.size() == 1) {
       records.push_back(std::move(graph.records[node.records[0]]));
     } else {
-      records.push_back(Joiner(graph, node, leaves, without_subnormals).take());
+      records.push_back(Joiner(graph, node, leaves).take());
     }
   }
   graph.records = std::move(records);

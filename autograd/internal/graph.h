@@ -120,7 +120,8 @@ struct Graph {
   std::vector<Assignment> assignments;
   std::vector<Use> results;
   std::vector<FlagUse> flags;
-  std::vector<RowRun> row_runs;  // in order
+  std::vector<RowRun> row_runs;     // in order
+  bool without_subnormals = false;  // where it was recorded, and is replayed
 
   // Once, in graph.cpp, as they are long.
   Graph();

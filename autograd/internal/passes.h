@@ -6,9 +6,15 @@
 #include <string>
 #include <vector>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/graph.h>
+#include <wengert/autograd/internal/numbering.h>
 
 /// What is done to a graph before it is replayed. Each pass takes a graph and gives one that computes the same bits.
+
+namespace wengert {
+struct CompileOptions;
+}
 
 namespace wengert::detail {
 
@@ -38,7 +44,7 @@ Graph lay_out_once(Graph graph);
 /// With pointwise records joined where they share operands or follow each other, have one shape and compute in one
 /// type: what stands between them stays in the first-level cache. A product with 1 is left out, but not where it makes
 /// a subnormal number 0.
-Graph fuse_pointwise(Graph graph, bool without_subnormals = false);
+Graph fuse_pointwise(Graph graph);
 
 /// With what a pointwise record computes on its way kept for a later one that would compute it again, where that is
 /// cheaper.
@@ -64,8 +70,19 @@ Graph share_programs(Graph graph);
 /// record may move any more.
 Graph divide_rows(Graph graph);
 
+/// A pass, and the option that leaves it out.
+struct Pass {
+  Graph (*run)(Graph graph);
+  bool CompileOptions::*option = nullptr;
+};
+/// All passes, in their order.
+std::span<const Pass> passes();
+
 /// Whether both were recorded from the same computation; otherwise says in `difference` where they first differ.
 bool same_graph(const Graph& a, const Graph& b, std::string& difference);
+
+/// What makes two records compute the same.
+Numbering::Words key_of(const GraphRecord& record);
 
 /// What a pointwise record computes, its attributes written into it.
 kernels::Program program_of(const GraphRecord& record);

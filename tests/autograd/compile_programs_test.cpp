@@ -8,6 +8,7 @@
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/generator.h>
+#include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/slot.h>
@@ -133,17 +134,10 @@ std::vector<Tensor> step(const RandomProgram& program, State& state, std::span<c
 }
 
 TEST(Compile, GivesTheBitsOfEagerForRandomProgramsAndGradientsOfTheirGradients) {
-  const std::array others{CompileOptions{.merge_equal = false, .fuse = false},
-                          CompileOptions{.merge_equal = false},
-                          CompileOptions{.fuse = false},
-                          CompileOptions{.skip_broadcasts = false},
-                          CompileOptions{.share_subexpressions = false},
-                          CompileOptions{.attach_reductions = false},
-                          CompileOptions{.cut_sums = false, .compute_parts = false},
-                          CompileOptions{.share_parts = false},
-                          CompileOptions{.gather_products = false, .lay_out_once = false},
-                          CompileOptions{.stream_products = false, .divide_rows = false},
-                          CompileOptions{.verify = true}};
+  std::vector<CompileOptions> others{{.verify = true}, {.merge_equal = false, .fuse = false}};
+  for (const detail::Pass& pass : detail::passes()) {
+    if (pass.option != nullptr) others.emplace_back().*pass.option = false;
+  }
   for (std::uint64_t seed = 0; seed < 160; ++seed) {
     SCOPED_TRACE(seed);
     const RandomProgram program(seed);
