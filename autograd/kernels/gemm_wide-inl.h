@@ -22,6 +22,8 @@ namespace {
 // Up to so many rows of A are multiplied by wide tiles, in one strip or two.
 constexpr std::size_t flat_rows = 8;
 static_assert(flat_rows <= 2 * wide_rows);
+// By a B that no cache keeps in one strip alone, of what is less than a tile of blocks.
+constexpr std::size_t strip_rows = std::min(flat_rows, max_rows - 1);
 
 // Whether rows of B are contiguous, far apart, and more than a cache keeps.
 template <typename T>
@@ -36,7 +38,7 @@ bool is_for_wide_tiles(const Problem<T>& problem) {
   if (problem.m <= thin_rows) return true;
   const std::size_t b_bytes = problem.b.row * problem.k * sizeof(T);
   const bool reads_twice = problem.n > max_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
-  return problem.m <= (reads_twice ? flat_rows : wide_rows);
+  return problem.m <= (reads_twice ? flat_rows : is_big_b(problem) ? strip_rows : wide_rows);
 }
 
 // Of a big B so many terms are added at a time, for one row and for few: with all of a block each term would be on
@@ -126,7 +128,7 @@ void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumula
 template <typename T>
 void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  const std::size_t rows = m > wide_rows ? quotient_up(m, 2) : m;
+  const std::size_t rows = m > wide_rows && !plan.is_big ? quotient_up(m, 2) : m;
   Problem<T> strip = problem;
   for (std::size_t p = 0; p < k; p += plan.terms) {
     strip.k = std::min(plan.terms, k - p);
