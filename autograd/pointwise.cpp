@@ -76,6 +76,27 @@ struct Typing {
   }
 };
 
+/// A formula's attributes are numbers, for which integers do.
+void make_numbers(const std::string& name, std::vector<Attributes::Entry>& attributes) {
+  for (Attributes::Entry& entry : attributes) {
+    if (const auto* integer = std::get_if<std::int64_t>(&entry.value)) entry.value = static_cast<double>(*integer);
+    if (!std::holds_alternative<double>(entry.value)) {
+      throw ValueError(fmt::format("{}: the attribute {} is no number; the formula takes numbers alone", name,
+                                   to_string(Attributes{entry})));
+    }
+  }
+}
+
+void check_has_integers(const std::string& name, const Program& program) {
+  for (const kernels::Instruction& instruction : program.instructions) {
+    const kernels::Primitive primitive = instruction.primitive;
+    if (primitive == kernels::Primitive::constant || kernels::find_primitive(primitive, DType::i32) != nullptr)
+      continue;
+    throw ValueError(fmt::format("{}: the formula takes {}, which integers do not have; expected Domain::floating",
+                                 name, kernels::name_of(primitive)));
+  }
+}
+
 DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
 
 /// Room on the stack that is filled as far as it is read: next to a tiny operation, clearing it would show.
@@ -274,8 +295,10 @@ DType detail::pointwise_compute_dtype(const Operation& operation, std::span<cons
 
 Operation pointwise(std::string name, PointwiseDefinition definition) {
   if (!definition.formula) throw ValueError(fmt::format("{}: the definition has no formula", name));
+  make_numbers(name, definition.attributes);
   const std::size_t uniforms = definition.attributes.size();
   Program program = trace(definition.formula, uniforms);
+  if (definition.domain != Domain::floating) check_has_integers(name, program);
   const std::size_t inputs = program.inputs;
   if (inputs + 2 * program.outputs.size() > most_inputs || inputs == 0) {
     throw ValueError(

@@ -161,6 +161,25 @@ TEST(OwnOperations, TakeAttributesByNameInAnyOrder) {
   EXPECT_THROW(apply(line, {x}, {{"slope", true}, {"offset", 0.0}}), ValueError);
 }
 
+TEST(OwnOperations, TakeIntegersForNumbersInTheirDefinition) {
+  static const Operation times =
+      pointwise("times", {.formula = [](Scalar x, Scalar a) { return a * x; }, .attributes = {{"a", 4}}});
+  EXPECT_EQ(apply(times, {Tensor(3.0)}).item(), 12.0);
+  EXPECT_EQ(apply(times, {Tensor(3.0)}, {{"a", 5}}).item(), 15.0);
+  EXPECT_EQ(message_of<ValueError>([] {
+              pointwise("b", {.formula = [](Scalar x, Scalar a) { return a * x; }, .attributes = {{"a", true}}});
+            }),
+            "b: the attribute a=true is no number; the formula takes numbers alone");
+}
+
+TEST(OwnOperations, SayWhatTheirFormulaHasNotForIntegers) {
+  const auto define = [] {
+    pointwise("c", {.formula = [](Scalar x) { return exp(x) + 1.0; }, .domain = Domain::numbers});
+  };
+  EXPECT_EQ(message_of<ValueError>(define),
+            "c: the formula takes exp, which integers do not have; expected Domain::floating");
+}
+
 TEST(OwnOperations, SayWhatTheirDefinitionLacks) {
   const auto infer = [](auto inputs, const Attributes&, auto results) { results[0] = {inputs[0].dtype(), {}}; };
   const auto evaluate = [](auto inputs, const Attributes&) { return inputs[0]; };
