@@ -24,6 +24,7 @@
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/threads.h>
+#include <wengert/optim/internal/adam_update.h>
 
 namespace {
 
@@ -95,21 +96,23 @@ template <typename T>
 void run_program(benchmark::State& state, const k::PointwiseKernel& kernel, std::size_t count, double low,
                  double high) {
   const k::Program& program = kernel.program();
-  const std::int64_t stride = 1, size = static_cast<std::int64_t>(count);
+  const std::int64_t next = 1, same = 0, size = static_cast<std::int64_t>(count);
+  const std::size_t arrays = kernel.is_native() ? 4 : program.inputs;  // Adam's rate, its fifth input, is one number
   std::vector<std::vector<T>> memory;
   std::vector<k::PointwiseInput> inputs;
   std::vector<k::PointwiseOutput> outputs;
   for (std::size_t i = 0; i < program.inputs + program.outputs.size(); ++i)
     memory.push_back(numbers<T>(count, low, high));
-  for (std::size_t i = 0; i < program.inputs; ++i) inputs.push_back({memory[i].data(), wg::dtype_of<T>, &stride});
+  for (std::size_t i = 0; i < program.inputs; ++i)
+    inputs.push_back({memory[i].data(), wg::dtype_of<T>, i < arrays ? &next : &same});
   for (std::size_t i = program.inputs; i < memory.size(); ++i) outputs.push_back({memory[i].data(), wg::dtype_of<T>});
   const std::vector<double> uniforms(program.uniforms, 0.1);
   for (auto _ : state) {
     kernel.run(wg::dtype_of<T>, inputs, uniforms, outputs, {&size, 1});
     benchmark::ClobberMemory();
   }
-  const std::size_t bytes = memory.size() * count * sizeof(T);
-  report(state, "B/s", static_cast<double>(bytes), copy_rate(bytes));
+  const std::size_t bytes = (arrays + outputs.size()) * count * sizeof(T);
+  report(state, "bytes_per_second", static_cast<double>(bytes), copy_rate(bytes));
   state.counters["ns/element"] =
       benchmark::Counter(static_cast<double>(count) * static_cast<double>(state.iterations()) / 1e9,
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
@@ -134,55 +137,35 @@ void register_primitives() {
   }
 }
 
-/// m, v and p of Adam in one pass: four inputs, three results.
-k::Program adam() {
-  using k::Primitive;
-  return {.inputs = 4,
-          .uniforms = 4,
-          .instructions = {{Primitive::sub, 3, 1},    // 8: g − m
-                           {Primitive::mul, 8, 5},    // 9
-                           {Primitive::add, 1, 9},    // 10: m
-                           {Primitive::mul, 3, 3},    // 11: g²
-                           {Primitive::sub, 11, 2},   // 12
-                           {Primitive::mul, 12, 6},   // 13
-                           {Primitive::add, 2, 13},   // 14: v
-                           {Primitive::sqrt, 14},     // 15
-                           {Primitive::add, 15, 7},   // 16
-                           {Primitive::mul, 4, 10},   // 17
-                           {Primitive::div, 17, 16},  // 18
-                           {Primitive::sub, 0, 18}},  // 19: p
-          .outputs = {19, 10, 14}};
-}
-
 void register_programs() {
-  const auto add = [](const std::string& name, auto make) {
+  const auto add = [](const std::string& name, const wg::PointwiseRule* rule) {
     for (const std::size_t count : {std::size_t{1} << 12, std::size_t{1} << 22}) {
       const std::string size = fmt::format("/{}", count);
       benchmark::RegisterBenchmark((name + "/f32" + size).c_str(),
-                                   [=](auto& s) { run_program<float>(s, make(), count, -3, 3); });
+                                   [=](auto& s) { run_program<float>(s, rule->kernel(), count, -3, 3); });
       benchmark::RegisterBenchmark((name + "/f64" + size).c_str(),
-                                   [=](auto& s) { run_program<double>(s, make(), count, -3, 3); });
+                                   [=](auto& s) { run_program<double>(s, rule->kernel(), count, -3, 3); });
     }
   };
   for (const char* name : {"relu", "sigmoid", "tanh", "softplus", "gelu", "gelu_tanh", "mish"}) {
     const wg::Operation* operation = wg::find_operation(name);
-    add(fmt::format("program/{}/forward", name), [=] { return k::PointwiseKernel(operation->pointwise->program()); });
-    add(fmt::format("program/{}/backward", name), [=] {
-      return k::PointwiseKernel(operation->pointwise->derivative(*operation, 0).operation.pointwise->program());
-    });
+    add(fmt::format("program/{}/forward", name), operation->pointwise.get());
+    add(fmt::format("program/{}/backward", name),
+        operation->pointwise->derivative(*operation, 0).operation.pointwise.get());
   }
-  add("program/adam", [] { return k::PointwiseKernel(adam()); });
+  add("program/adam", wg::optim::detail::adam_update().pointwise.get());
 }
 
 // What a call costs where there is next to nothing to do.
 
 void register_calls() {
+  const k::PointwiseKernel& adam = wg::optim::detail::adam_update().pointwise->kernel();
   for (const std::size_t count : {1U, 16U, 64U, 256U}) {
     const std::string size = fmt::format("/{}", count);
     benchmark::RegisterBenchmark(("call/add" + size).c_str(),
                                  [=](auto& s) { run_program<float>(s, single(k::Primitive::add), count, -3, 3); });
     benchmark::RegisterBenchmark(("call/adam" + size).c_str(),
-                                 [=](auto& s) { run_program<float>(s, k::PointwiseKernel(adam()), count, 0.1, 3); });
+                                 [=, &adam](auto& s) { run_program<float>(s, adam, count, 0.1, 3); });
   }
 }
 
@@ -204,7 +187,7 @@ void run_layout(benchmark::State& state, std::array<std::int64_t, 2> strides) {
     benchmark::ClobberMemory();
   }
   const std::size_t bytes = (2 * sizeof(float) + sizeof(Stored)) * c.size();
-  report(state, "B/s", static_cast<double>(bytes), copy_rate(bytes));
+  report(state, "bytes_per_second", static_cast<double>(bytes), copy_rate(bytes));
 }
 
 void register_layouts() {
@@ -235,7 +218,7 @@ void run_reduction(benchmark::State& state, k::Reduction reduction, std::int64_t
     benchmark::ClobberMemory();
   }
   const std::size_t bytes = (in.size() + out.size()) * sizeof(T);
-  report(state, "B/s", static_cast<double>(bytes), copy_rate(bytes));
+  report(state, "bytes_per_second", static_cast<double>(bytes), copy_rate(bytes));
 }
 
 void register_reductions() {
@@ -297,9 +280,9 @@ void register_limits() {
   };
   add("limit/multiply_add/f32", "FLOP/s", flops_of_one_core<float>);
   add("limit/multiply_add/f64", "FLOP/s", flops_of_one_core<double>);
-  add("limit/copy/32KiB", "B/s", [] { return copy_rate(std::size_t{1} << 15); });
-  add("limit/copy/1MiB", "B/s", [] { return copy_rate(std::size_t{1} << 20); });
-  add("limit/copy/64MiB", "B/s", [] { return copy_rate(std::size_t{1} << 26); });
+  add("limit/copy/32KiB", "bytes_per_second", [] { return copy_rate(std::size_t{1} << 15); });
+  add("limit/copy/1MiB", "bytes_per_second", [] { return copy_rate(std::size_t{1} << 20); });
+  add("limit/copy/64MiB", "bytes_per_second", [] { return copy_rate(std::size_t{1} << 26); });
 }
 
 }  // namespace

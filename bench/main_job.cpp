@@ -2,7 +2,7 @@
 // loop written by hand, compiled and eager, and by fit.
 //
 //     bench_main_job [flags of Google Benchmark]
-//     bench_main_job --serve ACTIVATION WEIGHTS.safetensors [file|shuffled]
+//     bench_main_job --serve ACTIVATION WEIGHTS.safetensors
 //
 // The second takes turns with the programs in bench/peers, and speaks as they do (job.py): first it prints the losses
 // of the first steps from these weights, then it trains an epoch for every line it reads, and prints seconds and loss.
@@ -46,7 +46,7 @@ class Job {
 
   void load(const std::string& weights) { wg::training::load_weights(model_, weights); }
 
-  /// The loop as a user writes it, its step recorded once and replayed, or run each time. Returns the losses.
+  /// A loop like that of fit, its step recorded once and replayed, or run each time. Returns the losses.
   std::vector<float> compiled(bool shuffle = false) { return epoch(replayed_, shuffle); }
   std::vector<float> eager(bool shuffle = false) { return epoch(step_, shuffle); }
 
@@ -91,7 +91,7 @@ double mean(const std::vector<float>& losses) {
   return sum / static_cast<double>(losses.size());
 }
 
-void serve(const std::string& activation, const std::string& weights, bool shuffle) {
+void serve(const std::string& activation, const std::string& weights) {
   const auto say = [](const nlohmann::json& values) { std::cout << values << std::endl; };
   {
     Job job(activation);
@@ -104,7 +104,7 @@ void serve(const std::string& activation, const std::string& weights, bool shuff
   job.load(weights);
   for (std::string line; std::getline(std::cin, line);) {
     const auto began = std::chrono::steady_clock::now();
-    const double loss = mean(job.compiled(shuffle));
+    const double loss = mean(job.compiled());
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
     say({{"seconds", seconds.count()}, {"loss", loss}});
   }
@@ -136,7 +136,7 @@ void register_benchmarks() {
 
 int main(int argc, char** argv) {
   if (argc >= 4 && std::string(argv[1]) == "--serve") {
-    serve(argv[2], argv[3], argc > 4 && std::string(argv[4]) == "shuffled");
+    serve(argv[2], argv[3]);
     return 0;
   }
   register_benchmarks();

@@ -22,7 +22,7 @@ class Measured:
         self.threads = runs[0].get("threads", 1)
         self.seconds = figure([run["real_time"] * UNITS[run["time_unit"]] for run in runs])
         self.rates = {key: figure([run[key] for run in runs])
-                      for key in ("FLOP/s", "bytes_per_second", "items_per_second", "steps/s", "of_limit") if key in runs[0]}
+                      for key in ("FLOP/s", "bytes_per_second", "per_operation", "steps/s", "of_limit") if key in runs[0]}
 
 
 def plain_name(name):
@@ -114,9 +114,10 @@ def rate_text(measured, limits, name):
     if "bytes_per_second" in rates:
         rate = rates["bytes_per_second"].median
         return f"{rate / 1e9:.1f} GB/s", own_limit or share(rate, limits.copy(threads=measured.threads))
-    for key, unit in (("steps/s", "steps/s"), ("items_per_second", "/s")):
-        if key in rates:
-            return f"{rates[key].median:.4g} {unit}", ""
+    if "steps/s" in rates:
+        return f"{rates['steps/s'].median:.4g} steps/s", ""
+    if "per_operation" in rates:
+        return f"{time_text(rates['per_operation'].median)} an operation", ""
     return "", ""
 
 
@@ -133,17 +134,18 @@ def print_program(title, text, measured, limits):
 def print_operations(measured, limits):
     print("## Every operation\n")
     print("f32, about a million elements (bench/operations.cpp says how inputs are chosen and bytes counted); GB/s, and their "
-          "share of a copy of 4 MiB by one thread. What shares its input's memory is at no limit.\n")
+          "share of a copy of 4 MiB, by all threads. What shares its input's memory is at no limit.\n")
     rows = []
+    copy = limits.copy(threads=max(m.threads for m in limits.machine.values()))
     for name in dict.fromkeys(name.rsplit("/", 1)[0] for name in measured):
         row = [f"`{name}`"]
         for direction in ("forward", "backward"):
             m = measured.get(f"{name}/{direction}")
             rate = m.rates["bytes_per_second"].median if m else 0
-            if m and rate > 4 * limits.copy():
+            if m and rate > 4 * copy:
                 row += [time_text(m.seconds.median), "", ""]
             elif m:
-                row += [time_text(m.seconds.median), f"{rate / 1e9:.1f}", share(rate, limits.copy())]
+                row += [time_text(m.seconds.median), f"{rate / 1e9:.1f}", share(rate, copy)]
             else:
                 row += ["", "", ""]
         rows.append(row + [measured[f"{name}/forward"].label])
@@ -152,7 +154,7 @@ def print_operations(measured, limits):
 
 TITLES = {
     "main_job": ("The main job", "784 → 128 → 10 on Fashion-MNIST, batches of 32, Adam, f32: one warm epoch of 1,875 steps."),
-    "tape": ("The tape", "What recording and the walk cost beside the arithmetic."),
+    "tape": ("The tape", "What recording and the walk cost beside the arithmetic, in chains of 1,000 operations on one number."),
     "kernels": ("Kernels", "By one thread, beside the limits of one core."),
 }
 
@@ -161,7 +163,7 @@ def main():
     results = pathlib.Path(sys.argv[1])
     measured = {path.stem: load(path) for path in sorted(results.glob("*.json")) if path.stem not in ("peers", "whole", "contest", "products")}
     limits = Limits(measured.pop("machine"))
-    print("# Performance\n\nWritten by `./dev bench --peers --markdown`. Figures of one sitting on one machine, which may have been "
+    print("# Performance\n\nWritten by `./dev bench --peers --markdown`, with as many rounds as each table says. Figures of one sitting on one machine, which may have been "
           "shared: ratios and shares say more than seconds.\n")
     print_machine(results, limits)
     report_contest.print_all(results)

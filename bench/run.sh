@@ -70,8 +70,8 @@ run_peers() {
   local torch_jax keras
   torch_jax=$(environment torch-jax)
   keras=$(environment keras)
-  python3 "$root/bench/peers/compare.py" --ours "$build/bench/bench_main_job" \
-    --comparison "$build/examples/activation_comparison" --torch-jax "$torch_jax" --keras "$keras" --rounds "$rounds" --json "$results/peers.json"
+  "$torch_jax" "$root/bench/peers/compare.py" --ours "$build/bench/bench_main_job" \
+    --comparison "$build/examples/activation_comparison" --keras "$keras" --rounds "$rounds" --json "$results/peers.json"
   "$torch_jax" "$root/bench/peers/contest.py" --ours "$build/bench/contest" --rounds "$rounds" --json "$results/contest.json"
   echo "== products"
   "$build/bench/products" >"$results/products.json"

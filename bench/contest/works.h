@@ -20,7 +20,7 @@ struct Request {
   int threads = 1;
 };
 
-/// Throws wengert::Error for a work, mode or way that is not known.
+/// Throws wengert::Error for a work that is not known.
 Call make(const Request& request, const Inputs& inputs);
 
 /// The chain as a loop written by hand, value and gradient in one pass: what a fused program is held against.

@@ -1,7 +1,8 @@
 """The main job beside its peers, taking turns within one sitting; bench/run.sh --peers makes their environments.
 
-    python3 compare.py --ours BENCH_MAIN_JOB --comparison ACTIVATION_COMPARISON
-                       --torch-jax PYTHON --keras PYTHON [--json FILE]
+    PYTHON compare.py --ours BENCH_MAIN_JOB --comparison ACTIVATION_COMPARISON --keras PYTHON [--json FILE]
+
+Run it in the environment of PyTorch and JAX; --keras names the Python of another one.
 
 First the losses of the first steps must agree: the work is the same. Then every library trains one warm epoch after the
 other, round by round, and last comes the whole main job, from the start of the process to its end. What is printed are
@@ -9,17 +10,17 @@ ratios, a peer's seconds by ours of the same round: the seconds of a machine tha
 """
 
 import argparse
-import array
 import json
 import os
 import pathlib
-import random
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+import job
+import works
 
 HERE = pathlib.Path(__file__).parent
 # Two correct programs in f32 part by 5e-6 at most over the first thirty steps; another ε in Adam shows at 1e-4.
@@ -33,7 +34,6 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", required=True)
     parser.add_argument("--comparison")
-    parser.add_argument("--torch-jax", required=True)
     parser.add_argument("--keras")
     parser.add_argument("--activations", default="relu,gelu")
     parser.add_argument("--rounds", type=int, default=7)
@@ -43,39 +43,11 @@ def options():
     return parser.parse_args()
 
 
-def write_weights(path):
-    """Glorot-uniform weights and zero biases of the main job's model, as a safetensors file of f32."""
-    source = random.Random(0)
-
-    def glorot_uniform(inputs, outputs):
-        limit = (6 / (inputs + outputs)) ** 0.5
-        return array.array("f", (source.uniform(-limit, limit) for _ in range(inputs * outputs)))
-
-    tensors = {
-        "hidden.weight": ([784, 128], glorot_uniform(784, 128)),
-        "hidden.bias": ([128], array.array("f", bytes(4 * 128))),
-        "output.weight": ([128, 10], glorot_uniform(128, 10)),
-        "output.bias": ([10], array.array("f", bytes(4 * 10))),
-    }
-    header, offset = {}, 0
-    for name, (shape, values) in tensors.items():
-        end = offset + 4 * len(values)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for _, values in tensors.values():
-            file.write(values.tobytes())
-
-
 class Contestant:
     """A program that trains an epoch when it is asked to."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -95,11 +67,11 @@ class Contestant:
 
 def commands(options):
     """Name → (program, flags) of the peers."""
-    peers = {"PyTorch eager, 1 thread": [options.torch_jax, HERE / "main_job_torch.py", "--threads", "1"]}
+    peers = {"PyTorch eager, 1 thread": [sys.executable, HERE / "main_job_torch.py", "--threads", "1"]}
     if os.cpu_count() > 1:
         threads = str(os.cpu_count())
-        peers[f"PyTorch eager, {threads} threads"] = [options.torch_jax, HERE / "main_job_torch.py", "--threads", threads]
-    peers["JAX, whole epoch under jit"] = [options.torch_jax, HERE / "main_job_jax.py"]
+        peers[f"PyTorch eager, {threads} threads"] = [sys.executable, HERE / "main_job_torch.py", "--threads", threads]
+    peers["JAX, whole epoch under jit"] = [sys.executable, HERE / "main_job_jax.py"]
     if options.keras:
         peers["Keras, fit"] = [options.keras, HERE / "main_job_keras.py"]
     return {name: command for name, command in peers.items() if not options.without or options.without not in name}
@@ -165,10 +137,13 @@ def rows(result):
         yield name, statistics.median(theirs), min(ratios), statistics.median(ratios), max(ratios)
 
 
-def print_table(result):
-    print(f"\n{result['work']}: seconds, and how many times ours (smallest, median, largest ratio of a round)")
+def print_result(result):
+    print(f"\n{result['work']}: seconds of one, and how many times ours (smallest, median, largest ratio of a round)")
     for name, seconds, least, middle, most in rows(result):
-        print(f"  {name:26} {seconds:8.3f} s   {least:6.2f} {middle:6.2f} {most:6.2f}", flush=True)
+        print(f"  {name:26} {seconds:10.3g} s   {least:7.2f} {middle:7.2f} {most:7.2f}", flush=True)
+    if "apart" in result:
+        print("  what came out first is apart from ours by at most: "
+              + ", ".join(f"{apart:.0e}" for apart in result["apart"].values()))
 
 
 def main():
@@ -176,15 +151,13 @@ def main():
     results = []
     with tempfile.TemporaryDirectory() as folder:
         weights = os.path.join(folder, "weights.safetensors")
-        write_weights(weights)
+        works.write(weights, dict(zip(job.WEIGHTS, job.initial_weights())))
         for activation in asked.activations.split(","):
             results.append(compare_epochs(asked, activation, weights))
-            print_table(results[-1])
-            print("  losses of the first steps, largest relative difference to ours: "
-                  + ", ".join(f"{apart:.0e}" for apart in results[-1]["apart"].values()))
+            print_result(results[-1])
     if asked.comparison and asked.whole_rounds > 0:
         results.append(compare_whole(asked, faster_threads(results)))
-        print_table(results[-1])
+        print_result(results[-1])
     if asked.json:
         pathlib.Path(asked.json).write_text(json.dumps(results, indent=1))
 

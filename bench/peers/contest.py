@@ -190,16 +190,8 @@ def growth(contest, rounds):
             line = Line(f"{axis} {value}", "mlp", "step", [OURS, TORCH, JAX], 1e-3, sizes, calls=2)
             result = contest.measure(line, rounds, 0.03)
             points.append({"axis": axis, "value": value, "seconds": result["seconds"]})
-            print_result(result)
+            compare.print_result(result)
     return points
-
-
-def print_result(result):
-    print(f"\n{result['work']}: seconds of one, and how many times ours (smallest, median, largest ratio of a round)")
-    for name, seconds, least, middle, most in compare.rows(result):
-        print(f"  {name:26} {seconds:10.3g} s   {least:7.2f} {middle:7.2f} {most:7.2f}", flush=True)
-    if "apart" in result:
-        print("  apart from ours by at most: " + ", ".join(f"{d:.0e}" for d in result["apart"].values()))
 
 
 def main():
@@ -224,11 +216,11 @@ def main():
                 {"work": "first call, compiled, about 5,000 records", "seconds": records},
             ]
             for result in results["first"]:
-                print_result(result)
+                compare.print_result(result)
         for line in LINES:
             if wanted(line.work):
                 results["lines"].append(contest.measure(line, options.rounds, options.least_seconds))
-                print_result(results["lines"][-1])
+                compare.print_result(results["lines"][-1])
         if wanted("growth"):
             results["growth"] = growth(contest, min(3, options.rounds))
         contest.close()

@@ -11,8 +11,9 @@ def folder():
     named = os.environ.get("WENGERT_DATA")
     if named:
         return named
-    bases = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    candidates = [os.path.join(base, "datasets", "fashion-mnist") for base in bases.split(":") if base]
+    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    bases = [home, *(os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")]
+    candidates = [os.path.join(base, "datasets", "fashion-mnist") for base in bases if base]
     for candidate in candidates:
         if os.path.isdir(candidate):
             return candidate

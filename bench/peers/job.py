@@ -8,7 +8,8 @@ A peer makes an object from the options, with
 
 and hands it to `run`. The program then prints the first losses as a line of JSON, trains an epoch for every line it
 reads, and answers with its loss and seconds: so the programs of several libraries can take turns within one sitting.
-With --whole it instead does the main job from beginning to end, as a user's program would, and prints what came out.
+With --whole it instead does the main job from beginning to end, as a user's program would, each epoch in an order of
+its own, and prints what came out.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import numpy as np
 import works
 
 STEPS_COMPARED = 30
+BATCH = 32
+WEIGHTS = ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]
 ACTIVATIONS = ["relu", "gelu", "sigmoid", "leaky_relu:0.3"]
 
 
@@ -28,23 +31,17 @@ def options():
     parser = argparse.ArgumentParser(description="The main job: 784 → 128 → 10 on Fashion-MNIST, Adam, f32.")
     parser.add_argument("--weights", help="safetensors file to start from")
     parser.add_argument("--activation", default="relu", choices=ACTIVATIONS)
-    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=0, help="0: as the library decides")
-    parser.add_argument("--shuffle", action="store_true", help="another order in every epoch, not that of the file")
     parser.add_argument("--whole", action="store_true", help="four activations, five epochs each, shuffled, each evaluated")
     return parser.parse_args()
 
 
-def load_weights(path):
-    """Hidden weight [784, 128] and bias, output weight [128, 10] and bias, from a safetensors file of f32."""
-    tensors = works.read(path)
-    return [tensors[name] for name in ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]]
-
-
-def initial_weights(options):
-    """Those of --weights; or drawn as Keras draws them."""
-    if options.weights:
-        return load_weights(options.weights)
+def initial_weights(path=None):
+    """Hidden weight [784, 128] and bias, output weight [128, 10] and bias, of f32: from a safetensors file; or drawn as
+    Keras draws them."""
+    if path:
+        tensors = works.read(path)
+        return [tensors[name] for name in WEIGHTS]
     random = np.random.default_rng(0)
 
     def glorot_uniform(inputs, outputs):
@@ -61,9 +58,7 @@ def say(**values):
 
 def run(make_trainer):
     asked = options()
-    began = time.perf_counter()
     if asked.whole:
-        asked.shuffle = True
         for activation in ACTIVATIONS:
             asked.activation = activation
             trainer = make_trainer(asked)
@@ -72,7 +67,7 @@ def run(make_trainer):
             say(activation=activation, losses=losses, test_accuracies=accuracies)
         return
     trainer = make_trainer(asked)
-    say(losses=trainer.first_losses(STEPS_COMPARED), ready_seconds=time.perf_counter() - began)
+    say(losses=trainer.first_losses(STEPS_COMPARED))
     for _ in sys.stdin:
         began = time.perf_counter()
         loss = float(trainer.epoch())

@@ -9,38 +9,20 @@ is that of the weights alone, and every epoch has an order of its own.
 
 import argparse
 import json
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import keras
-import tensorflow
-
 import fashion
-
-ACTIVATIONS = {
-    "relu": lambda: "relu",
-    "gelu": lambda: "gelu",
-    "sigmoid": lambda: "sigmoid",
-    "leaky_relu:0.3": lambda: keras.layers.LeakyReLU(negative_slope=0.3),  # the layer's default, said aloud
-}
+from main_job_keras import ACTIVATIONS, keras, model, tensorflow
 
 
 def train(activation, seed, epochs, order, train_set, test_set):
     keras.utils.set_random_seed(seed)
     if order == "fresh":
         tensorflow.random.set_seed(None)
-    model = keras.Sequential(
-        [
-            keras.layers.Input(shape=(28, 28)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(128, activation=ACTIVATIONS[activation]()),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(*train_set, epochs=epochs, verbose=0)
-    test_loss, test_accuracy = model.evaluate(*test_set, verbose=0)
+    network = model(activation)
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = network.fit(*train_set, epochs=epochs, verbose=0)
+    test_loss, test_accuracy = network.evaluate(*test_set, verbose=0)
     return {
         "activation": activation,
         "seed": seed,

@@ -29,7 +29,7 @@ def logits(activation, weights, images):
 
 
 def adam(weights, state, gradients):
-    """Adam in Keras's form, ε outside the bias correction, which optax does not offer."""
+    """Adam in Keras's form, ε outside the bias correction."""
     t, m, v = state
     t = t + 1
     rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
@@ -67,19 +67,19 @@ class Trainer:
         def shuffled_epoch(carried, order, images, labels):
             return jax.lax.scan(lambda c, chosen: one_step(c, (images[chosen], labels[chosen])), carried, order)
 
-        self.scan = shuffled_epoch if options.shuffle else epoch
+        self.scan = shuffled_epoch if options.whole else epoch
         self.start()
 
     def start(self):
-        weights = [jnp.array(weight) for weight in job.initial_weights(self.options)]
+        weights = [jnp.array(weight) for weight in job.initial_weights(self.options.weights)]
         zeros = lambda: [jnp.zeros_like(weight) for weight in weights]
         self.carried = (weights, (jnp.zeros((), jnp.int32), zeros(), zeros()))
 
     def batched(self, samples):
-        return samples.reshape(-1, self.options.batch, *samples.shape[1:])
+        return samples.reshape(-1, job.BATCH, *samples.shape[1:])
 
     def losses(self):
-        if self.options.shuffle:
+        if self.options.whole:
             order = self.random.permutation(len(self.images)).astype(np.int32)
             batches = (jnp.asarray(self.batched(order)), self.images, self.labels)
         else:

@@ -15,8 +15,19 @@ ACTIVATIONS = {
     "relu": lambda: "relu",
     "gelu": lambda: "gelu",
     "sigmoid": lambda: "sigmoid",
-    "leaky_relu:0.3": lambda: keras.layers.LeakyReLU(negative_slope=0.3),
+    "leaky_relu:0.3": lambda: keras.layers.LeakyReLU(negative_slope=0.3),  # the layer's default, said aloud
 }
+
+
+def model(activation):
+    return keras.Sequential(
+        [
+            keras.layers.Input(shape=(28, 28)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(128, activation=ACTIVATIONS[activation]()),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
 
 
 @functools.cache
@@ -34,24 +45,18 @@ class Trainer:
         self.start()
 
     def start(self):
-        self.model = keras.Sequential(
-            [
-                keras.layers.Input(shape=(28, 28)),
-                keras.layers.Flatten(),
-                keras.layers.Dense(128, activation=ACTIVATIONS[self.options.activation]()),
-                keras.layers.Dense(10, activation="softmax"),
-            ]
-        )
-        self.model.set_weights(job.initial_weights(self.options))
-        self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        self.model = model(self.options.activation)
+        self.model.set_weights(job.initial_weights(self.options.weights))
+        metrics = ["accuracy"] if self.options.whole else None  # the others compute none in an epoch that is timed
+        self.model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=metrics)
 
     def epoch(self):
         history = self.model.fit(
             self.images,
             self.labels,
             epochs=1,
-            batch_size=self.options.batch,
-            shuffle=self.options.shuffle,
+            batch_size=job.BATCH,
+            shuffle=self.options.whole,
             verbose=0,
         )
         return history.history["loss"][0]
@@ -59,9 +64,9 @@ class Trainer:
     def first_losses(self, n):
         losses = []
         for i in range(n):
-            batch = slice(i * self.options.batch, (i + 1) * self.options.batch)
+            batch = slice(i * job.BATCH, (i + 1) * job.BATCH)
             self.model.reset_metrics()  # or the mean since the beginning would be returned
-            losses.append(float(self.model.train_on_batch(self.images[batch], self.labels[batch])[0]))
+            losses.append(float(self.model.train_on_batch(self.images[batch], self.labels[batch])))
         self.start()
         return losses
 

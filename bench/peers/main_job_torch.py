@@ -29,13 +29,14 @@ class Trainer:
         self.options = options
         if options.threads:
             torch.set_num_threads(options.threads)
+        torch.set_flush_denormal(True)  # as all the others do
         self.images, self.labels = data("train")
         self.start()
 
     def start(self):
         hidden, output = torch.nn.Linear(784, 128), torch.nn.Linear(128, 10)
         self.model = torch.nn.Sequential(hidden, ACTIVATIONS[self.options.activation](), output)
-        weights = job.initial_weights(self.options)
+        weights = job.initial_weights(self.options.weights)
         with torch.no_grad():
             for layer, weight, bias in [(hidden, *weights[:2]), (output, *weights[2:])]:
                 layer.weight.copy_(torch.tensor(weight).T)  # PyTorch keeps [out, in]
@@ -54,10 +55,10 @@ class Trainer:
         return loss.detach()
 
     def batches(self):
-        if not self.options.shuffle:
-            yield from zip(self.images.split(self.options.batch), self.labels.split(self.options.batch))
+        if not self.options.whole:
+            yield from zip(self.images.split(job.BATCH), self.labels.split(job.BATCH))
             return
-        for chosen in torch.randperm(len(self.images)).split(self.options.batch):
+        for chosen in torch.randperm(len(self.images)).split(job.BATCH):
             yield self.images[chosen], self.labels[chosen]
 
     def epoch(self):
