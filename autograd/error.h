@@ -6,10 +6,10 @@
 namespace wengert {
 
 /// What every exception of this library derives from. The message is one line: the operation or file, what was given,
-/// what was expected, and what to do.
+/// what was expected, and what to do. Control characters, as of a name from a file, are shown as \xNN.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message);
   ~Error() override;  // these are in the library: what throws has no copy of the type
 };
 

@@ -41,22 +41,6 @@ bool are_complete(const Operation& operation, const Attributes& given) {
   return std::equal(known.begin(), known.end(), given.begin(), given.end(), is_same);
 }
 
-/// The attributes in the order of the definition, those left out by their defaults.
-Attributes complete(const Operation& operation, const Attributes& given) {
-  kernels::PoolVector<Attributes::Entry> entries(operation.attributes.begin(), operation.attributes.end());
-  for (const Attributes::Entry& entry : given) {
-    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& candidate) {
-      return std::strcmp(candidate.name, entry.name) == 0;
-    });
-    if (found == entries.end()) {
-      throw ValueError(fmt::format("{}: unknown attribute '{}'; known: {}", operation.name, entry.name,
-                                   to_string(Attributes(operation.attributes))));
-    }
-    found->value = fitting(operation, entry, found->value);
-  }
-  return Attributes(entries);
-}
-
 bool any_floating(std::span<const Tensor> tensors) {
   for (const Tensor& tensor : tensors) {
     if (is_floating(Access::checked(tensor).dtype)) return true;
@@ -144,8 +128,23 @@ std::size_t count_results(const Operation& operation, const Attributes& attribut
 
 }  // namespace
 
+Attributes Operation::completed(const Attributes& given) const {
+  kernels::PoolVector<Attributes::Entry> entries(attributes.begin(), attributes.end());
+  for (const Attributes::Entry& entry : given) {
+    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Attributes::Entry& candidate) {
+      return std::strcmp(candidate.name, entry.name) == 0;
+    });
+    if (found == entries.end()) {
+      throw ValueError(
+          fmt::format("{}: unknown attribute '{}'; known: {}", name, entry.name, to_string(Attributes(attributes))));
+    }
+    found->value = fitting(*this, entry, found->value);
+  }
+  return Attributes(entries);
+}
+
 std::size_t Operation::results(const Attributes& given) const {
-  return count_results(*this, are_complete(*this, given) ? given : complete(*this, given));
+  return count_results(*this, are_complete(*this, given) ? given : completed(given));
 }
 
 void Vjp::refuse(const char* what, std::size_t i) const {
@@ -174,7 +173,7 @@ void apply(const Operation& operation, std::span<const Tensor> inputs, const Att
   for (const Tensor& input : inputs) static_cast<void>(Access::checked(input));
   if (operation.inputs == 0 ? inputs.empty() : inputs.size() != operation.inputs) refuse_inputs(operation, inputs);
   if (!are_complete(operation, attributes)) {
-    return apply(operation, inputs, complete(operation, attributes), results);
+    return apply(operation, inputs, operation.completed(attributes), results);
   }
   if (results.size() != count_results(operation, attributes)) refuse_results(operation, attributes, results);
   if (operation.compose) {

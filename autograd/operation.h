@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
-#include <wengert/autograd/kernels/pointwise.h>
+#include <wengert/autograd/kernels/native_pointwise.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/scalar.h>
 #include <wengert/autograd/tape.h>
@@ -189,6 +189,9 @@ struct Operation {
   /// Set for pointwise operations: the formula as a program, and its derivatives.
   std::shared_ptr<const PointwiseRule> pointwise = {};
 
+  /// The attributes of a call in the order of the definition, those left out by their defaults. Throws ValueError for
+  /// one that the definition has not, or has of another kind; integers do for numbers.
+  Attributes completed(const Attributes& given) const;
   /// How many results a call with these attributes gives; they may be left out.
   std::size_t results(const Attributes& given) const;
 

@@ -61,17 +61,18 @@ Header read_header(FileReader& file) {
                     big_endian(magic)));
   }
   std::vector<std::int64_t> extents;
-  std::uint64_t elements = 1;
   for (std::size_t axis = 0; axis < rank; ++axis) {
     std::array<std::uint8_t, 4> extent{};
     file.read(extent);
     extents.push_back(static_cast<std::int64_t>(big_endian(extent)));
-    const std::uint64_t room = file.limit() / size_of(*dtype);
-    if (elements != 0 && big_endian(extent) > room / elements) {
+  }
+  if (std::find(extents.begin(), extents.end(), 0) == extents.end()) {
+    std::uint64_t room = file.limit() / size_of(*dtype);
+    for (const std::int64_t extent : extents) room /= static_cast<std::uint64_t>(extent);
+    if (room == 0) {
       file.fail(fmt::format("its header declares {} elements of {}; so small a file cannot hold them",
                             to_string(extents), name_of(*dtype)));
     }
-    elements *= big_endian(extent);
   }
   try {
     return {*dtype, Shape(extents)};

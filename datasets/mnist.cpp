@@ -76,8 +76,10 @@ std::string find_directory(const Source& source, const std::string& given) {
   const std::vector<std::string> directories = named.empty() ? data_directories(source) : std::vector{named};
   const auto found = std::find_if(directories.begin(), directories.end(), holds_any_file);
   if (found != directories.end()) return *found;
+  const std::string places =
+      directories.empty() ? "XDG data directories, none of them absolute" : wengert::detail::joined(directories, ", ");
   throw FileError(
-      fmt::format("{}: no {} there ({}, plain or .gz); {}: {}", wengert::detail::joined(directories, ", "), source.name,
+      fmt::format("{}: no {} there ({}, plain or .gz); {}: {}", places, source.name,
                   wengert::detail::joined(std::vector<std::string>(std::begin(files), std::end(files)), ", "),
                   named.empty() ? "get it by" : "get it, and name no directory, by", source.help));
 }

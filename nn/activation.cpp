@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -81,25 +81,10 @@ Attributes with_parameters(const Operation& operation, std::string_view name, st
   return Attributes(entries);
 }
 
-Attributes merged(const Operation& operation, const Attributes& given) {
-  std::vector<Attributes::Entry> entries = operation.attributes;
-  for (const Attributes::Entry& entry : given) {
-    const auto known = std::find_if(entries.begin(), entries.end(), [&](const auto& candidate) {
-      return std::strcmp(candidate.name, entry.name) == 0;
-    });
-    if (known == entries.end()) {
-      throw ValueError(fmt::format("activation '{}': no attribute '{}'; it has {}", operation.name, entry.name,
-                                   to_string(Attributes(operation.attributes))));
-    }
-    known->value = entry.value;
-  }
-  return Attributes(entries);
-}
-
 }  // namespace
 
 Activation::Activation(const Operation& operation, const Attributes& attributes)
-    : operation_(&operation), attributes_(merged(operation, attributes)) {}
+    : operation_(&operation), attributes_(operation.completed(attributes)) {}
 
 Tensor Activation::forward(const Tensor& x) { return operation_ == nullptr ? x : apply(*operation_, {x}, attributes_); }
 

@@ -92,7 +92,7 @@ void check_floating(const char* metric, const Tensor& predictions) {
   }
 }
 
-/// One score per sample, right where it lies on the target's side of 0.5.
+/// One score per sample, right where it lies on the target's side of 0.5; the targets are 0 or 1.
 double binary_sum(const Tensor& predictions, const Tensor& targets) {
   std::int64_t right = 0;
   dispatch(predictions.dtype(), [&](auto score) {
@@ -100,7 +100,10 @@ double binary_sum(const Tensor& predictions, const Tensor& targets) {
     dispatch(targets.dtype(), [&](auto target) {
       const auto values = targets.data<decltype(target)>();
       for (std::size_t i = 0; i < scores.size(); ++i) {
-        right += (static_cast<double>(scores[i]) > 0.5) == (static_cast<double>(values[i]) > 0.5) ? 1 : 0;
+        const auto value = static_cast<double>(values[i]);
+        if (value != 0 && value != 1)
+          throw ValueError(fmt::format("accuracy: target {} is {}; expected 0 or 1", i, value));
+        right += (static_cast<double>(scores[i]) > 0.5) == (value == 1) ? 1 : 0;
       }
     });
   });

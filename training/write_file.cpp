@@ -23,11 +23,12 @@ namespace fs = std::filesystem;
   throw FileError(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
 }
 
-/// An open file that is closed in any case. `path` is what errors name.
+int open_to_write(const fs::path& name, int flags) { return open(name.c_str(), flags | O_WRONLY | O_CLOEXEC, 0666); }
+
+/// What `open` gave, closed in any case. `path` is what errors name.
 class OutputFile {
  public:
-  OutputFile(std::string path, const std::string& name, int flags)
-      : path_(std::move(path)), descriptor_(open(name.c_str(), flags | O_WRONLY | O_CLOEXEC, 0666)) {
+  OutputFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {
     if (descriptor_ < 0) fail(path_, errno);
   }
   ~OutputFile() {
@@ -73,8 +74,13 @@ void sync_directory(const fs::path& directory) {
 void replace(const std::string& path, const fs::path& target, std::span<const std::string_view> parts,
              std::optional<fs::perms> permissions) {
   static std::atomic<unsigned> count{0};
-  const std::string temporary = fmt::format("{}.{}-{}.part", target.string(), getpid(), count++);
-  OutputFile file(path, temporary, O_CREAT | O_EXCL);
+  fs::path temporary;
+  int descriptor = -1;
+  do {  // another process may have had this number, and left a file behind
+    temporary = target.parent_path() / fmt::format(".{}-{}.part", getpid(), count++);
+    descriptor = open_to_write(temporary, O_CREAT | O_EXCL);
+  } while (descriptor < 0 && errno == EEXIST);
+  OutputFile file(path, descriptor);
   try {
     if (permissions) file.take_permissions(*permissions);
     file.write(parts);
@@ -88,18 +94,33 @@ void replace(const std::string& path, const fs::path& target, std::span<const st
   sync_directory(target.parent_path());
 }
 
+/// The name that a path leads to by links, which are kept; none where that is an open file, as of /dev/stdout.
+std::optional<fs::path> destination(const std::string& path) {
+  constexpr int most_links = 40;
+  std::error_code error;
+  fs::path name = path;
+  for (int links = 0; fs::is_symlink(fs::symlink_status(name, error)); ++links) {
+    const fs::path folder = fs::canonical(name.has_parent_path() ? name.parent_path() : ".", error);
+    if (folder.native().starts_with("/proc/")) return std::nullopt;
+    const fs::path linked = fs::read_symlink(name, error);
+    if (error || links == most_links) fail(path, error ? error.value() : ELOOP);
+    name = folder / linked;
+  }
+  return name;
+}
+
 }  // namespace
 
 void write_file_atomically(const std::string& path, std::span<const std::string_view> parts) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   if (fs::is_directory(status)) fail(path, EISDIR);
-  if (!fs::exists(status)) return replace(path, path, parts, std::nullopt);
-  if (fs::is_regular_file(status)) {
-    const fs::path target = fs::canonical(path, ignored);  // through links, which are kept
-    return replace(path, ignored ? fs::path(path) : target, parts, status.permissions());
+  const bool exists = fs::exists(status);
+  if (!exists || fs::is_regular_file(status)) {
+    const std::optional<fs::path> target = destination(path);
+    if (target) return replace(path, *target, parts, exists ? std::optional(status.permissions()) : std::nullopt);
   }
-  OutputFile device(path, path, 0);
+  OutputFile device(path, open_to_write(path, O_APPEND));
   device.write(parts);
   device.close();
 }

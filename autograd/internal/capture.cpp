@@ -196,6 +196,13 @@ void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& va
     throw DTypeError(fmt::format("{} is {}; it cannot be assigned {}; cast the value first", description_of(*state),
                                  name_of(present.dtype()), name_of(value.dtype())));
   }
+  // What a tape reads from now on is another variable than before, though it may be the same tensor.
+  const List& list = thread_list();
+  const bool is_as_it_is = !list.recording() || list.holds(value) || list.is_walked(value);
+  put_state(state, is_as_it_is ? value : Access::alias(value));
+}
+
+void put_state(const std::shared_ptr<ParameterState>& state, const Tensor& value) {
   if (Observation* observation = thread_list().observation()) observation->note(state, {});
   if (Capture* capture = Capture::current()) capture->assign(state, value);
   state->value = value;

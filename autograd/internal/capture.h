@@ -85,6 +85,8 @@ std::shared_ptr<ParameterState> make_state(Tensor value, std::string name);
 Tensor read_state(const std::shared_ptr<ParameterState>& state);
 /// Replaces it, and tells a running capture.
 void assign_state(const std::shared_ptr<ParameterState>& state, const Tensor& value);
+/// The same by the very handle that was there before: to a tape it is the variable that it was then.
+void put_state(const std::shared_ptr<ParameterState>& state, const Tensor& value);
 
 /// The same of a flag of the host.
 bool read_flag(const std::shared_ptr<bool>& flag);

@@ -15,7 +15,7 @@ HostState HostState::now() const {
 void HostState::restore() const {
   for (const Held& use : held) {
     const bool differs = use.value.defined() && Access::node(read_state(use.state)) != Access::node(use.value);
-    if (differs) assign_state(use.state, use.value);
+    if (differs) put_state(use.state, use.value);
   }
   for (const Flag& use : flags) {
     if (read_flag(use.flag) != use.value) set_flag(use.flag, use.value);

@@ -62,18 +62,6 @@ struct PointwiseSource {
   Make make = {};
 };
 
-/// A whole program as code, for where it pays: computes `count` elements of each output, in whole blocks
-/// (primitives.h). Operands lie one behind the other; an element of every output may be written once all its inputs
-/// were read.
-using PointwiseCode = void (*)(const Operand* inputs, const Operand* uniforms, void* const* outputs, std::size_t count);
-
-/// Null where the primitives do: the same bits either way.
-struct NativePointwise {
-  PointwiseCode f32 = nullptr, f64 = nullptr;
-
-  bool is_given() const { return f32 != nullptr || f64 != nullptr; }
-};
-
 /// Where the operands of one tile are, inputs before outputs, and room for what a run needs besides. Next to a tiny
 /// run, clearing it would show.
 class TileSlots {
@@ -130,8 +118,5 @@ class PointwiseKernel {
   struct Plan;
   std::unique_ptr<const Plan> plan_;
 };
-
-/// The instruction set that the primitives were chosen for: "AVX2", "AVX3", "NEON" …
-const char* instruction_set();
 
 }  // namespace wengert::kernels

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <wengert/autograd/kernels/dtype.h>
+#include <wengert/autograd/kernels/native_pointwise.h>
 #include <wengert/autograd/kernels/program.h>
 
 namespace wengert::kernels {
@@ -33,13 +34,6 @@ enum class PrimitivePair : std::uint8_t {
 /// no such code.
 std::optional<PrimitivePair> pair_of(Primitive first, Primitive second, bool is_right);
 
-/// What a primitive reads: element i is `data[i & mask]`. A mask of all ones walks an array; mask 0, used with one
-/// block of equal elements, is a number that is the same everywhere.
-struct Operand {
-  const void* data = nullptr;
-  std::size_t mask = ~std::size_t{0};
-};
-
 /// Computes `count` elements of `out`, which may be the same memory as an operand. Unused operands are ignored.
 using PrimitiveFunction = void (*)(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count);
 
@@ -51,5 +45,8 @@ PrimitiveFunction find_primitive(PrimitivePair pair, DType compute);
 /// The part of `find_primitive` for i32 and i64. Arithmetic wraps modulo 2ⁿ; division truncates, and x / 0 is 0.
 PrimitiveFunction find_integer_primitive(Primitive primitive, bool is_i64);
 PrimitiveFunction find_integer_primitive(PrimitivePair pair, bool is_i64);
+
+/// The instruction set that the primitives were chosen for: "AVX2", "AVX3", "NEON" …
+const char* instruction_set();
 
 }  // namespace wengert::kernels

@@ -122,7 +122,11 @@ std::string run_gnuplot(const std::string& directory, const std::string& script)
   int status = 0;
   while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
-  if (status != 0 || written.empty()) fail(complaint(said.get()));
+  if (WIFSIGNALED(status)) fail(fmt::format("ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status))));
+  if (status != 0 || written.empty()) {
+    const std::string text = complaint(said.get());
+    fail(text.empty() ? fmt::format("drew nothing, and ended with {}", WEXITSTATUS(status)) : text);
+  }
   return written;
 }
 

@@ -11,6 +11,7 @@
 #include "train.h"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/training/interrupt.h>
@@ -44,6 +45,23 @@ std::vector<std::string> picture_files() {
   return names;
 }
 
+std::vector<std::string> result_files() {
+  std::vector<std::string> names = picture_files();
+  names.insert(names.end(), {"history.csv", "summary.json"});
+  return names;
+}
+
+/// Of a single file, which may be a device.
+void check_writable(const std::string& path) {
+  std::error_code ignored;
+  const fs::path directory = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : ".";
+  if (fs::is_directory(path, ignored)) throw FileError(path + ": is a directory; expected the name of a file");
+  if (!fs::is_directory(directory, ignored)) throw FileError(path + ": there is no such directory to write it in");
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  const bool is_made = !fs::exists(status) || fs::is_regular_file(status);  // beside it, and renamed
+  if (is_made && access(directory.c_str(), W_OK) != 0) throw FileError(path + ": its directory cannot be written to");
+}
+
 /// Before hours are spent on results that could not be kept: makes the directory, and tries to write there.
 void prepare_directory(const std::string& directory) {
   std::error_code error;
@@ -57,24 +75,16 @@ void prepare_directory(const std::string& directory) {
     throw FileError(fmt::format("{}: nothing can be written there: {}", directory, failure.what()));
   }
   fs::remove(probe, error);
-}
-
-/// The same for a single file, which may be a device.
-void check_writable(const std::string& path) {
-  const fs::path directory = fs::path(path).parent_path();
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) throw FileError(path + ": is a directory; expected the name of a file");
-  if (!directory.empty() && !fs::is_directory(directory, ignored)) {
-    throw FileError(path + ": there is no such directory to write it in");
-  }
+  for (const std::string& name : result_files()) check_writable((fs::path(directory) / name).string());
 }
 
 /// The steps' losses must not take the place of a result.
 void check_apart(const std::string& path, const std::string& directory) {
-  std::vector<std::string> results = picture_files();
-  results.insert(results.end(), {"history.csv", "summary.json"});
-  for (const std::string& name : results) {
-    if (fs::weakly_canonical(path) == fs::weakly_canonical(fs::path(directory) / name))
+  std::error_code error;
+  const fs::path recorded = fs::weakly_canonical(path, error);
+  if (error) return;  // no name of a file: a pipe, say
+  for (const std::string& name : result_files()) {
+    if (recorded == fs::weakly_canonical(fs::path(directory) / name, error))
       throw UsageError(fmt::format("--record-steps: {} is where {} is written; expected another file", path, name));
   }
 }

@@ -254,5 +254,23 @@ TEST(CompileSlots, HaveTheValueThatTheyWereGivenOutsideOfTheProgram) {
   for (int call = 0; call < 3; ++call) EXPECT_TRUE(same_bits(function(ones({3})), ones({3})));
 }
 
+// What was read before an assignment is another variable than what is read after it, whichever tensor is assigned.
+TEST(CompileState, TellsWhatIsReadFromWhatIsReadAfterAnAssignmentOfTheSameTensor) {
+  const Tensor two(2.0);
+  const auto function = [&](Parameter parameter) {
+    Tape tape;
+    const Tensor before = parameter.value();
+    parameter.assign(two);  // from the second call on it is there already
+    const Tensor after = parameter.value();
+    return tape.gradient(3.0 * before + after, before);
+  };
+  Parameter eager(Tensor(1.0)), replayed(Tensor(1.0));
+  const auto compiled = compile([&] { return function(replayed); });
+  for (int call = 0; call < 3; ++call) {
+    EXPECT_EQ(function(eager).item(), 3.0) << call;
+    EXPECT_EQ(compiled().item(), 3.0) << call;
+  }
+}
+
 }  // namespace
 }  // namespace wengert

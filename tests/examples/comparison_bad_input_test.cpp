@@ -63,7 +63,7 @@ TEST_F(ComparisonRefuses, ACommandLineThatMakesNoSense) {
       {{"--activations", "relu,gelu,relu"}, "relu appears twice"},
       {{"--activations", "leaky_relu:0.3,leaky_relu:0.30"}, "leaky_relu:0.30 appears twice"},
       {{"--activations", "exp"}, "activation 'exp' is not known"},
-      {{"--activations", "a\nb"}, "activation 'a b' is not known"},
+      {{"--activations", "a\nb"}, "activation 'a\\x0ab' is not known"},
       {{"--out", ""}, "--out is empty"},
       {{"--data", ""}, "--data is empty"},
   };

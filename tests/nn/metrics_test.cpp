@@ -1,7 +1,9 @@
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -75,6 +77,9 @@ TEST(Metrics, AreNamedValues) {
 }
 
 TEST(Metrics, SayWhatDoesNotFit) {
+  EXPECT_EQ(message_of<ValueError>([] { accuracy(Tensor({0.9, 0.1}), Tensor({1, -1})); }),
+            "accuracy: target 1 is -1; expected 0 or 1");
+  EXPECT_THROW(accuracy(Tensor({0.1}), Tensor({std::nan("")})), ValueError);
   EXPECT_THROW(accuracy.sum(scores, Tensor({0, 1})), ShapeError);
   EXPECT_THROW(accuracy.sum(scores, zeros({4, 2})), ShapeError);
   EXPECT_THROW(accuracy.sum(scores, Tensor({0.0, 1.0, 2.0, 0.0})), DTypeError);

@@ -1,8 +1,12 @@
 #include <csignal>
 
 #include "datasets/test_files.h"
+#include "support/message_of.h"
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <wengert/training/write_file.h>
 
@@ -38,6 +42,45 @@ TEST(WriteFile, KeepsALinkAndReplacesWhatItPointsTo) {
   write_file_atomically(directory / "link", "new");
   EXPECT_TRUE(std::filesystem::is_symlink(directory / "link"));
   EXPECT_EQ(read_file(directory / "target"), "new");
+}
+
+TEST(WriteFile, MakesTheFileThatALinkPointsTo) {
+  const test::TemporaryDirectory directory;
+  std::filesystem::create_symlink("one", directory / "two");
+  std::filesystem::create_symlink("two", directory / "three");
+  write_file_atomically(directory / "three", "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(directory / "three"));
+  EXPECT_EQ(read_file(directory / "one"), "new");
+  std::filesystem::create_symlink("loop", directory / "loop");
+  EXPECT_EQ(message_of<FileError>([&] { write_file_atomically(directory / "loop", "x"); }),
+            directory / "loop" + ": cannot be written: Too many levels of symbolic links");
+}
+
+// As a shell does it for `>>`: what is there, and the file itself, stay.
+TEST(WriteFile, GoesOnWithAnOpenFile) {
+  const test::TemporaryDirectory directory;
+  const std::string path = directory.write("log", "before\n");
+  const int descriptor = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_GE(descriptor, 0);
+  write_file_atomically(fmt::format("/proc/self/fd/{}", descriptor), "after\n");
+  EXPECT_EQ(write(descriptor, "last\n", 5), 5);
+  close(descriptor);
+  EXPECT_EQ(read_file(path), "before\nafter\nlast\n");
+}
+
+TEST(WriteFile, PassesOverWhatAnotherProcessOfItsNumberLeft) {
+  const test::TemporaryDirectory directory;
+  for (int number = 0; number < 300; ++number)
+    directory.write(fmt::format(".{}-{}.part", getpid(), number), "left over");
+  write_file_atomically(directory / "file", "new");
+  EXPECT_EQ(read_file(directory / "file"), "new");
+}
+
+TEST(WriteFile, TakesTheLongestNamesThereAre) {
+  const test::TemporaryDirectory directory;
+  const std::string path = directory / std::string(255, 'n');
+  write_file_atomically(path, "new");
+  EXPECT_EQ(read_file(path), "new");
 }
 
 TEST(WriteFile, GivesTheRightsThatTheUserGivesNewFiles) {

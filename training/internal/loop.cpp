@@ -51,7 +51,7 @@ void RunningMeans::add(double loss, const Tensor& predictions, const Tensor& lab
   means_.loss = unsigned_nan(loss_sum_ / static_cast<double>(samples_));
   for (std::size_t i = 0; i < metrics_.size(); ++i) {
     sums_[i] += metrics_[i].sum(predictions, labels);
-    means_.metrics[i] = sums_[i] / static_cast<double>(samples_);
+    means_.metrics[i] = unsigned_nan(sums_[i] / static_cast<double>(samples_));
   }
 }
 
