@@ -180,7 +180,8 @@ class Compiled {
 ///   and assigned at every call; they may be read, saved and set in between. All other tensors from outside are
 ///   constants.
 /// - Probabilities that come in, go out or stay in slots carry no logits (see `softmax`): compute them and their
-///   loss within one function, or let the model give logits. The sign of a NaN is not promised.
+///   loss within one function, or let the model give logits. The sign of a NaN is not promised, nor that a signalling
+///   NaN becomes a quiet one.
 /// - Reading elements on the host (`item`, `data`, printing) within the function throws ValueError: the value would be
 ///   frozen. Other effects of the host's code cannot be seen; `{.verify = true}` finds them.
 /// - Where a call throws, because of an index out of range say, or as `verify` asks, no parameter and no slot is

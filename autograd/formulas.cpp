@@ -4,6 +4,8 @@
 
 namespace wengert::detail {
 
+Scalar bounded(Scalar x) { return maximum(minimum(x, beyond), -beyond); }
+
 Scalar gaussian(Scalar x, double scale) {
   // Beyond 64 it is 0; the bound keeps inf − inf out of the rounding error of the square.
   const Scalar t = maximum(minimum(x, 64.0), -64.0);

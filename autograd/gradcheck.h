@@ -47,7 +47,7 @@ struct GradcheckReport {
   std::vector<std::string> skip_reasons = {};
 };
 
-/// "passed: 12 points, largest error 3.1e-12 at input 0 [2]: analytic 0.25, numeric 0.25 ± 1e-13".
+/// "passed: 12 points, largest error 3.1e-12 at input 0 [2] of sample 0: analytic 0.25, numeric 0.25 ± 1e-13".
 std::string to_string(const GradcheckReport& report);
 
 /// What is checked: a function of one to four tensors, or of a span or vector of them, that gives a tensor or a vector

@@ -31,9 +31,9 @@ python bench/results.py keras.json keras_repeated.json results/* > docs/results.
 
 LUCK_TEXT = """## How much of it is luck
 
-Five runs do not tell half a per cent from luck, and what the four models of a seed share adds to that. So the last epoch's
+Five runs cannot separate half a per cent from chance, the less so as the four models of a seed share their orders. So the last epoch's
 training loss of relu was taken over more of them: over 140 seeds it is 0.2950 ± 0.0018 here, so that its mean is known to
-0.0002; over 52 of `bench/peers/main_job_jax.py`, with weights and orders by NumPy, it is 0.2947 ± 0.0019. Given the weights
+0.0002; over 52 runs of `bench/peers/main_job_jax.py`, with weights and orders by NumPy, it is 0.2947 ± 0.0019. Given the weights
 and the orders of eight of our seeds, that program reaches 0.2959, and ours 0.2958.
 """
 
@@ -42,7 +42,7 @@ ORDER_TEXT = """## Why Keras's seed is not set
 With `keras.utils.set_random_seed` the losses are lower, and clearly so. The reason is the order of the samples. TensorFlow's
 global seed makes `fit` draw the *same* permutation in every epoch: each epoch makes the iterator of the data set anew, and
 with it the random state of the shuffle. Without that seed, as by default, each epoch has an order of its own, as here.
-Samples that always come in the same company are learned a little better by heart. The training loss of the last epoch:
+A fixed order makes the training samples slightly easier to memorise. The training loss of the last epoch:
 """
 
 
@@ -109,7 +109,7 @@ def main():
     cells = len(MEASURES) * len(theirs)
     limit = 0.05 / cells
     print(f"p is that of Welch's t-test: how often means of {seeds} runs would be at least as far apart if the two programs drew from "
-          f"the same distribution. Among {cells} cells one below 0.05 / {cells} = {limit:.4f} would be a difference; the least is "
+          f"the same distribution. With {cells} cells only p below 0.05 / {cells} = {limit:.4f} counts as significant; the least is "
           f"{p_text(least)}: the means {'agree within the noise' if least > limit else 'differ'}. The four models of a seed see "
           "the samples in the same orders here, and share their luck with the last batches before a test; in Keras they do not.\n")
 

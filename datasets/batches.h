@@ -87,8 +87,7 @@ inline Batches::Iterator Batches::end() const { return {this, size()}; }
 
 /// One pass over a data set:
 ///
-///     for (auto [images, labels] : datasets::batches(data.train, {.size = 32, .shuffle = true, .seed = 7, .epoch =
-///     0}))
+///     for (auto [images, labels] : datasets::batches(data.train, {.size = 32, .shuffle = true, .seed = 7}))
 ///
 /// Images come out as element · scale in the dtype asked for; where scale is 1/n for a whole n, as element ÷ n
 /// correctly rounded. Throws ValueError for a size below 1 or a negative epoch, DTypeError for a dtype that is not

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <wengert/autograd/parameter.h>
@@ -18,10 +17,12 @@ namespace wengert::optim {
 
 using wengert::NamedTensors;  // how a state is read and written
 
-/// What all optimisers share. Copies share the parameters, not the state; one that is assigned to stays the one that a
-/// compiled function knows, and goes on from the other's state. One of your own derives from this and says in
-/// `update` what one step does to one parameter. All that changes from step to step is kept in slots and computed with
-/// operations, so that a step may stand in a compiled function.
+/// What all optimisers share. Copies share the parameters, not the state. One that is assigned to stays the one that a
+/// compiled function knows, and goes on from the other's state; but what is no tensor (β, ε, momentum, decay, a
+/// schedule) was recorded with the function, which goes on with the old ones.
+///
+/// One of your own derives from this and says in `update` what one step does to one parameter. All that changes from
+/// step to step is kept in slots and computed with operations, so that a step may stand in a compiled function.
 class Optimizer {
  public:
   virtual ~Optimizer();

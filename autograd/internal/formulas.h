@@ -6,6 +6,10 @@
 
 namespace wengert::detail {
 
+/// From here on e^−|x| is 0 in f64 and f32, and Φ and its approximations are 0 or 1: bounds that keep ∞ · 0 away.
+inline constexpr double beyond = 800;
+Scalar bounded(Scalar x);
+
 /// exp(−scale · x²) for a `scale` that is a power of two. x² is taken with twice the digits, so that the relative error
 /// does not grow with it.
 Scalar gaussian(Scalar x, double scale);

@@ -136,6 +136,13 @@ void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   });
 }
 
+Ints inverse_order(const Ints& order) {
+  Ints inverse = order;
+  for (std::size_t i = 0; i < order.size(); ++i)
+    inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+  return inverse;
+}
+
 Shape permuted(const Shape& shape, const Ints& order) {
   Ints extents;
   for (const std::int64_t axis : order) extents.push_back(shape[static_cast<std::size_t>(axis)]);

@@ -19,6 +19,9 @@ struct StridedCopy {
   void operator()(const Tensor& from, Tensor& to) const;
 };
 
+/// The order that undoes another one.
+Ints inverse_order(const Ints& order);
+
 /// The extents in another order.
 Shape permuted(const Shape& shape, const Ints& order);
 

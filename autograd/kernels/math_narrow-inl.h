@@ -2,8 +2,6 @@
 // below 2 units in the last place instead of ½. Only for instruction sets with a fused multiply-add, without which the
 // digits would not suffice. Included once per instruction set; see math_exponential-inl.h.
 
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
 
 #if defined(WENGERT_MATH_NARROW_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -7,9 +7,7 @@
 namespace wengert {
 namespace {
 
-// From here on Φ and its approximations are 0 or 1 in f64 and f32: bounds that keep ∞ · 0 away.
-constexpr double beyond = 800;
-Scalar bounded(Scalar x) { return maximum(minimum(x, beyond), -beyond); }
+using detail::beyond, detail::bounded;
 
 constexpr double sqrt_8_over_pi = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
 constexpr double cubic = 0.044715;

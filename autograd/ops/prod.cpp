@@ -29,9 +29,7 @@ void product_vjp(const Vjp& vjp) {
   const Tensor moved = transpose(x, order);
   const std::int64_t n = detail::extent_product(moved.shape(), x.rank() - axes.size(), x.rank());
   const Tensor others = reshape(products_of_others(reshape(moved, {x.size() / n, n})), Ints(moved.shape()));
-  Ints inverse = order;
-  for (std::size_t i = 0; i < order.size(); ++i) inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
-  vjp.set(0, detail::with_reduced_axes(vjp.dy(), vjp) * transpose(others, inverse));
+  vjp.set(0, detail::with_reduced_axes(vjp.dy(), vjp) * transpose(others, detail::inverse_order(order)));
 }
 
 }  // namespace

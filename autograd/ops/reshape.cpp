@@ -105,12 +105,8 @@ WENGERT_OPERATION(transpose) {
         detail::StridedCopy::permutation(inputs[0].shape(), permutation_of(attributes.ints("axes"), inputs[0].rank()))(inputs[0], results[0]);
       },
       .vjp = [](const Vjp& vjp) {
-        const Ints permutation = permutation_of(vjp.attributes().ints("axes"), vjp.input_shape().rank());
-        Ints inverse = permutation;
-        for (std::size_t i = 0; i < permutation.size(); ++i) {
-          inverse[static_cast<std::size_t>(permutation[i])] = static_cast<std::int64_t>(i);
-        }
-        vjp.set(0, transpose(vjp.dy(), inverse));
+        const Ints order = permutation_of(vjp.attributes().ints("axes"), vjp.input_shape().rank());
+        vjp.set(0, transpose(vjp.dy(), detail::inverse_order(order)));
       },
       .samples = [] {
         const Tensor cube({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6, 0.6, 1.1, -0.5, 2.2}, {2, 3, 2});

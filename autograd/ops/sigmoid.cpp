@@ -1,12 +1,11 @@
 #include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/internal/formulas.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
 namespace {
 
-// From here on e^−|x| is 0 in f64 and f32: bounds that keep ∞ · 0 away.
-constexpr double beyond = 800;
-Scalar bounded(Scalar x) { return maximum(minimum(x, beyond), -beyond); }
+using detail::beyond, detail::bounded;
 
 /// With e = e^−|x|: tanh(ln(1 + eˣ)) is e (e + 2) / (e (e + 2) + 2) for x < 0 and 1 − 2e² / (1 + 2e + 2e²) from 0 on. Nothing cancels,
 /// in these two or in their derivatives.
@@ -26,7 +25,7 @@ TanhSoftplus tanh_softplus(Scalar x) {
 
 #ifdef WENGERT_DECLARATIONS
 /// Logistic sigmoid, σ(x) = 1 / (1 + e⁻ˣ), floating. Computed from e^−|x|, so that neither tail overflows or loses digits: 0 at
-/// −inf, 1 at inf. Derivative σ(x) (1 − σ(x)), from the value alone: to within a rounding of 1, so that it is 0 from x ≈ 37 on.
+/// −inf, 1 at inf. Derivative σ(x) (1 − σ(x)), from the value alone: to within a rounding of 1, so that it is 0 from x ≈ 37 on (in f32, 17).
 Tensor sigmoid(const Tensor& x);
 #endif
 WENGERT_OPERATION(sigmoid) {

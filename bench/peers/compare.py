@@ -47,12 +47,16 @@ class Contestant:
     """A program that trains an epoch when it is asked to."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = tempfile.TemporaryFile("w+")  # only shown where it fails
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
 
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"compare.py: {' '.join(map(str, self.process.args))} ended with {self.process.wait()}")
+            code = self.process.wait()
+            self.said.seek(0)
+            last = self.said.read().strip().splitlines()[-1:]
+            sys.exit(f"compare.py: {' '.join(map(str, self.process.args))} ended with {code}: {''.join(last)}")
         return json.loads(line)
 
     def epoch(self):

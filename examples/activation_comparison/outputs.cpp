@@ -1,7 +1,6 @@
 #include "outputs.h"
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <numeric>
 #include <optional>

@@ -92,7 +92,7 @@ set ylabel '{label}'
 set border 3 linecolor rgb '#808080'
 set tics nomirror scale 0.5 textcolor rgb '#202020'
 set grid ytics linetype 1 linewidth 1 linecolor rgb '#e0e0e0'
-set format y '%.2f'
+set format y '%g'
 set key {key} reverse Left samplen 3 spacing 1.3
 stats 'history.csv' using 'epoch' nooutput
 set xrange [STATS_min - 0.2 : STATS_max + 0.2]

@@ -1,5 +1,4 @@
 #include <stdexcept>
-#include <vector>
 
 #include <gtest/gtest.h>
 #include <support/compiled.h>

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <vector>
 
 #include <gtest/gtest.h>
 #include <support/compiled.h>

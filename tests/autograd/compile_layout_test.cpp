@@ -1,7 +1,6 @@
 #include <array>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include <gtest/gtest.h>
 #include <support/compiled.h>

@@ -1,5 +1,4 @@
 #include <memory>
-#include <type_traits>
 
 #include "support/tensors.h"
 #include <Eigen/Dense>

@@ -1,7 +1,6 @@
 #include <array>
 #include <cmath>
 #include <sstream>
-#include <string>
 #include <vector>
 
 #include "support/apart.h"

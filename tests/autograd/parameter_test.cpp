@@ -1,6 +1,5 @@
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "support/message_of.h"
 #include <gtest/gtest.h>

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <cmath>
 #include <memory>
-#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>

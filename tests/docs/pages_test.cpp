@@ -1,5 +1,3 @@
-#include <cmath>
-#include <map>
 #include <sstream>
 #include <string>
 #include <vector>

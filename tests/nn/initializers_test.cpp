@@ -1,6 +1,4 @@
 #include <cmath>
-#include <functional>
-#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>

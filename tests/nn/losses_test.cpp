@@ -1,5 +1,4 @@
 #include <cmath>
-#include <functional>
 #include <string>
 
 #include "support/message_of.h"

@@ -1,6 +1,5 @@
 #include <cmath>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "support/message_of.h"
@@ -77,7 +76,9 @@ TEST(Metrics, AreNamedValues) {
 }
 
 TEST(Metrics, SayWhatDoesNotFit) {
-  EXPECT_EQ(message_of<ValueError>([] { accuracy(Tensor({0.9, 0.1}), Tensor({1, -1})); }),
+  EXPECT_EQ(message_of<ValueError>([] {
+              accuracy(Tensor({0.9, 0.1}), Tensor({1, -1}));
+            }),
             "accuracy: target 1 is -1; expected 0 or 1");
   EXPECT_THROW(accuracy(Tensor({0.1}), Tensor({std::nan("")})), ValueError);
   EXPECT_THROW(accuracy.sum(scores, Tensor({0, 1})), ShapeError);

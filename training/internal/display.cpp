@@ -53,7 +53,7 @@ ProgressState Display::state(std::int64_t epoch, const Scores& scores) const {
 }
 
 void Display::step(const StepReport& report, std::int64_t samples) {
-  if (!live() || std::chrono::duration<double>(Clock::now() - drawn_).count() < redraw_seconds) return;
+  if (!live() || seconds_since(drawn_) < redraw_seconds) return;
   ProgressState now = state(report.epoch, report.so_far);
   now.step = report.step;
   now.total_step = report.total_steps;
