@@ -11,8 +11,8 @@ namespace wengert {
 /// seeds give equal bits on every machine. A copy goes on by itself from where the original stood.
 ///
 /// What it stands at is a slot: a compiled function that draws from a generator of outside draws anew at every call, as
-/// it does uncompiled. Only by `uniform` and `normal`, though: what the host reads, as for a `permutation`, would be frozen,
-/// and throws ValueError.
+/// it does uncompiled. Only by `uniform` and `normal`, though: what the host reads, as for a `permutation`, would be
+/// frozen, and throws ValueError.
 class Generator {
  public:
   /// `stream` tells apart independent sequences of one seed (one per parameter, one per epoch).
@@ -50,7 +50,8 @@ class Generator {
 Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype = DType::f32);
 /// Normally distributed numbers. The same errors; `deviation` must not be negative.
 Tensor normal(const Shape& shape, double mean, double deviation, Generator& generator, DType dtype = DType::f32);
-/// 0 … n−1 in random order (Fisher–Yates), i64. Throws ValueError within a compiled function that the generator is not of.
+/// 0 … n−1 in random order (Fisher–Yates), i64. Throws ValueError within a compiled function that the generator is not
+/// of.
 Tensor permutation(std::int64_t n, Generator& generator);
 
 }  // namespace wengert

@@ -122,7 +122,8 @@ Batches::Batches(Dataset data, const BatchOptions& options)
     : data_(std::move(data)), options_(options), samples_(data_.size()) {
   if (options.size < 1) throw ValueError(fmt::format("batches: size is {}; expected 1 or more", options.size));
   if (options.epoch < 0) throw ValueError(fmt::format("batches: epoch is {}; expected 0 or more", options.epoch));
-  if (!std::isfinite(data_.scale)) throw ValueError(fmt::format("batches: the data set's scale is {}; expected a finite number", data_.scale));
+  if (!std::isfinite(data_.scale))
+    throw ValueError(fmt::format("batches: the data set's scale is {}; expected a finite number", data_.scale));
   if (!is_floating(options.dtype)) {
     throw DTypeError(fmt::format("batches: dtype is {}; expected f32 or f64", name_of(options.dtype)));
   }

@@ -18,8 +18,8 @@ struct Candidate {
   wengert::nn::Sequential model;
 };
 
-/// The models that are compared, one for each activation: Flatten, Dense(hidden, activation), Dense(10, softmax); with the
-/// initial weights that were asked for. Throws FileError for weights that cannot be read or do not fit.
+/// The models that are compared, one for each activation: Flatten, Dense(hidden, activation), Dense(10, softmax); with
+/// the initial weights that were asked for. Throws FileError for weights that cannot be read or do not fit.
 std::vector<Candidate> make_candidates(const Options& options);
 
 /// What a training gave.
