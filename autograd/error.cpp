@@ -1,6 +1,5 @@
 #include <algorithm>
-
-#include <fmt/format.h>
+#include <string_view>
 
 #include <wengert/autograd/error.h>
 
@@ -11,10 +10,11 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 
 std::string as_one_line(const std::string& message) {
   if (std::none_of(message.begin(), message.end(), is_control)) return message;
+  constexpr std::string_view digits = "0123456789abcdef";
   std::string line;
   for (const char c : message) {
     if (is_control(c))
-      line += fmt::format("\\x{:02x}", c);
+      line.append("\\x").append({digits[static_cast<std::size_t>(c) / 16], digits[static_cast<std::size_t>(c) % 16]});
     else
       line += c;
   }

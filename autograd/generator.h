@@ -50,8 +50,8 @@ class Generator {
 Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype = DType::f32);
 /// Normally distributed numbers. The same errors; `deviation` must not be negative.
 Tensor normal(const Shape& shape, double mean, double deviation, Generator& generator, DType dtype = DType::f32);
-/// 0 … n−1 in random order (Fisher–Yates), i64. Throws ValueError within a compiled function that the generator is not
-/// of.
+/// 0 … n−1 in random order (Fisher–Yates), i64. Throws ValueError within a compiled function, unless that made the
+/// generator.
 Tensor permutation(std::int64_t n, Generator& generator);
 
 }  // namespace wengert
