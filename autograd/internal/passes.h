@@ -12,10 +12,6 @@
 
 /// What is done to a graph before it is replayed. Each pass takes a graph and gives one that computes the same bits.
 
-namespace wengert {
-struct CompileOptions;
-}
-
 namespace wengert::detail {
 
 /// Without the records that neither a result nor an assignment needs.

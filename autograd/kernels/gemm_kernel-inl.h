@@ -58,18 +58,14 @@ constexpr std::size_t vectors_of_rows(std::size_t rows) {
   return need(4) <= registers ? 4 : need(3) <= registers ? 3 : 2;
 }
 
-// Reading and writing the first `count` lanes. x86 has instructions that touch nothing else.
+// Whether there are instructions that read the first lanes and touch nothing else: x86 has them.
 constexpr bool has_masked_access = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3;
 
 template <class D, typename T>
 hn::Vec<D> load_first(D d, const T* from, std::size_t count) {
-  if constexpr (has_masked_access) {
-    return hn::MaskedLoad(hn::FirstN(d, count), d, from);
-  } else {
-    HWY_ALIGN T lanes[vector_length<T>] = {};
-    std::copy_n(from, count, lanes);
-    return hn::Load(d, lanes);
-  }
+  HWY_ALIGN T lanes[vector_length<T>] = {};
+  std::copy_n(from, count, lanes);
+  return hn::Load(d, lanes);
 }
 
 // In pieces of a half, a fourth, …: a store of AVX2 under a mask takes AMD's processors twelve cycles.

@@ -45,9 +45,11 @@ std::vector<std::string> picture_files() {
   return names;
 }
 
+const std::vector<std::string> figure_files = {"history.csv", "summary.json"};
+
 std::vector<std::string> result_files() {
   std::vector<std::string> names = picture_files();
-  names.insert(names.end(), {"history.csv", "summary.json"});
+  names.insert(names.end(), figure_files.begin(), figure_files.end());
   return names;
 }
 
@@ -118,7 +120,7 @@ std::vector<std::string> write_figures(const Options& options, const std::vector
   write_file_atomically(options.out + "/history.csv", history_csv(results));
   write_file_atomically(options.out + "/summary.json", summary_json(options, results));
   if (!options.record_steps.empty()) write_file_atomically(options.record_steps, steps_json(results));
-  return {"history.csv", "summary.json"};
+  return figure_files;
 }
 
 std::vector<std::string> draw_pictures(const Options& options, const std::vector<Result>& results) {
