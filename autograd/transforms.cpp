@@ -51,7 +51,7 @@ Call call_unseen(const char* name, const Function& f, const Tensor& x) {
   }
   Call call{Access::alias(result), std::move(observation.host()), {}};
   for (const HostState::Held& use : call.host.held) {
-    if (use.is_parameter) call.parameters.push_back(Access::parameter(use.state));
+    if (use.plain.defined()) call.parameters.push_back(Access::parameter(use.state));
   }
   return call;
 }

@@ -116,9 +116,12 @@ Tensor List::variable(const Tensor& tensor) {
 Tensor List::read(const std::shared_ptr<ParameterState>& state) {
   Tensor value = read_state(state);
   if (!recording() || !is_floating(value.dtype())) return value;
-  if (observation_ != nullptr) observation_->note_parameter(*state);
-  // To a function that is observed it is a parameter, whatever else it is a value of.
-  Tensor source = observation_ != nullptr && !holds(value) ? Access::alias(value) : value;
+  Tensor source = value;
+  if (observation_ != nullptr) {
+    // To a function that is observed it is a parameter, whatever else it is a value of.
+    const Tensor& plain = observation_->note_parameter(*state, value);
+    if (!holds(value)) source = plain;
+  }
   if (seeing() == 0) return source;
   const std::uint32_t innermost = tapes_.back().first_value;
   const auto is_here = [&](const Tensor& variable) { return Access::node(variable)->number >= innermost; };

@@ -44,9 +44,12 @@ void Observation::note(const std::shared_ptr<ParameterState>& state, const Tenso
   if (outer_ != nullptr) outer_->note(state, value);
 }
 
-void Observation::note_parameter(const ParameterState& state) {
-  find(state)->is_parameter = true;
-  if (outer_ != nullptr) outer_->note_parameter(state);
+const Tensor& Observation::note_parameter(const ParameterState& state, const Tensor& value) {
+  if (outer_ != nullptr) outer_->note_parameter(state, value);
+  Tensor& plain = find(state)->plain;
+  const bool is_known = plain.defined() && Access::node(plain)->buffer == Access::node(value)->buffer;
+  if (!is_known) plain = Access::alias(value);
+  return plain;
 }
 
 void Observation::note(const std::shared_ptr<bool>& flag) {

@@ -13,8 +13,8 @@ namespace wengert::detail {
 struct HostState {
   struct Held {
     std::shared_ptr<ParameterState> state;
-    Tensor value;               // undefined: it was assigned alone
-    bool is_parameter = false;  // read as a variable
+    Tensor value;       // undefined: it was assigned alone
+    Tensor plain = {};  // as which it was read, if as a variable: the value at last, but no list's
   };
   struct Flag {
     std::shared_ptr<bool> flag;
@@ -41,8 +41,8 @@ class Observation {
   void note(std::span<const Tensor> inputs);
   /// That a parameter or slot is read, or, with no value, assigned.
   void note(const std::shared_ptr<ParameterState>& state, const Tensor& value);
-  /// That one which was read is so as a variable.
-  void note_parameter(const ParameterState& state);
+  /// That one which was read is so as a variable. Gives what the function is to see, which is kept as the value is.
+  const Tensor& note_parameter(const ParameterState& state, const Tensor& value);
   /// A flag as it is before it is read or set.
   void note(const std::shared_ptr<bool>& flag);
 

@@ -167,6 +167,23 @@ TEST(Checkpoint, LeavesParametersToTheTapesAround) {
   });
 }
 
+TEST(Checkpoint, KeepsTheParametersThatAnOperationIsAppliedTo) {
+  Parameter p(Tensor({1.0, 2.0})), q(Tensor({5.0, 7.0}));
+  expect_plain([&](const auto& wrap) {
+    const auto f = wrap([&](const Tensor& x) {
+      const Tensor before = apply(*find_operation("sub"), {p, q});
+      p.assign(p.value() + 1.0);
+      return x * before + apply(*find_operation("sub"), {p, q}) * p;
+    });
+    p.assign(Tensor({1.0, 2.0}));
+    Tape tape;
+    const Tensor x = tape.watch(Tensor({3.0, 4.0})), y = f(x);
+    Tensors all = tape.gradient(sum(y), {x, p, q});
+    all.push_back(y);
+    return all;
+  });
+}
+
 TEST(Checkpoint, TakesFlagsAsTheyWere) {
   HostFlag doubles(true);
   const auto f = checkpoint([&](const Tensor& x) { return doubles.get() ? x * 2 : x * x; });
