@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -7,12 +6,14 @@
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/tracer.h>
+#include <wengert/autograd/kernels/room.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
 namespace {
 
 using kernels::Program;
+using kernels::Room;
 
 constexpr std::size_t most_inputs = 16;
 
@@ -43,10 +44,12 @@ bool in_domain(Domain domain, DType dtype) {
   return domain == Domain::any || is_floating(dtype) || (domain == Domain::numbers && dtype != DType::boolean);
 }
 
+DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
+
 /// The checks and the result type that all pointwise operations share.
 struct Typing {
   std::string name;
-  std::size_t inputs;
+  const Program& program;  // the rule's own
   Domain domain;
   bool condition, boolean;
 
@@ -97,25 +100,13 @@ void check_has_integers(const std::string& name, const Program& program) {
   }
 }
 
-DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
+/// For as many attributes as there may be; next to a tiny operation, clearing it would show.
+using UniformRoom = double[most_inputs];  // NOLINT(*-avoid-c-arrays)
 
-/// Room on the stack that is filled as far as it is read: next to a tiny operation, clearing it would show.
-template <typename T, std::size_t most>
-class Unset {
- public:
-  void set(std::size_t i, const T& value) { new (&room_[i * sizeof(T)]) T(value); }
-  std::span<const T> first(std::size_t count) const { return {std::launder(reinterpret_cast<const T*>(room_)), count}; }
-
- private:
-  static_assert(std::is_trivially_destructible_v<T> ||
-                std::is_same_v<T, detail::Borrowed>);  // which gives nothing back
-  alignas(T) std::byte room_[most * sizeof(T)];        // NOLINT(*-avoid-c-arrays)
-};
-
-std::span<const double> uniforms_of(const Attributes& attributes, Unset<double, most_inputs>& room) {
+std::span<const double> uniforms_of(const Attributes& attributes, UniformRoom& room) {
   std::size_t count = 0;
-  for (const Attributes::Entry& entry : attributes.entries()) room.set(count++, std::get<double>(entry.value));
-  return room.first(count);
+  for (const Attributes::Entry& entry : attributes.entries()) room[count++] = std::get<double>(entry.value);
+  return {room, count};
 }
 
 void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> arguments, const Attributes& attributes,
@@ -123,34 +114,31 @@ void run(const PointwiseRule& rule, bool condition, std::span<const Tensor> argu
   const Shape& shape = detail::Access::node(results[0])->shape;
   const std::int64_t total = shape.elements();
   static constexpr std::int64_t next = 1, same = 0;
-  Unset<kernels::PointwiseInput, most_inputs> inputs;
-  Unset<double, most_inputs> uniforms;
-  Unset<kernels::PointwiseOutput, most_inputs> outputs;
+  Room<kernels::PointwiseInput> inputs(arguments.size());
+  Room<kernels::PointwiseOutput> outputs(results.size());
+  UniformRoom uniforms;
   bool is_flat = true;  // every input has all elements of the result in order, or one
-  const auto show = [&](std::size_t i, const std::int64_t* strides) {
-    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
-    inputs.set(i, {node.buffer->elements, node.dtype, strides, node.buffer->is_own()});
-  };
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::int64_t size = detail::Access::node(arguments[i])->shape.elements();
+  for (const Tensor& argument : arguments) {
+    const std::int64_t size = detail::Access::node(argument)->shape.elements();
     is_flat = is_flat && (size == total || size == 1);
-    show(i, size == total ? &next : &same);
+  }
+  Room<Ints> strides(is_flat ? 0 : arguments.size());
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const detail::TensorNode& node = *detail::Access::node(arguments[i]);
+    const std::int64_t* steps = node.shape.elements() == total ? &next : &same;
+    if (!is_flat) {
+      strides.set(i, broadcast_strides(node.shape, shape));
+      steps = strides.all()[i].begin();
+    }
+    inputs.set(i, {node.buffer->elements, node.dtype, steps, node.buffer->is_own()});
   }
   for (std::size_t i = 0; i < results.size(); ++i) {
     const detail::TensorNode& node = *detail::Access::node(results[i]);
     outputs.set(i, {node.buffer->elements, node.dtype, node.buffer->is_own()});
   }
-  const auto run_over = [&](std::span<const std::int64_t> extents) {
-    rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), inputs.first(arguments.size()),
-                      uniforms_of(attributes, uniforms), outputs.first(results.size()), extents);
-  };
-  if (is_flat) return run_over({&total, 1});
-  std::array<Ints, most_inputs> strides;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    strides[i] = broadcast_strides(arguments[i].shape(), shape);
-    show(i, strides[i].begin());
-  }
-  run_over({shape.begin(), shape.rank()});
+  rule.kernel().run(compute_dtype(arguments[condition ? 1 : 0].dtype()), inputs.all(),
+                    uniforms_of(attributes, uniforms), outputs.all(),
+                    is_flat ? std::span(&total, 1) : std::span(shape.begin(), shape.rank()));
 }
 
 const Tensor& argument(const Vjp& vjp, PointwiseRule::Argument which) {
@@ -162,10 +150,11 @@ const Tensor& argument(const Vjp& vjp, PointwiseRule::Argument which) {
 /// The adjoint of an input, of the result's shape.
 Tensor adjoint(const PointwiseRule::Derivative& derivative, const Vjp& vjp) {
   if (derivative.is_argument) return argument(vjp, derivative.arguments[0]);
-  Unset<detail::Borrowed, most_inputs> arguments;
-  std::size_t count = 0;
-  for (const PointwiseRule::Argument which : derivative.arguments) arguments.set(count++, argument(vjp, which));
-  return apply(derivative.operation, detail::Borrowed::tensors(arguments.first(count)), vjp.attributes());
+  Room<detail::Borrowed> arguments(derivative.arguments.size());
+  for (std::size_t i = 0; i < derivative.arguments.size(); ++i) {
+    arguments.set(i, argument(vjp, derivative.arguments[i]));
+  }
+  return apply(derivative.operation, detail::Borrowed::tensors(arguments.all()), vjp.attributes());
 }
 
 Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
@@ -174,8 +163,8 @@ Operation make(const Typing& typing, std::vector<Attributes::Entry> attributes,
   operation.name = typing.name;
   operation.attributes = std::move(attributes);
   operation.differentiable = differentiable;
-  operation.inputs = typing.inputs;
-  operation.outputs = rule->program().outputs.size();
+  operation.inputs = typing.program.inputs;
+  operation.outputs = typing.program.outputs.size();
   operation.infer = typing;
   operation.kernel = [rule, condition = typing.condition](std::span<const Tensor> arguments, const Attributes& given,
                                                           std::span<Tensor> results) {
@@ -231,7 +220,7 @@ bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& at
     results[i] = detail::Access::make(dtype, shape);
     slots.set(arguments.size() + i, detail::Access::elements(results[i]));
   }
-  Unset<double, most_inputs> uniforms;
+  UniformRoom uniforms;
   kernel_.run_tile(dtype, slots, uniforms_of(attributes, uniforms), elements);
   return true;
 }
@@ -274,10 +263,9 @@ const PointwiseRule::Derivative& PointwiseRule::make_derivative(const Operation&
     derivative->is_argument = program.instructions.empty() && program.outputs[0] < program.inputs;
     const bool condition = !arguments.empty() && arguments[0] == 0 && owner.condition;
     if (!derivative->is_zero) {
-      const Typing typing{fmt::format("{}'{}", owner.name, input), arguments.size(), Domain::floating, condition,
-                          false};
       auto rule = std::make_shared<PointwiseRule>(std::move(program), kernels::NativePointwise{},
                                                   std::vector<Program>{}, false, !condition);
+      const Typing typing{fmt::format("{}'{}", owner.name, input), rule->program(), Domain::floating, condition, false};
       derivative->operation = make(typing, owner.attributes, rule, true);
       derivative->operation.condition = condition;
       derivative->operation.kinks = owner.kinks;
@@ -320,7 +308,7 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
   }
   auto rule = std::make_shared<PointwiseRule>(std::move(program), definition.native, std::move(derivatives), true,
                                               !definition.condition && !definition.boolean);
-  const Typing typing{std::move(name), inputs, definition.domain, definition.condition, definition.boolean};
+  const Typing typing{std::move(name), rule->program(), definition.domain, definition.condition, definition.boolean};
   Operation operation =
       make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean);
   operation.documentation = std::move(definition.documentation);

@@ -1,35 +1,11 @@
 #include <cstddef>
-#include <new>
 #include <utility>
 
-#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/pointwise_call.h>
 #include <wengert/autograd/kernels/pointwise_tiles.h>
+#include <wengert/autograd/kernels/room.h>
 
 namespace wengert::kernels {
-namespace {
-
-/// Room that is filled as far as it is read: on the stack, or where that is too small, from the pool.
-template <typename T>
-class Room {
- public:
-  explicit Room(std::size_t count) : count_(count), more_(count > most ? count : 0) {}
-
-  void set(std::size_t i, const T& value) { new (memory() + i * sizeof(T)) T(value); }
-  std::span<const T> all() { return {std::launder(reinterpret_cast<const T*>(memory())), count_}; }
-
- private:
-  static_assert(std::is_trivially_destructible_v<T>);
-  static constexpr std::size_t most = 16;
-
-  std::byte* memory() { return count_ > most ? reinterpret_cast<std::byte*>(more_.at(0)) : room_; }
-
-  std::size_t count_;
-  PoolArray<T> more_;
-  alignas(T) std::byte room_[most * sizeof(T)];  // NOLINT(*-avoid-c-arrays): not to be cleared
-};
-
-}  // namespace
 
 PointwiseCall::PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription description)
     : kernel_(kernel),

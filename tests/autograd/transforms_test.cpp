@@ -1,4 +1,5 @@
 #include <cmath>
+#include <functional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -29,6 +30,16 @@ TEST(Transforms, TakeTheFunctionOfTheDesignToItsSecondDerivative) {
   auto d2f = grad([&](const Tensor& t) { return sum(grad(f)(t)); });
   // (t tanh t)″ = 2 sech² t − 2 t tanh t sech² t; at 0: 2
   EXPECT_EQ(values(d2f(Tensor({0.0}))), (std::vector{2.0}));
+}
+
+TEST(Transforms, NestToTheSeventeenthDerivative) {
+  for (const Tensor& x : {Tensor({0.5}), linspace(-1, 0.5, 4000, DType::f64)}) {
+    std::function<Tensor(const Tensor&)> f = [](const Tensor& t) { return sin(t); };
+    for (int order = 0; order < 17; ++order) {
+      f = [f](const Tensor& t) { return grad([&](const Tensor& u) { return sum(f(u)); })(t); };
+    }
+    EXPECT_NEAR(values(f(x)).back(), std::cos(0.5), 1e-12);
+  }
 }
 
 // (x₀² x₁, x₁ x₂³): its Jacobian is known.
