@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/kernels/room.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/autograd/samples.h>
 
 namespace wengert {
 namespace {
@@ -46,6 +48,18 @@ bool in_domain(Domain domain, DType dtype) {
 
 DType compute_dtype(DType dtype) { return dtype == DType::u8 || dtype == DType::boolean ? DType::i32 : dtype; }
 
+[[gnu::noinline]] void check_holds(DType dtype, const std::string& name, double number) {
+  const bool is_small =
+      number == std::trunc(number) && std::abs(number) < 0x1p31;  // all dtypes hold it: the usual case
+  if (!is_small) static_cast<void>(detail::as_tensor(name, number, dtype));
+}
+
+/// Integers are computed with integers: throws for a number of the formula, or an attribute, that is none of them.
+void check_are_integers(const std::string& name, const Program& program, const Attributes& attributes, DType dtype) {
+  for (const kernels::Instruction& instruction : program.instructions) check_holds(dtype, name, instruction.value);
+  for (const Attributes::Entry& entry : attributes.entries()) check_holds(dtype, name, std::get<double>(entry.value));
+}
+
 /// The checks and the result type that all pointwise operations share.
 struct Typing {
   std::string name;
@@ -53,7 +67,8 @@ struct Typing {
   Domain domain;
   bool condition, boolean;
 
-  void operator()(std::span<const Tensor> arguments, const Attributes&, std::span<TensorType> results) const {
+  void operator()(std::span<const Tensor> arguments, const Attributes& attributes,
+                  std::span<TensorType> results) const {
     const auto node = [&](std::size_t i) -> const detail::TensorNode& { return detail::Access::checked(arguments[i]); };
     if (condition && arguments[0].dtype() != DType::boolean) {
       throw DTypeError(fmt::format("{}: the condition is {}; expected boolean (compare, or cast it)", name,
@@ -76,6 +91,7 @@ struct Typing {
       if (node(i).shape != type.shape) type.shape = broadcast_shapes(name.c_str(), type.shape, node(i).shape);
     }
     std::fill(results.begin() + 1, results.end(), type);
+    if (!is_floating(dtype)) check_are_integers(name, program, attributes, compute_dtype(dtype));
   }
 };
 

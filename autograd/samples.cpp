@@ -59,11 +59,11 @@ std::vector<Sample> binary_samples() {
   };
 }
 
-Tensor as_tensor(const Operation& operation, const Operand& operand, DType dtype) {
+Tensor as_tensor(const std::string& operation, const Operand& operand, DType dtype) {
   try {
     return operand.as(dtype);
   } catch (const DTypeError& error) {
-    throw DTypeError(fmt::format("{}: {}", operation.name, error.what()));
+    throw DTypeError(fmt::format("{}: {}", operation, error.what()));
   }
 }
 
@@ -71,8 +71,8 @@ Tensor apply_binary(const Operation& operation, const Operand& a, const Operand&
   if (a.is_number() && b.is_number()) {
     throw ValueError(fmt::format("{}: both operands are numbers; expected a tensor on one side", operation.name));
   }
-  if (a.is_number()) return apply(operation, {as_tensor(operation, a, b.tensor().dtype()), b.tensor()});
-  if (b.is_number()) return apply(operation, {a.tensor(), as_tensor(operation, b, a.tensor().dtype())});
+  if (a.is_number()) return apply(operation, {as_tensor(operation.name, a, b.tensor().dtype()), b.tensor()});
+  if (b.is_number()) return apply(operation, {a.tensor(), as_tensor(operation.name, b, a.tensor().dtype())});
   return apply(operation, {a.tensor(), b.tensor()});
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <wengert/autograd/operand.h>
@@ -23,8 +24,9 @@ std::vector<Sample> activation_samples();
 /// Pairs of equal shapes, of broadcast ones, and empty; no zeros on the right side, no ties.
 std::vector<Sample> binary_samples();
 
-/// An operand of `operation` as a tensor; a number takes `dtype`. Throws DTypeError where that would lose it.
-Tensor as_tensor(const Operation& operation, const Operand& operand, DType dtype);
+/// An operand of the operation so named as a tensor; a number takes `dtype`. Throws DTypeError where that would lose
+/// it.
+Tensor as_tensor(const std::string& operation, const Operand& operand, DType dtype);
 
 /// Applies a binary operation; a number takes the other side's dtype. Throws ValueError for two numbers.
 Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b);

@@ -63,7 +63,8 @@ WENGERT_OPERATION(clamp) {
 }
 Tensor clamp(const Tensor& x, const Operand& low, const Operand& high) {
   const Operation& operation = operations::clamp();
-  return apply(operation, {x, detail::as_tensor(operation, low, x.dtype()), detail::as_tensor(operation, high, x.dtype())});
+  const auto bound = [&](const Operand& operand) { return detail::as_tensor(operation.name, operand, x.dtype()); };
+  return apply(operation, {x, bound(low), bound(high)});
 }
 
 #ifdef WENGERT_DECLARATIONS
@@ -92,7 +93,7 @@ Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
   const Operation& operation = operations::where();
   if (a.is_number() && b.is_number()) throw ValueError("where: both choices are numbers; expected a tensor as one of them");
   const DType dtype = a.is_number() ? b.tensor().dtype() : a.tensor().dtype();
-  return apply(operation, {condition, detail::as_tensor(operation, a, dtype), detail::as_tensor(operation, b, dtype)});
+  return apply(operation, {condition, detail::as_tensor(operation.name, a, dtype), detail::as_tensor(operation.name, b, dtype)});
 }
 
 }  // namespace wengert

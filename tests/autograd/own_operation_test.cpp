@@ -179,6 +179,30 @@ TEST(OwnOperations, SayWhatTheirFormulaHasNotForIntegers) {
             "c: the formula takes exp, which integers do not have; expected Domain::floating");
 }
 
+TEST(OwnOperations, RefuseNumbersThatIntegersDoNotHold) {
+  const auto define = [](double number) {
+    return pointwise("d", {.formula = [number](Scalar x) { return x * number; }, .domain = Domain::numbers});
+  };
+  EXPECT_EQ(message_of<DTypeError>([&] {
+              apply(define(0.5), {Tensor({3, 8})});
+            }),
+            "d: the number 0.5 does not fit i32; cast the tensor to a dtype that holds it (cast(x, DType::f32))");
+  EXPECT_THROW(apply(define(NAN), {Tensor({3})}), DTypeError);
+  EXPECT_THROW(apply(define(0x1p31), {Tensor({3})}), DTypeError);
+  EXPECT_EQ(apply(define(0x1p31), {Tensor({std::int64_t{3}})}).data<std::int64_t>()[0], std::int64_t{3} << 31);
+  EXPECT_EQ(apply(define(0.5), {Tensor({3.0})}).item(), 1.5);
+  EXPECT_EQ(apply(define(-3), {Tensor({3, 8})}).data<std::int32_t>()[1], -24);
+  static const Operation times = pointwise(
+      "times",
+      {.formula = [](Scalar x, Scalar a) { return a * x; }, .attributes = {{"a", 0.5}}, .domain = Domain::numbers});
+  EXPECT_EQ(message_of<DTypeError>([] {
+              apply(times, {Tensor({3, 8})});
+            }),
+            "times: the number 0.5 does not fit i32; cast the tensor to a dtype that holds it (cast(x, DType::f32))");
+  EXPECT_EQ(apply(times, {Tensor({3, 8})}, {{"a", 2}}).data<std::int32_t>()[1], 16);
+  EXPECT_EQ(apply(times, {Tensor({3.0, 8.0})}).data<double>()[1], 4.0);
+}
+
 TEST(OwnOperations, SayWhatTheirDefinitionLacks) {
   const auto infer = [](auto inputs, const Attributes&, auto results) { results[0] = {inputs[0].dtype(), {}}; };
   const auto evaluate = [](auto inputs, const Attributes&) { return inputs[0]; };
