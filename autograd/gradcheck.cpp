@@ -76,6 +76,16 @@ std::vector<Tensor> watched(Tape& tape, std::span<const Tensor> x) {
   return result;
 }
 
+/// The floating results of a function, which are to be as many as there are directions, and of their shapes.
+std::vector<Tensor> results_of(const Function& f, std::span<const Tensor> x, std::span<const Tensor> directions) {
+  std::vector<Tensor> y = floating(f(x));
+  const auto fits = [](const Tensor& a, const Tensor& b) { return a.shape() == b.shape(); };
+  if (!y.empty() && std::equal(y.begin(), y.end(), directions.begin(), directions.end(), fits)) return y;
+  throw GradientError(
+      "gradcheck: the function has no floating result, or others at other places; expected one or more, of the same "
+      "shapes everywhere");
+}
+
 /// Σ ⟨v, ∂y/∂x⟩ over the results y, for every floating x.
 std::vector<Tensor> gradients(Tape& tape, std::span<const Tensor> y, std::span<const Tensor> x,
                               std::span<const Tensor> v) {
@@ -98,7 +108,8 @@ Function gradient_of(const Function& f, std::size_t inputs) {
   return [f, inputs](std::span<const Tensor> x_and_v) {
     Tape tape;
     const std::vector<Tensor> x = watched(tape, x_and_v.first(inputs));
-    return gradients(tape, floating(f(x)), x, x_and_v.subspan(inputs));
+    const auto v = x_and_v.subspan(inputs);
+    return gradients(tape, results_of(f, x, v), x, v);
   };
 }
 
@@ -116,11 +127,10 @@ class Check {
         report_(report) {}
 
   void run(Generator& generator) {
-    const std::vector<Tensor> y = floating(f_(x_));
-    v_ = directions(y, generator);
+    v_ = directions(floating(f_(x_)), generator);
     Tape tape;
     const std::vector<Tensor> variables = watched(tape, x_);
-    const std::vector<Tensor> analytic = gradients(tape, floating(f_(variables)), variables, v_);
+    const std::vector<Tensor> analytic = gradients(tape, results_of(f_, variables, v_), variables, v_);
     std::size_t found = 0;
     for (std::size_t i = 0; i < x_.size(); ++i) {
       if (is_floating(x_[i].dtype()) && found < analytic.size()) check_input(i, analytic[found++]);
@@ -155,9 +165,9 @@ class Check {
   double difference_quotient(std::size_t input, std::int64_t offset, double x, double h) const {
     std::vector<Tensor> moved = x_;
     moved[input] = replaced(x_[input], offset, x + h);
-    const std::vector<Tensor> above = floating(f_(moved));
+    const std::vector<Tensor> above = results_of(f_, moved, v_);
     moved[input] = replaced(x_[input], offset, x - h);
-    const std::vector<Tensor> below = floating(f_(moved));
+    const std::vector<Tensor> below = results_of(f_, moved, v_);
     double sum = 0;
     for (std::size_t k = 0; k < v_.size(); ++k) {
       const auto weights = v_[k].data<double>();

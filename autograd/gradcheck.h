@@ -106,7 +106,9 @@ class GradcheckFunction {
 /// dtypes are taken as constants). A result of several elements is checked along one random direction v: the derivative
 /// of ⟨v, f(x)⟩. At order 2 it is that of ⟨u, ∇⟨v, f(x)⟩⟩, with u random too, by x and by v. The step is chosen for
 /// every entry by Ridders' extrapolation, which also estimates what is left of error (Ridders, "Accurate computation of
-/// F′(x) and F′(x)F″(x)", Adv. Eng. Software 4, 1982; Press et al., Numerical Recipes, §5.7).
+/// F′(x) and F′(x)F″(x)", Adv. Eng. Software 4, 1982; Press et al., Numerical Recipes, §5.7). Throws ValueError for an
+/// order, a limit or a number of tensors that cannot be, GradientError where no input or no result is floating, or
+/// where the results are not as many and of the same shapes everywhere.
 GradcheckReport gradcheck(const GradcheckFunction& f, const Tensor& x, const GradcheckOptions& options = {});
 GradcheckReport gradcheck(const GradcheckFunction& f, const std::vector<Tensor>& x,
                           const GradcheckOptions& options = {});

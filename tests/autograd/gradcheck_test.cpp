@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "support/apart.h"
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -110,6 +111,23 @@ TEST(Gradcheck, RefusesWhatItCannotCheck) {
   EXPECT_THROW(gradcheck(f, {Tensor(1.0), Tensor(2.0)}), ValueError);
   EXPECT_THROW(gradcheck(*find_operation("argmax")), GradientError);
   EXPECT_THROW(gradcheck(pointwise("bare", {.formula = [](Scalar x) { return x; }})), ValueError);
+}
+
+TEST(Gradcheck, RefusesFunctionsWithoutAFloatingResult) {
+  const auto f = [](const Tensor& x) { return x > 0.0; };
+  EXPECT_EQ(message_of<GradientError>([&] {
+              gradcheck(f, Tensor({1.0, 2.0}));
+            }),
+            "gradcheck: the function has no floating result, or others at other places; expected one or more, of the "
+            "same shapes everywhere");
+  EXPECT_THROW(gradcheck(f, Tensor({1.0, 2.0}), {.order = 2}), GradientError);
+}
+
+TEST(Gradcheck, RefusesResultsThatChangeWithTheInput) {
+  const auto shapes = [](const Tensor& x) { return x.item() > 1 ? x : reshape(x, {1}); };
+  EXPECT_THROW(gradcheck(shapes, Tensor(1.0)), GradientError);
+  const auto numbers = [](const Tensor& x) { return std::vector<Tensor>(x.item() == 1 ? 2 : 1, x); };
+  EXPECT_THROW(gradcheck(numbers, Tensor(1.0)), GradientError);
 }
 
 /// x³, whose derivative the tests get wrong.
