@@ -47,6 +47,7 @@ class PathVisitor : public Visitor {
     path_.append(name).push_back('.');
     enter(child);
     child.visit(*this);
+    child.built_ = true;  // unless it threw
     path_.resize(length);
   }
   void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) final {
@@ -66,7 +67,6 @@ class NameAndDraw : public PathVisitor {
       modules_.push_back(&child);
       child.path_ = path();
     }
-    child.built_ = true;
   }
 
   void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {

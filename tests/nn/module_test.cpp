@@ -282,5 +282,19 @@ TEST(Module, DrawsAgainWhereAnInitialiserHasThrown) {
   for (int i = 0; i < 2; ++i) EXPECT_THROW(static_cast<void>(dense.parameters()), DTypeError) << i;
 }
 
+TEST(Module, DrawsAPartAgainWhereItsInitialiserHasThrown) {
+  bool fails = true;
+  const auto late = [&](const Shape& shape, Generator&, DType dtype) {
+    return fails ? throw ValueError("late") : wengert::ones(shape, dtype);
+  };
+  Mlp model;
+  model.hidden = Dense{4, 3, nn::relu, {.initializer = late}};
+  EXPECT_THROW(model(four_numbers), ValueError);
+  EXPECT_THROW(model.hidden(four_numbers), ValueError);
+  fails = false;
+  EXPECT_NE(model.hidden(four_numbers).data<float>()[0], 0.0F);
+  EXPECT_EQ(names(model).size(), 4U);
+}
+
 }  // namespace
 }  // namespace wengert::nn
