@@ -124,15 +124,13 @@ std::vector<Tensor>& CompiledFunction::call(Body body, void* function, std::span
 }
 
 void CompiledFunction::record(Body body, void* function, std::span<const Tensor> inputs) {
-  Graph graph;
-  {
-    Capture capture(inputs);
-    graph = capture_call(capture, body, function, state_->results);
-    capture.keep();
-  }
+  Capture capture(inputs);
+  Graph graph = capture_call(capture, body, function, state_->results);
+  auto program = std::make_unique<Program>(types_of(inputs), std::move(graph), state_->options);
   auto& programs = state_->programs;
   if (programs.size() == most_programs) programs.erase(programs.begin());
-  programs.push_back(std::make_unique<Program>(types_of(inputs), std::move(graph), state_->options));
+  programs.push_back(std::move(program));
+  capture.keep();
 }
 
 void CompiledFunction::verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs) {

@@ -169,6 +169,8 @@ Graph Capture::finish(std::span<const Tensor> results) {
     }
   }
   std::erase_if(graph_.flags, [](const FlagUse& use) { return use.flag.use_count() == 1; });
+  current_ = outer_;
+  alive_.clear();
   return std::move(graph_);
 }
 

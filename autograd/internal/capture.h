@@ -42,7 +42,7 @@ class Capture {
   /// Throws ValueError where the elements are not those of a constant: `what` is about to read them on the host.
   void check_host_read(const Tensor& tensor, const char* what) const;
 
-  /// The graph with these results, which is to outlive the capture.
+  /// The graph with these results, which is to outlive the capture: no more is written into it.
   Graph finish(std::span<const Tensor> results);
   /// What was assigned and set is to stay. Else parameters, slots and flags get back what they held.
   void keep() { kept_ = true; }

@@ -10,6 +10,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/host.h>
+#include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/slot.h>
@@ -73,6 +74,27 @@ TEST(CompileUndo, AnUndefinedResultIsRefusedBeforeAnythingIsAssigned) {
   for (int i = 0; i < 2; ++i) EXPECT_THROW(function(Tensor({1.0})), Error);
   EXPECT_EQ(p.value().item(), 1);
   EXPECT_EQ(slot.value().item(), 0);
+}
+
+TEST(CompileUndo, AProgramThatCannotBeMadeLeavesParametersAsTheyWere) {
+  const Operation one = primitive(
+      "one", {.differentiable = false,
+              .infer =
+                  [](auto, const Attributes&, auto y) {
+                    y[0] = {DType::f64, {1}};
+                  },
+              .kernel = [](auto, const Attributes&, auto y) { writable<double>(y[0])[0] = 1; },
+              .prepare = [](auto, const Attributes&) -> Operation::Prepared { throw std::runtime_error("prepare"); }});
+  Parameter p(Tensor({1.0}));
+  HostFlag flag(false);
+  const auto function = compile([&](const Tensor& x) {
+    p.assign(p.value() + apply(one, {x}));
+    flag.set(true);
+  });
+  for (int i = 0; i < 2; ++i) EXPECT_THROW(function(Tensor({1.0})), std::runtime_error);
+  EXPECT_EQ(p.value().item(), 1);
+  EXPECT_FALSE(p.is_assigned());
+  EXPECT_FALSE(flag.get());
 }
 
 TEST(CompileUndo, AFunctionThatThrowsWhileItIsRecordedLeavesParametersAndFlagsAsTheyWere) {
