@@ -110,7 +110,10 @@ class Compiled {
     });
   }
 
-  std::string explain(Format format = Format::table) const { return shared_->programs.explain(format); }
+  std::string explain(Format format = Format::table) const {
+    const detail::CompiledFunction::Claim claim(shared_->programs);
+    return shared_->programs.explain(format);
+  }
 
  private:
   struct Shared {
@@ -188,7 +191,7 @@ class Compiled {
 ///   assigned, and no HostFlag set. What nobody reads is not computed, and does not throw.
 /// - A scope of SubnormalsAsZero belongs around the calls: one within the function is not replayed.
 /// - Within an open tape, or within another compiled function, the function just runs and is recorded there.
-/// - One thread at a time may call it; ValueError where a second one does.
+/// - One thread at a time may call it or have it explained; ValueError where a second one does.
 ///
 ///     auto step = compile([&](const Tensor& x, const Tensor& y) { …; return loss; });
 template <typename F>

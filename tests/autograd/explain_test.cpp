@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -13,6 +14,7 @@
 #include <support/tensors.h>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/error.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
@@ -51,6 +53,14 @@ class Step {
  private:
   Parameter weight_{random_tensor({4, 5}, 1), "weight"};
 };
+
+TEST(Explain, IsRefusedWhileTheFunctionRuns) {
+  Compiled<std::function<void()>>* running = nullptr;
+  auto function = compile(std::function<void()>([&] { static_cast<void>(running->explain()); }));
+  running = &function;
+  EXPECT_THROW(function(), ValueError);
+  EXPECT_EQ(function.explain(), "nothing recorded yet: call the function once\n");
+}
 
 TEST(Explain, CountsWhatARecordTakes) {
   auto function = compile([](const Tensor& a, const Tensor& b, const Tensor& c) {
