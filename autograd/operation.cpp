@@ -97,16 +97,20 @@ Registry& registry() {
   return instance;
 }
 
+/// The registry's mutex is held.
+const Operation* find_registered(std::string_view name) {
+  for (const Operation* operation : registry().operations) {
+    if (operation->name == name) return operation;
+  }
+  return nullptr;
+}
+
 const Operation* find_defined(std::string_view name) {
   for (const detail::CatalogueEntry& entry : detail::builtin_operations()) {
     if (entry.name == name) return &entry.operation();
   }
-  Registry& registered = registry();
-  const std::lock_guard lock(registered.mutex);
-  for (const Operation* operation : registered.operations) {
-    if (operation->name == name) return operation;
-  }
-  return nullptr;
+  const std::lock_guard lock(registry().mutex);
+  return find_registered(name);
 }
 
 /// By attributes that are complete.
@@ -230,10 +234,11 @@ Operation composed(std::string name, Operation definition) {
 
 void register_operation(const Operation& operation) {
   if (operation.name.empty()) throw ValueError("register_operation: the operation has no name");
-  if (find_operation(operation.name) != nullptr) {
+  const bool is_known = find_operation(operation.name) != nullptr;  // of which derivatives may be made, without a lock
+  const std::lock_guard lock(registry().mutex);
+  if (is_known || find_registered(operation.name) != nullptr) {
     throw ValueError(fmt::format("register_operation: the name '{}' is taken", operation.name));
   }
-  const std::lock_guard lock(registry().mutex);
   registry().operations.push_back(&operation);
 }
 

@@ -1,7 +1,9 @@
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "support/apart.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/autograd.h>
@@ -49,6 +51,32 @@ TEST(TapeThreads, DifferentiateOneNewOperationAtOnce) {
   const double here = third();
   other.join();
   EXPECT_EQ(beside, here);
+}
+
+TEST(TapeThreads, RegisterOneOperationOfAName) {
+  test::apart([] {
+    constexpr std::size_t names = 500;
+    std::vector<Operation> operations;
+    for (std::size_t i = 0; i < 2 * names; ++i) {
+      operations.push_back(pointwise("own" + std::to_string(i / 2), {.formula = [](Scalar x) { return x; }}));
+    }
+    std::atomic<std::size_t> arrived = 0, registered = 0;
+    const auto run = [&](std::size_t own) {
+      for (std::size_t i = 0; i < names; ++i) {
+        for (++arrived; arrived < 2 * (i + 1);) {
+        }
+        try {
+          register_operation(operations[2 * i + own]);
+          ++registered;
+        } catch (const ValueError&) {
+        }
+      }
+    };
+    std::thread other(run, 1);
+    run(0);
+    other.join();
+    EXPECT_EQ(registered, names);
+  });
 }
 
 TEST(TapeThreads, ShareTensorsThatBothRead) {
