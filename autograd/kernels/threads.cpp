@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -135,7 +134,7 @@ class Pool {
   bool start_worker() noexcept {
     try {
       std::thread([this] { help_for_ever(); }).detach();
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       return false;
     }
     ++workers_;
