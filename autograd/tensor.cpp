@@ -253,7 +253,9 @@ Tensor linspace(double start, double stop, std::int64_t count, DType dtype) {
     const std::span<T> elements = writable<T>(result);
     const double last = static_cast<double>(std::max<std::int64_t>(count - 1, 1));
     for (std::size_t i = 0; i < elements.size(); ++i) {
-      elements[i] = static_cast<T>(start + (stop - start) * (static_cast<double>(i) / last));
+      const double t = static_cast<double>(i) / last;
+      const double x = std::isfinite(stop - start) ? start + (stop - start) * t : start * (1 - t) + stop * t;
+      elements[i] = static_cast<T>(x);
     }
     if (count > 1) elements.back() = static_cast<T>(stop);
   });

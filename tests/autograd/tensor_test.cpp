@@ -190,6 +190,7 @@ TEST(Linspace, EndsWhereItShould) {
   EXPECT_EQ(linspace(0, 0.1, 7, DType::f64).data<double>()[6], 0.1);
   EXPECT_TRUE(same_bits(linspace(3, 4, 1), Tensor({3.0F})));
   EXPECT_EQ(linspace(0, 1, 0).size(), 0);
+  EXPECT_TRUE(same_bits(linspace(-1e308, 1e308, 3, DType::f64), Tensor({-1e308, 0.0, 1e308})));
   EXPECT_THROW(linspace(0, 1, -1), ValueError);
   EXPECT_THROW(linspace(0, 1, 3, DType::i32), DTypeError);
 }
