@@ -6,6 +6,7 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/kernels/room.h>
 #include <wengert/autograd/operations.h>
@@ -84,10 +85,7 @@ struct Typing {
     type.dtype = boolean ? DType::boolean : dtype;
     type.shape = node(0).shape;
     for (std::size_t i = 1; i < arguments.size(); ++i) {
-      if (i >= first && node(i).dtype != dtype) {
-        throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name,
-                                     name_of(dtype), name_of(node(i).dtype)));
-      }
+      if (i >= first) detail::require_one_dtype(name.c_str(), dtype, node(i).dtype);
       if (node(i).shape != type.shape) type.shape = broadcast_shapes(name.c_str(), type.shape, node(i).shape);
     }
     std::fill(results.begin() + 1, results.end(), type);

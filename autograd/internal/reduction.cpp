@@ -26,6 +26,12 @@ DType number_dtype(const char* operation, DType dtype) {
   return dtype;
 }
 
+void require_one_dtype(const char* operation, DType a, DType b) {
+  if (a == b) return;
+  throw DTypeError(
+      fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", operation, name_of(a), name_of(b)));
+}
+
 DType floating_dtype(const char* operation, DType dtype) {
   if (!is_floating(dtype)) {
     throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)",

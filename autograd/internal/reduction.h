@@ -11,6 +11,8 @@ namespace wengert::detail {
 
 /// The dtype, if it is a number; throws DTypeError otherwise, naming `operation`.
 DType number_dtype(const char* operation, DType dtype);
+/// Throws DTypeError, naming `operation`, where two inputs differ in dtype.
+void require_one_dtype(const char* operation, DType a, DType b);
 /// The dtype, if it is f32 or f64.
 DType floating_dtype(const char* operation, DType dtype);
 

@@ -2,16 +2,12 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
 namespace {
-
-void require_one_dtype(const char* name, const Tensor& a, const Tensor& b) {
-  if (a.dtype() == b.dtype()) return;
-  throw DTypeError(fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", name, name_of(a.dtype()), name_of(b.dtype())));
-}
 
 void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, TensorType& result) {
   const Shape& first = inputs[0].shape();
@@ -24,7 +20,7 @@ void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, 
       throw ShapeError(fmt::format("concat: {} and {} along axis {}; expected equal extents along all other axes", to_string(first),
                                    to_string(input.shape()), axis));
     }
-    require_one_dtype("concat", inputs[0], input);
+    detail::require_one_dtype("concat", inputs[0].dtype(), input.dtype());
     extents[axis] += input.shape()[axis];
   }
   result = {inputs[0].dtype(), Shape(extents)};
@@ -117,7 +113,7 @@ Tensor stack(const std::vector<Tensor>& xs, std::int64_t axis) {
     if (x.shape() != xs[0].shape()) {
       throw ShapeError(fmt::format("stack: {} and {}; expected one shape", to_string(xs[0].shape()), to_string(x.shape())));
     }
-    require_one_dtype("stack", xs[0], x);
+    detail::require_one_dtype("stack", xs[0].dtype(), x.dtype());
     expanded.push_back(unsqueeze(x, {place}));
   }
   return concat(expanded, place);

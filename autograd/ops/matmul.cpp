@@ -197,10 +197,7 @@ WENGERT_OPERATION(matmul) {
       .flop = flop_of,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const DType dtype = detail::number_dtype("matmul", inputs[0].dtype());
-        if (inputs[1].dtype() != dtype) {
-          throw DTypeError(fmt::format("matmul: inputs are {} and {}; expected one dtype; cast one of them", name_of(dtype),
-                                       name_of(inputs[1].dtype())));
-        }
+        detail::require_one_dtype("matmul", dtype, inputs[1].dtype());
         results[0] = {dtype, Product(inputs, attributes).shape()};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
