@@ -21,7 +21,8 @@ void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, 
                                    to_string(input.shape()), axis));
     }
     detail::require_one_dtype("concat", inputs[0].dtype(), input.dtype());
-    extents[axis] += input.shape()[axis];
+    if (__builtin_add_overflow(extents[axis], input.shape()[axis], &extents[axis]))
+      throw ShapeError(fmt::format("concat: the extents along axis {} add up to more than can be counted", axis));
   }
   result = {inputs[0].dtype(), Shape(extents)};
 }

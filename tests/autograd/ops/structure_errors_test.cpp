@@ -159,6 +159,12 @@ const std::vector<Case> cases = {
        concat({x, zeros({2, 4})});
      },
      Kind::shape, "concat: [2, 3] and [2, 4] along axis 0; expected equal extents along all other axes"},
+    {"concat_extents",
+     [] {
+       const Tensor none = zeros({std::int64_t{1} << 62, 0});
+       concat({none, none});
+     },
+     Kind::shape, "concat: the extents along axis 0 add up to more than can be counted"},
     {"concat_rank",
      [] {
        concat({x, zeros({3})});
