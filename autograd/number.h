@@ -14,13 +14,14 @@ class Number {
       : real_(static_cast<double>(value)), integer_(0), integral_(false) {
     if constexpr (std::is_integral_v<T>) {
       integral_ = std::in_range<std::int64_t>(static_cast<Integer<T>>(value));
-      if (integral_) integer_ = static_cast<std::int64_t>(value);
+      integer_ = static_cast<std::int64_t>(value);
     }
   }
 
   /// An integer that `integer` gives exactly: one of 64 bits with sign.
   bool is_integral() const { return integral_; }
   double real() const { return real_; }
+  /// Of an integer that is larger, its bits; of what is none, 0.
   std::int64_t integer() const { return integer_; }
 
  private:

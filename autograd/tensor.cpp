@@ -56,14 +56,41 @@ bool holds(Number value) {
   }
 }
 
+std::uint64_t bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+/// Whether an integer that was given is the double it counts as.
+bool is_double(Number number) {
+  const double real = number.real();
+  const std::int64_t integer = number.integer();
+  if (number.is_integral()) return real < 0x1p63 && static_cast<std::int64_t>(real) == integer;
+  return integer == 0 || (real < 0x1p64 && static_cast<std::uint64_t>(real) == bits(integer));
+}
+
+std::string text_of(Number number) {
+  if (number.is_integral()) return fmt::format("{}", number.integer());
+  return number.integer() != 0 ? fmt::format("{}", bits(number.integer())) : fmt::format("{}", number.real());
+}
+
 template <typename T>
 T convert(Number value, DType dtype) {
   if (!holds<T>(value)) {
-    throw DTypeError(fmt::format(
-        "the number {} does not fit {}; cast the tensor to a dtype that holds it (cast(x, DType::f32))",
-        value.is_integral() ? fmt::to_string(value.integer()) : fmt::to_string(value.real()), name_of(dtype)));
+    throw DTypeError(
+        fmt::format("the number {} does not fit {}; cast the tensor to a dtype that holds it (cast(x, DType::f32))",
+                    text_of(value), name_of(dtype)));
   }
   return value.is_integral() ? static_cast<T>(value.integer()) : static_cast<T>(value.real());
+}
+
+void before_item(const Tensor& tensor) {
+  if (tensor.size() != 1) {
+    throw ShapeError(
+        fmt::format("item: the tensor has shape {}; expected exactly one element", to_string(tensor.shape())));
+  }
+  detail::before_host_read(tensor, "item");
+}
+
+[[noreturn]] void refuse_item(std::int64_t value) {
+  throw DTypeError(fmt::format("item: the element is {}, which the type asked for does not hold", value));
 }
 
 }  // namespace
@@ -72,15 +99,13 @@ namespace detail {
 
 MixedRow::MixedRow(std::initializer_list<Number> numbers) {
   for (const Number& number : numbers) {
-    constexpr double most = 0x1p63;
-    const double real = number.real();
-    if (number.is_integral() && (real >= most || static_cast<std::int64_t>(real) != number.integer())) {
+    if (!is_double(number)) {
       throw DTypeError(
-          fmt::format("tensor: {} is no double, as which numbers of several types count; make them all "
-                      "std::int64_t",
-                      number.integer()));
+          fmt::format("tensor: {} is no double, as which numbers of several types count; make them all std::int64_t, "
+                      "or doubles",
+                      text_of(number)));
     }
-    numbers_.push_back(real);
+    numbers_.push_back(number.real());
   }
 }
 
@@ -161,11 +186,16 @@ const void* Tensor::elements(DType expected) const {
   return node_->buffer->elements;
 }
 
-double Tensor::item_real() const {
-  if (size() != 1)
-    throw ShapeError(fmt::format("item: the tensor has shape {}; expected exactly one element", to_string(shape())));
-  detail::before_host_read(*this, "item");
-  return dispatch(dtype(), [&](auto type) { return static_cast<double>(data<decltype(type)>()[0]); });
+double Tensor::item_real(int digits) const {
+  if (is_floating(dtype())) {
+    before_item(*this);
+    return dtype() == DType::f64 ? data<double>()[0] : data<float>()[0];
+  }
+  const std::int64_t value = item_integer();
+  const double real =
+      digits < std::numeric_limits<double>::digits ? static_cast<float>(value) : static_cast<double>(value);
+  if (real >= 0x1p63 || static_cast<std::int64_t>(real) != value) refuse_item(value);
+  return real;
 }
 
 std::int64_t Tensor::item_integer(std::int64_t least, std::uint64_t most) const {
@@ -173,12 +203,9 @@ std::int64_t Tensor::item_integer(std::int64_t least, std::uint64_t most) const 
     throw DTypeError(
         fmt::format("item: the element is {}; read it as a floating number, or cast the tensor", name_of(dtype())));
   }
-  if (size() != 1) return static_cast<std::int64_t>(item_real());  // throws
-  detail::before_host_read(*this, "item");
+  before_item(*this);
   const auto value = dispatch(dtype(), [&](auto type) { return static_cast<std::int64_t>(data<decltype(type)>()[0]); });
-  if (value < least || (value > 0 && static_cast<std::uint64_t>(value) > most)) {
-    throw DTypeError(fmt::format("item: the element is {}, which the type asked for does not hold", value));
-  }
+  if (value < least || (value > 0 && bits(value) > most)) refuse_item(value);
   return value;
 }
 
@@ -203,8 +230,6 @@ Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
 Tensor scalar(Number value, DType dtype) { return full({}, value, dtype); }
 
 namespace {
-
-std::uint64_t bits(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
 /// How many numbers there are from start on, short of stop. Of integers exactly; their difference may need 64 bits.
 double count_of(Number start, Number stop, Number step) {

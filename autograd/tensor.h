@@ -127,7 +127,7 @@ class Tensor {
   requires std::is_arithmetic_v<T> T item()
   const {
     if constexpr (std::is_floating_point_v<T>)
-      return static_cast<T>(item_real());
+      return static_cast<T>(item_real(std::numeric_limits<T>::digits));
     else if constexpr (std::is_same_v<T, bool>)
       return item_integer() != 0;
     else
@@ -149,7 +149,7 @@ class Tensor {
   /// The shape, if it holds `count` elements; else ShapeError.
   static const Shape& counted(std::int64_t count, const Shape& shape);
   const void* elements(DType expected) const;
-  double item_real() const;
+  double item_real(int digits) const;
   std::int64_t item_integer(std::int64_t least = std::numeric_limits<std::int64_t>::min(),
                             std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) const;
 

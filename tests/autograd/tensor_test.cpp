@@ -1,7 +1,7 @@
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "support/message_of.h"
@@ -95,6 +95,28 @@ TEST(Tensor, GivesItsOnlyElementAndNoOther) {
   EXPECT_THROW(static_cast<void>(Tensor(256).item<std::uint8_t>()), DTypeError);
   EXPECT_THROW(static_cast<void>(Tensor(-1).item<std::uint64_t>()), DTypeError);
   EXPECT_TRUE(Tensor(2).item<bool>());
+}
+
+TEST(Tensor, GivesNoIntegerThatLosesDigits) {
+  const Tensor large((std::int64_t{1} << 53) + 1);
+  EXPECT_EQ(message_of<DTypeError>([&] { static_cast<void>(large.item()); }),
+            "item: the element is 9007199254740993, which the type asked for does not hold");
+  EXPECT_THROW(static_cast<void>(Tensor(16777217).item<float>()), DTypeError);
+  EXPECT_THROW(static_cast<void>(Tensor(std::numeric_limits<std::int64_t>::max()).item()), DTypeError);
+  EXPECT_EQ(Tensor(16777217).item(), 16777217.0);
+  EXPECT_EQ(Tensor(std::int64_t{1} << 60).item<float>(), 0x1p60F);
+  EXPECT_EQ(Tensor(std::numeric_limits<std::int64_t>::min()).item(), -0x1p63);
+  EXPECT_EQ(Tensor(0.1).item<float>(), 0.1F);
+}
+
+TEST(Tensor, TakesNoIntegerForADoubleThatIsNone) {
+  EXPECT_EQ(message_of<DTypeError>([] {
+              Tensor({~std::uint64_t{0}, 0.5});
+            }),
+            "tensor: 18446744073709551615 is no double, as which numbers of several types count; make them all "
+            "std::int64_t, or doubles");
+  EXPECT_THROW(Tensor({(std::int64_t{1} << 53) + 1, 0.5}), DTypeError);
+  EXPECT_EQ(Tensor({std::uint64_t{1} << 63, 0.5}).data<double>()[0], 0x1p63);
 }
 
 TEST(Tensor, HoldsRanksFromZeroToEight) {
