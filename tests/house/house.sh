@@ -153,7 +153,8 @@ DevListsItsCommands() {
   for command in compare test gradcheck bench lint format docs; do
     [[ $(./dev | grep -c "^\./dev $command ") == 1 ]] || { echo "./dev does not list $command" && return 1; }
   done
-  for command in nonsense 'lint twice' 'format --all' 'test --preset nonsense' 'test --preset'; do
+  for command in nonsense 'lint twice' 'format --all' 'test --preset nonsense' 'test --preset' \
+    'test Philox --preset nonsense' 'test -V --preset'; do
     # shellcheck disable=SC2086  # some are two words
     if ./dev $command 2>/dev/null; then echo "./dev $command is taken" && return 1; else [[ $? == 2 ]]; fi
   done
