@@ -16,7 +16,7 @@ void Parameter::assign(const Tensor& value) { detail::assign_state(state_, value
 
 bool Parameter::is_assigned() const { return state_->is_assigned; }
 
-const Shape& Parameter::shape() const { return state_->value.shape(); }
+Shape Parameter::shape() const { return state_->value.shape(); }
 DType Parameter::dtype() const { return state_->value.dtype(); }
 const std::string& Parameter::name() const { return state_->name; }
 void Parameter::set_name(std::string name) { state_->name = std::move(name); }

@@ -31,7 +31,7 @@ class Parameter {
   /// Whether that was done since the parameter was made.
   bool is_assigned() const;
 
-  const Shape& shape() const;
+  Shape shape() const;
   DType dtype() const;
   const std::string& name() const;
   /// A module that is used, or lists its parameters, names them by their path in it ("hidden.weight").

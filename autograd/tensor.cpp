@@ -174,7 +174,7 @@ const Shape& Tensor::counted(std::int64_t count, const Shape& shape) {
   return shape;
 }
 
-const Shape& Tensor::shape() const { return detail::Access::checked(*this).shape; }
+const Shape& Tensor::shape() const& { return detail::Access::checked(*this).shape; }
 DType Tensor::dtype() const { return detail::Access::checked(*this).dtype; }
 
 const void* Tensor::elements(DType expected) const {

@@ -106,7 +106,8 @@ class Tensor {
   static Tensor borrow(const void* elements, DType dtype, const Shape& shape, std::shared_ptr<const void> owner);
 
   bool defined() const { return node_ != nullptr; }
-  const Shape& shape() const;
+  const Shape& shape() const&;
+  Shape shape() && { return std::as_const(*this).shape(); }
   DType dtype() const;
   std::size_t rank() const { return shape().rank(); }
   /// Number of elements.

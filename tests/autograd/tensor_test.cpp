@@ -2,6 +2,7 @@
 #include <limits>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "support/message_of.h"
@@ -117,6 +118,14 @@ TEST(Tensor, TakesNoIntegerForADoubleThatIsNone) {
             "std::int64_t, or doubles");
   EXPECT_THROW(Tensor({(std::int64_t{1} << 53) + 1, 0.5}), DTypeError);
   EXPECT_EQ(Tensor({std::uint64_t{1} << 63, 0.5}).data<double>()[0], 0x1p63);
+}
+
+TEST(Tensor, GivesTheShapeOfATemporaryToKeep) {
+  std::int64_t product = 1;
+  for (const std::int64_t extent : zeros({2, 3}).shape()) product *= extent;
+  EXPECT_EQ(product, 6);
+  static_assert(!std::is_reference_v<decltype(std::declval<Tensor>().shape())>);
+  static_assert(!std::is_reference_v<decltype(std::declval<const Parameter&>().shape())>, "it may be assigned");
 }
 
 TEST(Tensor, HoldsRanksFromZeroToEight) {
