@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -45,14 +46,15 @@ class Gradients {
 /// What a derivative can be asked for: a watched tensor, a tensor computed on the tape, or a parameter.
 class Variable {
  public:
-  Variable(const Tensor& tensor) : tensor_(&tensor) {}              // NOLINT(google-explicit-constructor)
-  Variable(const Parameter& parameter) : parameter_(&parameter) {}  // NOLINT(google-explicit-constructor)
-  const Tensor* tensor() const { return tensor_; }
-  const Parameter* parameter() const { return parameter_; }
+  Variable(const Tensor& tensor) : tensor_(tensor) {}              // NOLINT(google-explicit-constructor)
+  Variable(const Parameter& parameter) : parameter_(parameter) {}  // NOLINT(google-explicit-constructor)
+  /// Null where it is the other.
+  const Tensor* tensor() const { return parameter_ ? nullptr : &tensor_; }
+  const Parameter* parameter() const { return parameter_ ? &*parameter_ : nullptr; }
 
  private:
-  const Tensor* tensor_ = nullptr;
-  const Parameter* parameter_ = nullptr;
+  Tensor tensor_;
+  std::optional<Parameter> parameter_;
 };
 
 /// One line of the Wengert list as plain data: which operation, on which values, with which attributes. Values are

@@ -34,6 +34,18 @@ TEST(Tape, GivesAVectorForAListOfVariables) {
   EXPECT_EQ(values(tape.gradient(y, std::vector<Tensor>{b})[0]), values(a));
 }
 
+TEST(Tape, KeepsTheVariablesOfAListThatIsMadeBeforehand) {
+  const Parameter p(Tensor({2.0}));
+  Tape tape;
+  const Tensor a = tape.watch(Tensor({3.0}));
+  std::vector<Variable> both;
+  both.emplace_back(Parameter(p));
+  both.emplace_back(Tensor(a));
+  const std::vector<Tensor> gradients = tape.gradient(p * a, both);
+  EXPECT_EQ(gradients[0].item(), 3.0);
+  EXPECT_EQ(gradients[1].item(), 2.0);
+}
+
 TEST(Tape, WeighsTheResultsBySeed) {
   Tape tape;
   const Tensor x = tape.watch(Tensor({1.0, 2.0}));
