@@ -20,7 +20,10 @@ using detail::thread_list;
 List& list_of(std::uint64_t serial) {
   List& list = thread_list();
   if (list.serial() != serial) {
-    throw GradientError("the tape was opened on another thread; use it where it was made");
+    throw GradientError(
+        "the tape was opened on another thread, or outside of the function of a checkpoint or custom_vjp; use it where "
+        "it "
+        "was made");
   }
   return list;
 }

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 #include <support/compiled.h>
 #include <support/gradients.h>
@@ -220,6 +221,13 @@ TEST(Checkpoint, RefusesOtherVariables) {
   EXPECT_NE(message(checkpoint([&](const Tensor&) { return w; })), "");
   EXPECT_EQ(message(checkpoint([&](const Tensor& t) { return t * stop_gradient(w); })), "");
   EXPECT_EQ(message(checkpoint([&](const Tensor& t) { return where(t > w, t, t * 2); })), "");  // no derivative
+}
+
+TEST(Checkpoint, RefusesTheTapesOfOutside) {
+  Tape tape;
+  const auto f = checkpoint([&](const Tensor& x) { return tape.watch(x); });
+  EXPECT_NE(message_of<GradientError>([&] { f(tape.watch(Tensor({1.0}))); }).find("the function of a checkpoint"),
+            std::string::npos);
 }
 
 TEST(Checkpoint, RefusesAFunctionThatChanges) {

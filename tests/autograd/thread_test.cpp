@@ -117,7 +117,9 @@ TEST(TapeThreads, AreToldThatATapeBelongsToAnother) {
     }
     value = own.gradient(y * z, z).item();
   }).join();
-  EXPECT_EQ(from_tape, "the tape was opened on another thread; use it where it was made");
+  EXPECT_EQ(from_tape,
+            "the tape was opened on another thread, or outside of the function of a checkpoint or custom_vjp; use it "
+            "where it was made");
   EXPECT_EQ(from_y, "gradient: y was computed on a tape that is closed, or on another thread");
   EXPECT_EQ(value, 4.0) << "as a constant it is as good as any";
   EXPECT_EQ(tape.gradient(y, x).item(), 4.0);
