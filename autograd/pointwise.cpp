@@ -303,8 +303,9 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
   if (definition.domain != Domain::floating) check_has_integers(name, program);
   const std::size_t inputs = program.inputs;
   if (inputs + 2 * program.outputs.size() > most_inputs || inputs == 0) {
-    throw ValueError(
-        fmt::format("{}: {} inputs; expected 1 … {}", name, inputs, most_inputs - 2 * program.outputs.size()));
+    throw ValueError(fmt::format(
+        "{}: {} inputs and {} results; expected one input or more, and up to {} of inputs and, twice, results", name,
+        inputs, program.outputs.size(), most_inputs));
   }
   if (uniforms > most_inputs)
     throw ValueError(fmt::format("{}: {} attributes; expected up to {}", name, uniforms, most_inputs));

@@ -203,6 +203,14 @@ TEST(OwnOperations, RefuseNumbersThatIntegersDoNotHold) {
   EXPECT_EQ(apply(times, {Tensor({3.0, 8.0})}).data<double>()[1], 4.0);
 }
 
+TEST(OwnOperations, SayHowManyInputsAndResultsThereMayBe) {
+  const auto define = [] {
+    pointwise("many", {.formula = [](Scalar x) { return std::array{x, x, x, x, x, x, x, x}; }});
+  };
+  EXPECT_EQ(message_of<ValueError>(define),
+            "many: 1 inputs and 8 results; expected one input or more, and up to 16 of inputs and, twice, results");
+}
+
 TEST(OwnOperations, SayWhatTheirDefinitionLacks) {
   const auto infer = [](auto inputs, const Attributes&, auto results) { results[0] = {inputs[0].dtype(), {}}; };
   const auto evaluate = [](auto inputs, const Attributes&) { return inputs[0]; };
