@@ -25,6 +25,7 @@ const Tensor& checked(const Tensor& results, std::int64_t count) {
 
 Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset& data,
                 const EvaluateOptions& options) {
+  require(options.batch_size >= 1, "evaluate", "batch_size", options.batch_size, "1 or more");
   require_labels("evaluate", data);
   require_functions("evaluate", loss, options.metrics);
   const Mode mode(model, false);
@@ -44,6 +45,7 @@ Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset
 }
 
 Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options) {
+  require(options.batch_size >= 1, "predict", "batch_size", options.batch_size, "1 or more");
   require_samples("predict", data);
   const Mode mode(model, false);
   const auto results = [&](const Tensor& images) { return model(images); };

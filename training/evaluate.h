@@ -21,7 +21,8 @@ struct EvaluateOptions {
 };
 
 /// Loss and metrics of a model on a data set, means over its samples, with the model in evaluation mode meanwhile.
-/// Throws ValueError for a data set that is empty or has no labels, and what the model, the loss and the metrics throw.
+/// Throws ValueError for a data set that is empty or has no labels, a batch size below 1, and a loss or metric without
+/// a function, ShapeError where the loss is not one number, and what the model, the loss and the metrics throw.
 Scores evaluate(nn::Module& model, const nn::Loss& loss, const datasets::Dataset& data,
                 const EvaluateOptions& options = {});
 
@@ -33,8 +34,8 @@ struct PredictOptions {
 };
 
 /// The model's results for every sample, one behind the other: [samples, …]. Inputs become the dtype of the model's
-/// parameters. In evaluation mode meanwhile. Throws ValueError for no samples, ShapeError where the model does not give
-/// one result for each sample, and what the model throws.
+/// parameters. In evaluation mode meanwhile. Throws ValueError for no samples or a batch size below 1, ShapeError where
+/// the model does not give one result for each sample, and what the model throws.
 Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options = {});
 Tensor predict(nn::Module& model, const Tensor& inputs, const PredictOptions& options = {});
 

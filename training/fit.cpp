@@ -19,14 +19,10 @@ namespace wengert::training {
 
 namespace {
 
-void require(bool good, const char* name, std::int64_t value, const char* expected) {
-  if (!good) throw ValueError(fmt::format("fit: {} is {}; expected {}", name, value, expected));
-}
-
 const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const datasets::Dataset& data) {
-  require(options.epochs >= 1, "epochs", options.epochs, "1 or more");
-  require(options.batch_size >= 1, "batch_size", options.batch_size, "1 or more");
-  require(options.max_steps >= 0, "max_steps", options.max_steps, "0 (no limit) or more");
+  require(options.epochs >= 1, "fit", "epochs", options.epochs, "1 or more");
+  require(options.batch_size >= 1, "fit", "batch_size", options.batch_size, "1 or more");
+  require(options.max_steps >= 0, "fit", "max_steps", options.max_steps, "0 (no limit) or more");
   require_labels("fit", data);
   require_functions("fit", loss, options.metrics);
   if (options.validation.images.defined()) require_labels("fit: validation", options.validation);

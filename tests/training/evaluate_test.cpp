@@ -45,6 +45,14 @@ TEST(Evaluate, RefusesDataWithoutSamplesOrLabels) {
             "evaluate: the loss of a batch is [4]; expected one number, such as the mean over it");
 }
 
+TEST(Evaluate, RefusesBatchesOfNothing) {
+  nn::Sequential model = toy_model();
+  EXPECT_EQ(message_of<ValueError>([&] { evaluate(model, loss, toy_data(4), {.batch_size = 0}); }),
+            "evaluate: batch_size is 0; expected 1 or more");
+  EXPECT_EQ(message_of<ValueError>([&] { predict(model, toy_data(4), {.batch_size = -1}); }),
+            "predict: batch_size is -1; expected 1 or more");
+}
+
 TEST(Predict, GivesTheResultOfEverySampleInItsOrder) {
   nn::Sequential model = toy_model();
   const datasets::Dataset data = toy_data(10);

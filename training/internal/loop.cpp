@@ -21,6 +21,10 @@ void require_labels(const char* caller, const datasets::Dataset& data) {
     throw ValueError(fmt::format("{}: the data set has no labels; expected Dataset{{images, labels}}", caller));
 }
 
+void require(bool good, const char* caller, const char* option, std::int64_t value, const char* expected) {
+  if (!good) throw ValueError(fmt::format("{}: {} is {}; expected {}", caller, option, value, expected));
+}
+
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics) {
   if (!loss) throw ValueError(fmt::format("{}: the loss is empty; expected a function", caller));
   History history{.validated = true};

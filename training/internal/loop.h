@@ -18,6 +18,9 @@ namespace wengert::training {
 void require_samples(const char* caller, const datasets::Dataset& data);
 void require_labels(const char* caller, const datasets::Dataset& data);
 
+/// Throws ValueError naming `caller` for an option that is not good.
+void require(bool good, const char* caller, const char* option, std::int64_t value, const char* expected);
+
 /// Throws ValueError naming `caller` for a loss or metric without a function, and for metrics whose columns in a
 /// history could not be told apart from others.
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics);
