@@ -116,6 +116,7 @@ double mean_of(double sum, const Tensor& predictions) { return sum / static_cast
 
 double Metric::operator()(const Tensor& predictions, const Tensor& targets) const {
   if (predictions.rank() == 0) throw ShapeError(fmt::format("{}: a single number given; expected samples", name));
+  if (!sum) throw ValueError(fmt::format("metric '{}' has no function", name));
   return mean_of(sum(predictions, targets), predictions);
 }
 

@@ -16,7 +16,7 @@ struct Metric {
   /// Sum over the samples of the batch.
   std::function<double(const Tensor& predictions, const Tensor& targets)> sum;
 
-  /// Mean over the samples of the batch.
+  /// Mean over the samples of the batch. Throws ValueError where there is no function, ShapeError for a single number.
   double operator()(const Tensor& predictions, const Tensor& targets) const;
 };
 

@@ -76,6 +76,7 @@ TEST(Metrics, AreNamedValues) {
 }
 
 TEST(Metrics, SayWhatDoesNotFit) {
+  EXPECT_EQ(message_of<ValueError>([] { Metric{"mine", {}}(scores, scores); }), "metric 'mine' has no function");
   EXPECT_EQ(message_of<ValueError>([] {
               accuracy(Tensor({0.9, 0.1}), Tensor({1, -1}));
             }),
