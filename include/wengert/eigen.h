@@ -46,10 +46,11 @@ template <Element T>
 Eigen::Map<const EigenVector<T>> as_vector(Tensor&&) = delete;
 
 /// The matrix's elements as a tensor, without copying; the tensor keeps the matrix, which must not change meanwhile.
-/// Rank 1 for what is a vector at compile time.
+/// Rank 1 for what is a vector at compile time. Throws ValueError for no matrix.
 template <typename T, int rows, int columns, int options>
 requires(Element<T> && (rows == 1 || columns == 1 || (options & Eigen::RowMajor) != 0)) Tensor
     borrow(std::shared_ptr<const Eigen::Matrix<T, rows, columns, options>> matrix) {
+  if (matrix == nullptr) throw ValueError("borrow: no matrix was given (null pointer)");
   const T* elements = matrix->data();
   const Shape shape = rows == 1 || columns == 1 ? Shape{matrix->size()} : Shape{matrix->rows(), matrix->cols()};
   return Tensor::borrow(elements, shape, std::move(matrix));

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "support/message_of.h"
 #include "support/tensors.h"
 #include <Eigen/Dense>
 #include <gtest/gtest.h>
@@ -51,6 +52,11 @@ TEST(EigenBridge, TakesTheValuesOfExpressions) {
   const Tensor taken = to_tensor(columns);
   columns(0, 0) = 100;
   EXPECT_EQ(taken.data<double>()[0], 1.0) << "a tensor of its own";
+}
+
+TEST(EigenBridge, RefusesAMatrixThatIsNotThere) {
+  EXPECT_EQ(message_of<ValueError>([] { borrow(std::shared_ptr<const EigenMatrix<float>>()); }),
+            "borrow: no matrix was given (null pointer)");
 }
 
 TEST(EigenBridge, BorrowsAMatrixAndKeepsIt) {
