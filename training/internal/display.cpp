@@ -17,10 +17,11 @@ Progress chosen(Progress progress, const std::ostream* output) {
   return output == nullptr && isatty(STDOUT_FILENO) == 1 ? Progress::live : Progress::lines;
 }
 
-/// One column stays free: some terminals go to the next line when the last one is filled.
-std::size_t terminal_width() {
+/// Of the terminal that it is, if it is one. One column stays free: some terminals go to the next line when the last
+/// one is filled.
+std::size_t width_of(const std::ostream& output) {
   winsize size{};
-  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  const bool known = &output == &std::cout && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
   return known ? size.ws_col - std::size_t{1} : 79;
 }
 
@@ -60,7 +61,7 @@ void Display::step(const StepReport& report, std::int64_t samples) {
   now.samples_per_second = static_cast<double>(samples) / seconds_since(epoch_began_);
   now.seconds_left = seconds_since(began_) / static_cast<double>(report.total_steps) *
                      static_cast<double>(plan_.total_steps - report.total_steps);
-  draw(live_line(now, terminal_width()));
+  draw(live_line(now, width_of(output_)));
 }
 
 void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
@@ -71,7 +72,7 @@ void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
   std::string line = epoch_line(now, record.seconds);
   if (live()) {
     // What is to be drawn over must not run on into a second line.
-    if (progress_ == Progress::one_line) line = shortened(line, terminal_width());
+    if (progress_ == Progress::one_line) line = shortened(line, width_of(output_));
     draw(line);
     if (progress_ == Progress::live) end_line();
   } else {
