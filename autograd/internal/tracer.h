@@ -23,7 +23,6 @@ class Tracer {
   static Tracer& current();
 
   Scalar input(std::size_t i) const { return at(static_cast<std::uint16_t>(i)); }
-  Scalar uniform(std::size_t i) const { return at(static_cast<std::uint16_t>(program_.inputs + i)); }
   static Scalar at(std::uint16_t value) { return Scalar(Scalar::Index{value}); }
 
   std::uint16_t emit(const kernels::Instruction& instruction);
