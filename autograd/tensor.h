@@ -49,7 +49,8 @@ class MixedRow {
 
 /// An immutable array: shape, dtype, and a shared, reference-counted buffer, row-major without gaps. Copying a handle
 /// is cheap and never copies elements; whatever shows the elements keeps them alive. A default-constructed handle is
-/// *undefined*: it holds nothing, and all but `defined` throws ValueError.
+/// *undefined*: it holds nothing, and all but `defined` throws ValueError. Where memory is not to be had, all that
+/// makes a tensor throws std::bad_alloc.
 class Tensor {
  public:
   Tensor() = default;
@@ -235,11 +236,13 @@ Tensor full(const Shape& shape, Number value, DType dtype = DType::f32);
 /// One number as a scalar tensor of `dtype`. Throws DTypeError where that would lose it (0.5 as u8).
 Tensor scalar(Number value, DType dtype);
 
-/// start, start + step, … short of stop. Throws ValueError for step = 0 or one that is not finite.
+/// start, start + step, … short of stop. Throws ValueError for step = 0, numbers that are not finite, or more than can
+/// be counted, DTypeError where the dtype cannot hold one of them.
 Tensor arange(Number start, Number stop, Number step = 1, DType dtype = DType::f32);
-/// `count` numbers from start to stop, both included.
+/// `count` numbers from start to stop, both included. Throws ValueError for a negative count, DTypeError for a dtype
+/// that is not floating.
 Tensor linspace(double start, double stop, std::int64_t count, DType dtype = DType::f32);
-/// The identity matrix, n × n.
+/// The identity matrix, n × n. Throws ShapeError for a negative n.
 Tensor eye(std::int64_t n, DType dtype = DType::f32);
 
 /// As NumPy prints: aligned columns; large tensors shortened to their edges.

@@ -8,7 +8,8 @@
 namespace wengert {
 
 /// The threads that operations may use from now on, on all threads of the process without a ThreadLimit: at first as
-/// many as there are processors, or what the environment's WENGERT_THREADS says. Throws ValueError for less than 1.
+/// many as there are processors, or what the environment's WENGERT_THREADS says; 256 at most, whatever is said. Throws
+/// ValueError for less than 1.
 void set_threads(int count);
 
 /// How many operations on this thread may use.

@@ -90,8 +90,8 @@ inline Batches::Iterator Batches::end() const { return {this, size()}; }
 ///     for (auto [images, labels] : datasets::batches(data.train, {.size = 32, .shuffle = true, .seed = 7}))
 ///
 /// Images come out as element · scale in the dtype asked for; where scale is 1/n for a whole n, as element ÷ n
-/// correctly rounded. Throws ValueError for a size below 1 or a negative epoch, DTypeError for a dtype that is not
-/// floating, and as `Dataset::size`.
+/// correctly rounded. Throws ValueError for a size below 1, a negative epoch or a scale that is not finite, DTypeError
+/// for a dtype that is not floating, and as `Dataset::size`.
 Batches batches(const Dataset& data, const BatchOptions& options = {});
 
 }  // namespace wengert::datasets

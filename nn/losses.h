@@ -5,7 +5,8 @@
 #include <wengert/autograd/tensor.h>
 
 /// Losses: function objects (predictions, targets) ↦ a scalar, the mean over the batch. Named, and computed, as in
-/// Keras.
+/// Keras. All throw ShapeError for targets of another shape than they take, DTypeError for predictions that are not
+/// floating.
 
 namespace wengert::nn {
 
@@ -53,7 +54,7 @@ struct MeanAbsoluteError {
 inline constexpr MeanAbsoluteError mean_absolute_error{};
 
 /// With e = |p − t|: e²/2 up to `delta`, delta · (e − delta/2) beyond. Huber, "Robust Estimation of a Location
-/// Parameter" (1964).
+/// Parameter" (1964). Throws ValueError for a delta that is not above 0.
 struct Huber {
   double delta = 1;
   Tensor operator()(const Tensor& predictions, const Tensor& targets) const;

@@ -95,6 +95,7 @@ Tensor gather(const Tensor& x, const Tensor& indices, std::int64_t axis) {
 #ifdef WENGERT_DECLARATIONS
 /// x with `updates` added where `gather` would read: in two dimensions, along axis 1, y[i, indices[i, j]] += updates[i, j]. Entries
 /// that are named repeatedly get all of their updates, in order. x of any number dtype, updates of x's; indices as for `gather`.
+/// Throws ValueError for an index out of range, ShapeError or DTypeError for what does not fit.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, std::int64_t axis = -1);
 #endif
 WENGERT_OPERATION(scatter_add) {
@@ -171,7 +172,7 @@ Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) { return 
 
 #ifdef WENGERT_DECLARATIONS
 /// x with `updates` added to the slices that `take` would read. Slices that are named repeatedly get all of their updates, in order.
-/// x of any number dtype, updates of x's and of the shape that `take` gives.
+/// x of any number dtype, updates of x's and of the shape that `take` gives. Throws as `scatter_add`.
 Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& updates, std::int64_t axis = 0);
 #endif
 WENGERT_OPERATION(index_add) {

@@ -90,7 +90,7 @@ Tensor Tensor::reshape(const Ints& shape) const { return wengert::reshape(*this,
 
 #ifdef WENGERT_DECLARATIONS
 /// x with its axes in another order: axis i of the result is axis axes[i] of x; without `axes` in reverse order, which for a
-/// matrix is the transpose. Any dtype. For products rather say `matmul(a, b, {.transpose_b = true})`, which moves nothing.
+/// matrix is the transpose. Any dtype. Throws ValueError where `axes` are not all axes. For products rather say `matmul(a, b, {.transpose_b = true})`, which moves nothing.
 Tensor transpose(const Tensor& x, const Ints& axes = {});
 #endif
 WENGERT_OPERATION(transpose) {

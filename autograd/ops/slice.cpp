@@ -54,7 +54,8 @@ void locate(const Shape& whole, const Ints& starts, const Ints& steps, Ints& str
 
 #ifdef WENGERT_DECLARATIONS
 /// The part of x from `starts` short of `stops`, every `steps`-th index (each where left out); one number for each axis. Negative
-/// bounds count from the end, bounds beyond it are cut off, as in NumPy; steps are 1 or more. Any dtype.
+/// bounds count from the end, bounds beyond it are cut off, as in NumPy; steps are 1 or more. Any dtype. Throws ValueError for
+/// other steps, or not one number for each axis.
 Tensor slice(const Tensor& x, const Ints& starts, const Ints& stops, const Ints& steps = {});
 #endif
 WENGERT_OPERATION(slice) {
@@ -148,7 +149,8 @@ Tensor embed(const Tensor& x, const Shape& shape, const Ints& starts, const Ints
 }
 
 #ifdef WENGERT_DECLARATIONS
-/// x with `before` and `after` entries of `value` added along each axis. Any dtype.
+/// x with `before` and `after` entries of `value` added along each axis. Any dtype. Throws ValueError for negative numbers, or
+/// not one for each axis, DTypeError where x's dtype cannot hold the value.
 Tensor pad(const Tensor& x, const Ints& before, const Ints& after, double value = 0);
 #endif
 WENGERT_OPERATION(pad) {
@@ -187,7 +189,7 @@ Tensor pad(const Tensor& x, const Ints& before, const Ints& after, double value)
 }
 
 #ifdef WENGERT_DECLARATIONS
-/// x in reverse order along some axes (all of them when `axes` is empty). Any dtype.
+/// x in reverse order along some axes (all of them when `axes` is empty). Any dtype. Throws ValueError for axes it has not.
 Tensor flip(const Tensor& x, const Ints& axes = {});
 #endif
 WENGERT_OPERATION(flip) {
