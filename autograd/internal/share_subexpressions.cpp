@@ -26,7 +26,7 @@ constexpr std::int64_t fewest_elements = 256;
 constexpr double least_saved = 50;
 
 using Number = std::uint32_t;
-using Flags = std::vector<std::uint8_t>;
+using kernels::Flags;
 
 /// Expressions over a graph's values; of one number are those that give the same bits.
 class Expressions {

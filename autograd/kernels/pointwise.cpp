@@ -2,7 +2,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -115,73 +117,90 @@ void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t unif
                     uniforms, outputs, program.inputs, program.uniforms, program.outputs.size()));
   }
   const bool is_computed = compute != DType::u8 && compute != DType::boolean;
-  const char* const missing = is_computed ? plan.missing[index_of(compute)] : "arithmetic";
+  const char* const missing = is_computed ? plan.missing : "arithmetic";
   if (missing != nullptr) {
     throw std::logic_error(fmt::format("pointwise program: there is no {} in {}", missing, name_of(compute)));
   }
 }
 
-}  // namespace
-
-struct PointwiseKernel::Plan : PointwisePlan {
-  Plan(Program to_plan, NativePointwise code)
-      : PointwisePlan(std::move(to_plan), code), scratch_bytes(kernels::scratch_bytes(*this)) {}
+struct PreparedPlan : PointwisePlan {
+  PreparedPlan(Program to_plan, bool is_on_floating, NativePointwise given = {})
+      : PointwisePlan(std::move(to_plan), is_on_floating, given), scratch_bytes(kernels::scratch_bytes(*this)) {}
 
   std::size_t scratch_bytes;
 };
 
+}  // namespace
+
+// On floating numbers, and on integers.
+struct PointwiseKernel::Plans {
+  Plans(Program program, NativePointwise native) : floating(std::move(program), true, native) {}
+
+  const PreparedPlan& of(DType compute) {
+    if (is_floating(compute)) return floating;
+    std::call_once(once, [this] { integer.emplace(floating.program, false); });
+    return *integer;
+  }
+
+  const PreparedPlan floating;
+  std::once_flag once;
+  std::optional<const PreparedPlan> integer;  // made when it is first asked for
+};
+
 PointwiseKernel::PointwiseKernel(Program program, NativePointwise native)
-    : plan_(std::make_unique<const Plan>(std::move(program), native)) {}
+    : plans_(std::make_unique<Plans>(std::move(program), native)) {}
 PointwiseKernel::~PointwiseKernel() = default;
 PointwiseKernel::PointwiseKernel(PointwiseKernel&&) noexcept = default;
 PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = default;
 
-const Program& PointwiseKernel::program() const { return plan_->program; }
-bool PointwiseKernel::is_native() const { return plan_->native.is_given(); }
+const Program& PointwiseKernel::program() const { return plans_->floating.program; }
+bool PointwiseKernel::is_native() const { return plans_->floating.native.is_given(); }
 
 std::int64_t PointwiseKernel::tile_elements(DType compute) const {
-  const bool can = plan_->missing[index_of(compute)] == nullptr && plan_->are_direct &&
-                   plan_->slot_count() <= TileSlots::most && plan_->scratch_bytes <= stack_bytes;
-  return can ? static_cast<std::int64_t>(plan_->tile_bytes / size_of(compute)) : 0;
+  const PreparedPlan& plan = plans_->floating;
+  const bool can = plan.are_direct && plan.slot_count() <= TileSlots::most && plan.scratch_bytes <= stack_bytes;
+  return can ? static_cast<std::int64_t>(plan.tile_bytes / size_of(compute)) : 0;
 }
 
 void PointwiseKernel::run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms,
                                std::int64_t elements) const {
   alignas(block_bytes) std::byte scratch[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
   const auto count = static_cast<std::size_t>(elements);
-  compute == DType::f32 ? run_plain<float>(*plan_, uniforms, count, scratch, slots.first())
-                        : run_plain<double>(*plan_, uniforms, count, scratch, slots.first());
+  const Plan& plan = plans_->floating;
+  compute == DType::f32 ? run_plain<float>(plan, uniforms, count, scratch, slots.first())
+                        : run_plain<double>(plan, uniforms, count, scratch, slots.first());
 }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
                           std::span<const PointwiseReduction> reductions, const PointwiseSource* source) const {
-  check(*plan_, compute, inputs.size(), uniforms.size(), outputs.size());
+  const PreparedPlan& plan = plans_->of(compute);
+  check(plan, compute, inputs.size(), uniforms.size(), outputs.size());
   if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
   const std::int64_t total = elements_of(shape);
   if (total == 0) return;
-  const bool is_small = static_cast<std::size_t>(total) * size_of(compute) <= plan_->tile_bytes;
-  const bool is_simple = plan_->are_direct && shape.size() == 1 && reductions.empty() && source == nullptr;
+  const bool is_small = static_cast<std::size_t>(total) * size_of(compute) <= plan.tile_bytes;
+  const bool is_simple = plan.are_direct && shape.size() == 1 && reductions.empty() && source == nullptr;
   // A plain call needs no tiles.
   const bool is_plain = is_small && is_simple && are_plain(compute, total, inputs, outputs);
 
   dispatch(compute, [&]<typename T>(T) {
     if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
       if (is_plain) {
-        Scratch scratch(plan_->scratch_bytes);
-        Operand* const slots = Frame<T>::slots_behind(*plan_, scratch.memory(), array_bytes(*plan_));
+        Scratch scratch(plan.scratch_bytes);
+        Operand* const slots = Frame<T>::slots_behind(plan, scratch.memory(), array_bytes(plan));
         for (std::size_t i = 0; i < inputs.size(); ++i) {
           new (&slots[i]) Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
         }
         for (std::size_t k = 0; k < outputs.size(); ++k) new (&slots[inputs.size() + k]) Operand{outputs[k].data};
-        return run_plain<T>(*plan_, uniforms, static_cast<std::size_t>(total), scratch.memory(), slots);
+        return run_plain<T>(plan, uniforms, static_cast<std::size_t>(total), scratch.memory(), slots);
       }
       const Reductions all(reductions);
-      const auto tile = static_cast<std::int64_t>(plan_->tile_bytes / sizeof(T));
+      const auto tile = static_cast<std::int64_t>(plan.tile_bytes / sizeof(T));
       const std::int64_t step = source != nullptr ? source->block : reductions.empty() ? tile : all.piece_of(total);
-      const double work = work_of<T>(plan_->cost, total) + (source != nullptr ? source->work : 0);
+      const double work = work_of<T>(plan.cost, total) + (source != nullptr ? source->work : 0);
       parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) {
-        run_range<T>(*plan_, inputs, uniforms, outputs, shape, all, source, begin, end);
+        run_range<T>(plan, inputs, uniforms, outputs, shape, all, source, begin, end);
       });
       all.finish();
     }
@@ -191,9 +210,10 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
 void PointwiseKernel::run_part(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                                std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
                                std::int64_t first, std::int64_t count) const {
-  check(*plan_, compute, inputs.size(), uniforms.size(), outputs.size());
+  const Plan& plan = plans_->floating;
+  check(plan, compute, inputs.size(), uniforms.size(), outputs.size());
   const auto run = [&]<typename T>(T) {
-    run_range<T>(*plan_, inputs, uniforms, outputs, shape, Reductions({}), nullptr, first, first + count);
+    run_range<T>(plan, inputs, uniforms, outputs, shape, Reductions({}), nullptr, first, first + count);
   };
   compute == DType::f32 ? run(float{}) : run(double{});
 }

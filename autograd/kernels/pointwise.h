@@ -115,8 +115,8 @@ class PointwiseKernel {
   void run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms, std::int64_t elements) const;
 
  private:
-  struct Plan;
-  std::unique_ptr<const Plan> plan_;
+  struct Plans;
+  std::unique_ptr<Plans> plans_;
 };
 
 }  // namespace wengert::kernels

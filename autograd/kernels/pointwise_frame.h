@@ -53,7 +53,7 @@ class Frame {
     Operand* slot = slots_ + plan_.first_block() + plan_.blocks;
     for (std::size_t i = 0; i < plan_.registers; ++i, ++slot, room += array_bytes_) new (slot) Operand{room};
     if (plan_.blocks == 0) return;
-    const auto& known = plan_.known_blocks[index_of(dtype_of<T>)];
+    const auto& known = plan_.known_blocks[width_of(dtype_of<T>)];
     const std::byte* block = known.empty() ? room : known.data();
     slot = slots_ + plan_.first_block();
     for (std::size_t i = 0; i < plan_.blocks; ++i, ++slot, block += block_bytes) new (slot) Operand{block, 0};

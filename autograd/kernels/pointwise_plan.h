@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -19,28 +20,22 @@ double cost_of(Primitive primitive);
 /// Outputs that native code may have.
 inline constexpr std::size_t most_native_outputs = 8;
 
-/// Where arrays over f32, f64, i32, i64 have a compute type.
-constexpr std::size_t index_of(DType compute) {
-  switch (compute) {
-    case DType::f32: return 0;
-    case DType::f64: return 1;
-    case DType::i32: return 2;
-    default: return 3;
-  }
-}
+/// Which of a plan's two compute types one is: of 32 bits, or of 64.
+constexpr std::size_t width_of(DType compute) { return size_of(compute) == 4 ? 0 : 1; }
 
-/// A program as it is run on one tile after the other: values live in slots, and each step calls a primitive on slots.
+/// A program as it is run on one tile after the other, on floating numbers or on integers: values live in slots, and
+/// each step calls a function on slots: a primitive, or several in one loop (compiled_step.h).
 ///
 /// Slots are numbered: one for each input; one for each output; the uniforms and all else that is the same for every
 /// element (one block each); then the registers, shared by values whose lives do not overlap.
 struct PointwisePlan {
   /// Throws std::logic_error where the program is not well formed, or `native` cannot stand for it.
-  explicit PointwisePlan(Program program, NativePointwise native = {});
+  PointwisePlan(Program program, bool is_floating, NativePointwise native = {});
 
   using Slot = std::uint32_t;
 
   struct Step {
-    std::array<PrimitiveFunction, 4> functions = {};  ///< for f32, f64, i32, i64
+    std::array<PrimitiveFunction, 2> functions = {};  ///< by width
     std::uint32_t a = 0, b = 0, c = 0, out = 0;       ///< bytes from the first slot
 
     /// `slots` that steps write to show memory of the run's own, or that of an output.
@@ -48,7 +43,7 @@ struct PointwisePlan {
       const auto at = [slots](std::uint32_t offset) -> const Operand& {
         return *reinterpret_cast<const Operand*>(reinterpret_cast<const std::byte*>(slots) + offset);
       };
-      functions[index_of(compute)](at(a), at(b), at(c), const_cast<void*>(at(out).data), count);
+      functions[width_of(compute)](at(a), at(b), at(c), const_cast<void*>(at(out).data), count);
     }
   };
   struct Constant {
@@ -60,7 +55,7 @@ struct PointwisePlan {
     bool is_direct = false;  ///< it is the slot of this very output, written by a step: that may write to the result
   };
 
-  /// An input that is read after an output was written, in each tile: it must not stand in the same memory.
+  /// An input that is read after an output was written, in each tile or vector: it must not stand in the same memory.
   struct Clash {
     std::size_t input = 0, output = 0;
   };
@@ -79,20 +74,21 @@ struct PointwisePlan {
   }
 
   Program program;
+  bool is_floating;
   NativePointwise native;
   std::vector<Constant> constants;
-  std::vector<Step> once;   ///< on values that are the same for every element
-  std::vector<Step> steps;  ///< for every tile
+  std::vector<Step> once;                         ///< on values that are the same for every element
+  std::vector<Step> steps;                        ///< for every tile
+  std::vector<std::shared_ptr<const void>> code;  ///< that steps call
   std::vector<Output> outputs;
   bool are_direct = true;  ///< all of them
   std::vector<Clash> clashes;
-  std::size_t blocks = 0;  ///< slots of one block
-  /// The blocks for f32, f64, i32, i64 where no uniform has a say; empty elsewhere.
-  std::array<PoolVector<std::byte>, 4> known_blocks = {};
+  std::size_t blocks = 0;                                  ///< slots of one block
+  std::array<PoolVector<std::byte>, 2> known_blocks = {};  ///< by width, where no uniform has a say; empty elsewhere
   std::size_t registers = 0;
-  std::size_t tile_bytes = 0;               ///< of one array: such that all of them stay in the first-level cache
-  double cost = 0;                          ///< of an element, in multiply-adds (threads.h)
-  std::array<const char*, 4> missing = {};  ///< a primitive that f32, f64, i32, i64 do not have; or null
+  std::size_t tile_bytes = 0;     ///< of one array: such that all of them stay in the first-level cache
+  double cost = 0;                ///< of an element, in multiply-adds (threads.h)
+  const char* missing = nullptr;  ///< a primitive that there is not; or null
 };
 
 }  // namespace wengert::kernels

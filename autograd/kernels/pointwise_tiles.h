@@ -115,7 +115,7 @@ class TiledRun {
         frame_(plan, uniforms, scratch, array_bytes(plan)),
         inputs_(reinterpret_cast<TileInput*>(frame_.rest())),
         outputs_(reinterpret_cast<TileOutput*>(inputs_ + inputs.size())),
-        asks_ahead_(plan.native_code(dtype_of<T>) == nullptr && plan.steps.size() > 1 &&
+        asks_ahead_(plan.native_code(dtype_of<T>) == nullptr &&
                     static_cast<std::size_t>(elements_of(shape)) * sizeof(T) >= beyond_cache) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
@@ -209,9 +209,9 @@ class TiledRun {
   // what does nothing but ask.)
   void run_and_ask(std::size_t count) {
     const std::size_t lines = count / block<T>, steps = plan_.steps.size();
-    for (std::size_t step = 0; step < steps; ++step) {
-      frame_.run_step(plan_.steps[step], count);
-      const std::size_t begin = lines * step / steps, end = lines * (step + 1) / steps;
+    for (std::size_t step = 0; step <= steps; ++step) {
+      if (step > 0) frame_.run_step(plan_.steps[step - 1], count);
+      const std::size_t begin = lines * step / (steps + 1), end = lines * (step + 1) / (steps + 1);
       const auto ask = [=](const void* data) __attribute__((always_inline)) {
         const T* const next = static_cast<const T*>(data) + count;
         for (std::size_t line = begin; line < end; ++line) __builtin_prefetch(next + line * block<T>);

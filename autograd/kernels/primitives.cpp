@@ -67,7 +67,6 @@ void map2(const Operand& first, const Operand& second, const Operand&, void* out
   const hn::ScalableTag<T> d;
   Reader a(d, first), b(d, second);
   T* const end = static_cast<T*>(out) + count;
-  HWY_UNROLL(4)  // such steps are bound by the instructions around them
   for (T* to = static_cast<T*>(out); to < end; to += hn::Lanes(d)) {
     auto x = a.next();
     keep_in_register(x);
@@ -80,7 +79,6 @@ void map3(const Operand& first, const Operand& second, const Operand& third, voi
   const hn::ScalableTag<T> d;
   Reader a(d, first), b(d, second), c(d, third);
   T* const end = static_cast<T*>(out) + count;
-  HWY_UNROLL(4)  // such steps are bound by the instructions around them
   for (T* to = static_cast<T*>(out); to < end; to += hn::Lanes(d)) {
     auto x = a.next();
     keep_in_register(x);
@@ -244,21 +242,6 @@ PrimitiveFunction find(Primitive primitive) {
   return nullptr;
 }
 
-template <typename T>
-PrimitiveFunction find(PrimitivePair pair) {
-  switch (pair) {
-    case PrimitivePair::add_add: return MAP3(hn::Add(hn::Add(a, b), c));
-    case PrimitivePair::add_mul: return MAP3(hn::Mul(hn::Add(a, b), c));
-    case PrimitivePair::add_div: return MAP3(hn::Div(c, hn::Add(a, b)));
-    case PrimitivePair::sub_mul: return MAP3(hn::Mul(hn::Sub(a, b), c));
-    case PrimitivePair::mul_add: return MAP3(hn::Add(hn::Mul(a, b), c));
-    case PrimitivePair::mul_sub: return MAP3(hn::Sub(hn::Mul(a, b), c));
-    case PrimitivePair::mul_mul: return MAP3(hn::Mul(hn::Mul(a, b), c));
-    case PrimitivePair::mul_sub_from: return MAP3(hn::Sub(c, hn::Mul(a, b)));
-  }
-  return nullptr;
-}
-
 #undef MAP1
 #undef MAP2
 #undef MAP3
@@ -270,8 +253,10 @@ PrimitiveFunction find_here(Primitive primitive, bool is_f64) {
   return is_f64 ? find<double>(primitive) : find<float>(primitive);
 }
 
-PrimitiveFunction find_pair_here(PrimitivePair pair, bool is_f64) {
-  return is_f64 ? find<double>(pair) : find<float>(pair);
+// Of x86-64 with multiply-adds, and nothing newer than what all that have AVX-512 share.
+std::size_t vector_bytes_here() {
+  if (!HWY_ARCH_X86_64 || HWY_TARGET > HWY_AVX2) return 0;
+  return HWY_TARGET <= HWY_AVX3 ? 64 : 32;
 }
 
 const char* name_here() { return hwy::TargetName(HWY_TARGET); }
@@ -285,34 +270,22 @@ HWY_AFTER_NAMESPACE();
 namespace wengert::kernels {
 
 HWY_EXPORT(find_here);
-HWY_EXPORT(find_pair_here);
+HWY_EXPORT(vector_bytes_here);
 HWY_EXPORT(name_here);
 
-namespace {
-
-// `floating` finds code for f64, or f32.
-template <typename Wanted, typename F>
-PrimitiveFunction find_for(Wanted wanted, DType compute, F floating) {
+PrimitiveFunction find_primitive(Primitive primitive, DType compute) {
   switch (compute) {
-    case DType::f32: return floating(wanted, false);
-    case DType::f64: return floating(wanted, true);
-    case DType::i32: return find_integer_primitive(wanted, false);
-    case DType::i64: return find_integer_primitive(wanted, true);
+    case DType::f32: return HWY_DYNAMIC_DISPATCH(find_here)(primitive, false);
+    case DType::f64: return HWY_DYNAMIC_DISPATCH(find_here)(primitive, true);
+    case DType::i32: return find_integer_primitive(primitive, false);
+    case DType::i64: return find_integer_primitive(primitive, true);
     case DType::u8:
     case DType::boolean: break;
   }
   return nullptr;
 }
 
-}  // namespace
-
-PrimitiveFunction find_primitive(Primitive primitive, DType compute) {
-  return find_for(primitive, compute, HWY_DYNAMIC_DISPATCH(find_here));
-}
-
-PrimitiveFunction find_primitive(PrimitivePair pair, DType compute) {
-  return find_for(pair, compute, HWY_DYNAMIC_DISPATCH(find_pair_here));
-}
+std::size_t vector_bytes_of_code() { return HWY_DYNAMIC_DISPATCH(vector_bytes_here)(); }
 
 const char* instruction_set() { return HWY_DYNAMIC_DISPATCH(name_here)(); }
 

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 
 #include <wengert/autograd/kernels/dtype.h>
 #include <wengert/autograd/kernels/native_pointwise.h>
@@ -17,34 +15,19 @@ inline constexpr std::size_t block_bytes = 64;
 /// So many bytes, up to the end of their last block.
 constexpr std::size_t whole_blocks(std::size_t bytes) { return (bytes + block_bytes - 1) / block_bytes * block_bytes; }
 
-/// Two primitives in one go, each rounded: the second reads the first's result, which then need not be written and read
-/// again. Sums and products have it as their first operand alone, as of two NaNs the first is the result.
-enum class PrimitivePair : std::uint8_t {
-  add_add,      // (a + b) + c
-  add_mul,      // (a + b) · c
-  add_div,      // c / (a + b)
-  sub_mul,      // (a − b) · c
-  mul_add,      // (a · b) + c
-  mul_sub,      // (a · b) − c
-  mul_mul,      // (a · b) · c
-  mul_sub_from  // c − (a · b)
-};
-
-/// The pair of `first` and `second`, whose operand on the right (or left) is the former's result; none where there is
-/// no such code.
-std::optional<PrimitivePair> pair_of(Primitive first, Primitive second, bool is_right);
-
 /// Computes `count` elements of `out`, which may be the same memory as an operand. Unused operands are ignored.
 using PrimitiveFunction = void (*)(const Operand& a, const Operand& b, const Operand& c, void* out, std::size_t count);
 
 /// The code of `primitive` in f32, f64, i32 or i64, for the best instruction set of this machine; null where the
 /// primitive does not exist in that dtype, and for `constant`, which is data.
 PrimitiveFunction find_primitive(Primitive primitive, DType compute);
-PrimitiveFunction find_primitive(PrimitivePair pair, DType compute);
 
 /// The part of `find_primitive` for i32 and i64. Arithmetic wraps modulo 2ⁿ; division truncates, and x / 0 is 0.
 PrimitiveFunction find_integer_primitive(Primitive primitive, bool is_i64);
-PrimitiveFunction find_integer_primitive(PrimitivePair pair, bool is_i64);
+
+/// Bytes of the vectors that code made at run time may have (compiled_step.h), for the same instruction set: 0 where it
+/// is none that such code is written for.
+std::size_t vector_bytes_of_code();
 
 /// The instruction set that the primitives were chosen for: "AVX2", "AVX3", "NEON" …
 const char* instruction_set();

@@ -106,34 +106,7 @@ PrimitiveFunction find(Primitive primitive) {
   }
 }
 
-template <typename T>
-PrimitiveFunction find(PrimitivePair pair) {
-  switch (pair) {
-    case PrimitivePair::add_add:
-      return map<T, [](T a, T b, T c) { return static_cast<T>(bits(a) + bits(b) + bits(c)); }>;
-    case PrimitivePair::add_mul:
-      return map<T, [](T a, T b, T c) { return static_cast<T>((bits(a) + bits(b)) * bits(c)); }>;
-    case PrimitivePair::add_div:
-      return map<T, [](T a, T b, T c) { return quotient(c, static_cast<T>(bits(a) + bits(b))); }>;
-    case PrimitivePair::sub_mul:
-      return map<T, [](T a, T b, T c) { return static_cast<T>((bits(a) - bits(b)) * bits(c)); }>;
-    case PrimitivePair::mul_add:
-      return map<T, [](T a, T b, T c) { return static_cast<T>(bits(a) * bits(b) + bits(c)); }>;
-    case PrimitivePair::mul_sub:
-      return map<T, [](T a, T b, T c) { return static_cast<T>(bits(a) * bits(b) - bits(c)); }>;
-    case PrimitivePair::mul_mul:
-      return map<T, [](T a, T b, T c) { return static_cast<T>(bits(a) * bits(b) * bits(c)); }>;
-    case PrimitivePair::mul_sub_from:
-      return map<T, [](T a, T b, T c) { return static_cast<T>(bits(c) - bits(a) * bits(b)); }>;
-  }
-  return nullptr;
-}
-
 }  // namespace
-
-PrimitiveFunction find_integer_primitive(PrimitivePair pair, bool is_i64) {
-  return is_i64 ? find<std::int64_t>(pair) : find<std::int32_t>(pair);
-}
 
 PrimitiveFunction find_integer_primitive(Primitive primitive, bool is_i64) {
   return is_i64 ? find<std::int64_t>(primitive) : find<std::int32_t>(primitive);

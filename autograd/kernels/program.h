@@ -77,6 +77,9 @@ struct Program {
   bool operator==(const Program&) const = default;
 };
 
+/// Whether something holds of each value of a program: 1 or 0.
+using Flags = std::vector<std::uint8_t>;
+
 /// Number of operands that a primitive reads: 0 … 3.
 int arity(Primitive primitive);
 

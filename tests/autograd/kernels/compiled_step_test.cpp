@@ -1,0 +1,232 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "autograd/kernels/instruction_sets.h"
+#include "autograd/kernels/programs.h"
+#include <gtest/gtest.h>
+
+#include <wengert/autograd/kernels/compiled_step.h>
+#include <wengert/autograd/kernels/primitives.h>
+#include <wengert/autograd/kernels/pointwise_schedule.h>
+
+namespace wengert::kernels {
+namespace {
+
+std::vector<Primitive> all_that_are_compiled() {
+  std::vector<Primitive> all;
+  for (int i = 0; i <= static_cast<int>(Primitive::copy_sign); ++i)
+    if (compiled_step::can_have(static_cast<Primitive>(i))) all.push_back(static_cast<Primitive>(i));
+  return all;
+}
+
+/// Numbers of either sign, infinities, zeros, subnormal numbers and NaN, in an order by chance.
+template <typename T>
+std::vector<T> all_sorts(std::size_t count, std::mt19937& engine) {
+  using Limits = std::numeric_limits<T>;
+  const std::vector<T> special = {0,
+                                  -T{0},
+                                  1,
+                                  -1,
+                                  Limits::infinity(),
+                                  -Limits::infinity(),
+                                  2,
+                                  T{0.5},
+                                  -T{2.5},
+                                  T{3.5},
+                                  Limits::quiet_NaN(),
+                                  -Limits::quiet_NaN(),
+                                  -3,
+                                  T{1} / 3,
+                                  Limits::max(),
+                                  Limits::min(),
+                                  Limits::denorm_min(),
+                                  Limits::epsilon()};
+  std::uniform_real_distribution<T> uniform(-4, 4);
+  std::vector<T> numbers(count);
+  for (T& number : numbers) number = engine() % 2 == 0 ? uniform(engine) : special[engine() % special.size()];
+  return numbers;
+}
+
+/// Of two NaNs a sum or product gives the first, unless the compiler changes their order: where it does not optimise,
+/// and for fused multiply-adds.
+bool is_nan_sign_known(const Program& program) {
+#ifdef NDEBUG
+  return std::none_of(program.instructions.begin(), program.instructions.end(),
+                      [](const Instruction& i) { return i.primitive == Primitive::fma; });
+#else
+  return false;
+#endif
+}
+
+template <typename T>
+struct Case {
+  Program program;
+  std::vector<std::vector<T>> inputs;  // of `count` elements, or one
+  std::vector<double> uniforms;
+  std::size_t count = 0;
+};
+
+/// What the program's outputs are, all its instructions in one run; or one after the other, each in a run of its own.
+template <typename T>
+std::vector<std::vector<T>> outputs_of(const Case<T>& c) {
+  const std::int64_t one = 1, none = 0;
+  const auto shape = static_cast<std::int64_t>(c.count);
+  std::vector<PointwiseInput> inputs;
+  for (const std::vector<T>& input : c.inputs)
+    inputs.push_back({input.data(), dtype_of<T>, input.size() == 1 && c.count != 1 ? &none : &one});
+  std::vector<std::vector<T>> results(c.program.outputs.size(), std::vector<T>(c.count));
+  std::vector<PointwiseOutput> outputs;
+  for (std::vector<T>& result : results) outputs.push_back({result.data(), dtype_of<T>});
+  PointwiseKernel(c.program).run(dtype_of<T>, inputs, c.uniforms, outputs, {&shape, 1});
+  return results;
+}
+
+template <typename T>
+std::vector<std::vector<T>> outputs_one_by_one(const Case<T>& c) {
+  std::vector<std::vector<T>> values;
+  for (const std::vector<T>& input : c.inputs)
+    values.push_back(input.size() == 1 ? std::vector<T>(c.count, input[0]) : input);
+  for (const double uniform : c.uniforms) values.emplace_back(c.count, static_cast<T>(uniform));
+  for (const Instruction& i : c.program.instructions) {
+    if (i.primitive == Primitive::constant) {
+      values.emplace_back(c.count, static_cast<T>(i.value));
+      continue;
+    }
+    Case<T> alone{single(i.primitive), {}, {}, c.count};
+    for_operands(i, [&](std::size_t operand) { alone.inputs.push_back(values[operand]); });
+    values.push_back(outputs_of(alone)[0]);
+  }
+  std::vector<std::vector<T>> results;
+  for (const std::uint16_t output : c.program.outputs) results.push_back(values[output]);
+  return results;
+}
+
+template <typename T>
+void expect_one_run_to_give_what_instructions_give(const Case<T>& c) {
+  const auto together = outputs_of(c), one_by_one = outputs_one_by_one(c);
+  const bool is_strict = is_nan_sign_known(c.program);
+  for (std::size_t k = 0; k < together.size(); ++k) {
+    for (std::size_t i = 0; i < c.count; ++i) {
+      const T value = together[k][i], expected = one_by_one[k][i];
+      if (!is_strict && std::isnan(value) && std::isnan(expected)) continue;
+      ASSERT_TRUE(same_bits(value, expected))
+          << "output " << k << ", element " << i << ": " << value << ", expected " << expected;
+    }
+  }
+}
+
+/// Each primitive behind a product and before a sum, so that it is in the middle of a step.
+template <typename T>
+void expect_primitives_to_keep_their_bits() {
+  std::mt19937 engine(1);
+  for (const Primitive primitive : all_that_are_compiled()) {
+    SCOPED_TRACE(name_of(primitive));
+    Case<T> c{
+        {.inputs = 3,
+         .instructions = {{Primitive::mul, 0, 1}, {primitive, 3, 1, 2}, {primitive, 0, 3, 1}, {Primitive::add, 4, 5}},
+         .outputs = {4, 5, 6}},
+        {},
+        {},
+        1003};
+    for (int i = 0; i < 3; ++i) c.inputs.push_back(all_sorts<T>(c.count, engine));
+    expect_one_run_to_give_what_instructions_give(c);
+  }
+}
+
+TEST(CompiledStep, KeepsTheBitsOfEachPrimitive) {
+  for_each_instruction_set([] {
+    expect_primitives_to_keep_their_bits<float>();
+    expect_primitives_to_keep_their_bits<double>();
+  });
+}
+
+/// Up to 80 instructions that read what they like: more values at a time than there are registers; with some that
+/// are not compiled between them, literals, attributes, inputs of one element, and values that leave the program.
+template <typename T>
+Case<T> random_case(std::uint32_t seed) {
+  std::mt19937 engine(seed);
+  std::vector<Primitive> compiled = all_that_are_compiled();
+  // The sign of a NaN that a fused multiply-add gives is not known, and becomes that of a number.
+  std::erase(compiled, seed % 2 == 0 ? Primitive::fma : Primitive::copy_sign);
+  const auto inputs = static_cast<std::uint16_t>(1 + engine() % 4), uniforms = static_cast<std::uint16_t>(engine() % 3);
+  Case<T> c{{inputs, uniforms, {}, {}}, {}, {}, 1 + engine() % 3000};
+  for (int i = 0; i < inputs; ++i) c.inputs.push_back(all_sorts<T>(engine() % 4 == 0 ? 1 : c.count, engine));
+  for (int i = 0; i < uniforms; ++i) c.uniforms.push_back(static_cast<T>(engine() % 7) - 3);
+  const std::size_t instructions = 1 + engine() % 80;
+  for (std::size_t i = 0; i < instructions; ++i) {
+    const std::size_t values = inputs + uniforms + i;
+    const auto any = [&] { return static_cast<std::uint16_t>(engine() % values); };
+    const auto kind = engine() % 12;
+    if (kind == 0) {
+      c.program.instructions.push_back({Primitive::constant, 0, 0, 0, static_cast<double>(engine() % 9) / 2 - 2});
+    } else {
+      const Primitive other = engine() % 2 == 0 ? Primitive::exp : Primitive::tanh;
+      c.program.instructions.push_back({kind == 1 ? other : compiled[engine() % compiled.size()], any(), any(), any()});
+    }
+  }
+  const std::size_t outputs = 1 + engine() % 4, values = inputs + uniforms + instructions;
+  for (std::size_t k = 0; k < outputs; ++k)
+    c.program.outputs.push_back(static_cast<std::uint16_t>(k == 0 ? values - 1 : engine() % values));
+  return c;
+}
+
+TEST(CompiledStep, RunsProgramsOfAllKinds) {
+  for_each_instruction_set([] {
+    for (std::uint32_t seed = 0; seed < 400; ++seed) {
+      SCOPED_TRACE("seed " + std::to_string(seed));
+      expect_one_run_to_give_what_instructions_give(random_case<float>(seed));
+      expect_one_run_to_give_what_instructions_give(random_case<double>(seed));
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  });
+}
+
+TEST(CompiledStep, MayWriteOverWhatItReads) {
+  // Both results are written where an input stands, the second of which is read again after the first was computed.
+  const Program program{
+      .inputs = 2,
+      .instructions = {{Primitive::add, 0, 1}, {Primitive::exp, 2}, {Primitive::mul, 3, 0}, {Primitive::sub, 4, 1}},
+      .outputs = {2, 5}};
+  for_each_instruction_set([&] {
+    std::vector<float> x = random_numbers<float>(5000, 1), y = random_numbers<float>(5000, 2);
+    const std::vector<float> sum = outputs_of<float>({program, {x, y}, {}, x.size()})[0];
+    const std::vector<float> rest = outputs_of<float>({program, {x, y}, {}, x.size()})[1];
+    const std::int64_t one = 1, shape = 5000;
+    const std::array inputs = {PointwiseInput{x.data(), DType::f32, &one}, PointwiseInput{y.data(), DType::f32, &one}};
+    const std::array outputs = {PointwiseOutput{x.data(), DType::f32}, PointwiseOutput{y.data(), DType::f32}};
+    PointwiseKernel(program).run(DType::f32, inputs, {}, outputs, {&shape, 1});
+    EXPECT_EQ(x, sum);
+    EXPECT_EQ(y, rest);
+  });
+}
+
+TEST(PointwiseSchedule, DoesAllThatCanBeCompiledInOneStep) {
+  // tanh(x) · x + exp(x), and 1 − tanh(x)².
+  const Program program{.inputs = 1,
+                        .instructions = {{Primitive::tanh, 0},
+                                         {Primitive::mul, 1, 0},
+                                         {Primitive::exp, 0},
+                                         {Primitive::add, 2, 3},
+                                         {Primitive::constant, 0, 0, 0, 1},
+                                         {Primitive::mul, 1, 1},
+                                         {Primitive::sub, 5, 6}},
+                        .outputs = {4, 7}};
+  Flags is_uniform(8, 0), is_wanted(8, 1);
+  is_uniform[5] = 1;
+  const PointwiseSchedule compiled(program, is_uniform, is_wanted, true);
+  ASSERT_EQ(compiled.steps(), 3);
+  EXPECT_EQ(compiled.step(0)[0], 0);
+  EXPECT_EQ(compiled.step(1)[0], 2);
+  EXPECT_EQ(compiled.step(2).size(), 4);
+  const PointwiseSchedule interpreted(program, is_uniform, is_wanted, false);
+  EXPECT_EQ(interpreted.steps(), 6);
+}
+
+}  // namespace
+}  // namespace wengert::kernels
