@@ -97,7 +97,7 @@ void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::sp
   const std::int64_t piece = reductions.piece_of(block);
   const PoolArray<std::byte> made(source != nullptr ? room_bytes(inputs[source->input].dtype, block) : 0);
   Scratch scratch(scratch_bytes(plan) + room_bytes(outputs, piece));
-  TiledRun<T> run(plan, inputs, uniforms, outputs, shape, piece, scratch.memory());
+  TiledRun<T> run(plan, inputs, uniforms, outputs, shape, piece, piece < end - begin, scratch.memory());
   for (std::int64_t first = begin; first < end; first += piece) {
     const std::int64_t count = std::min(piece, end - first);
     if (source != nullptr && (first - begin) % block == 0) {

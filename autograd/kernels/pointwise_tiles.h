@@ -110,17 +110,17 @@ class TiledRun {
  public:
   TiledRun(const PointwisePlan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t piece,
-           std::byte* scratch)
+           bool in_pieces, std::byte* scratch)
       : plan_(plan),
         frame_(plan, uniforms, scratch, array_bytes(plan)),
         inputs_(reinterpret_cast<TileInput*>(frame_.rest())),
         outputs_(reinterpret_cast<TileOutput*>(inputs_ + inputs.size())),
-        asks_ahead_(plan.native_code(dtype_of<T>) == nullptr &&
+        asks_ahead_(!is_native() && (in_pieces || plan.steps.size() > 1) &&
                     static_cast<std::size_t>(elements_of(shape)) * sizeof(T) >= beyond_cache) {
     place_outputs(outputs, piece, scratch + scratch_bytes(plan), outputs_);
     for (std::size_t i = 0; i < inputs.size(); ++i) prepare_input(i, inputs[i], shape, outputs);
     for (const PointwiseOutput& output : outputs) keep_rows_whole(output.rows.run);
-    is_one_tile_ = plan.native_code(dtype_of<T>) != nullptr && are_in_place(elements_of(shape));
+    is_one_tile_ = (is_native() || plan.steps.size() == 1) && are_in_place(elements_of(shape));
   }
 
   void run(std::int64_t begin, std::int64_t end) {
@@ -142,7 +142,9 @@ class TiledRun {
   }
 
  private:
-  // In tiles of nearly the same size. Native code has no intermediate results that a cache would have to hold.
+  bool is_native() const { return plan_.native_code(dtype_of<T>) != nullptr; }
+
+  // In tiles of nearly the same size. One loop over all has no intermediate results that a cache would have to hold.
   void run_tiles(std::int64_t begin, std::int64_t end) {
     constexpr auto step = static_cast<std::int64_t>(block<T>);
     if (is_one_tile_ && end - begin >= step) {
@@ -204,9 +206,9 @@ class TiledRun {
     }
   }
 
-  // After each step, asks for some of what the next tile reads and writes. Tiles are too short for the processor to
-  // foresee the next one; asked for all at once, it would keep the steps waiting. (Inlined, as g++ leaves out calls of
-  // what does nothing but ask.)
+  // Before and after each step, asks for some of what the next tile reads and writes. Tiles are too short for the
+  // processor to foresee the next one; asked for all at once, it would keep the steps waiting. (Inlined, as g++ leaves
+  // out calls of what does nothing but ask.)
   void run_and_ask(std::size_t count) {
     const std::size_t lines = count / block<T>, steps = plan_.steps.size();
     for (std::size_t step = 0; step <= steps; ++step) {
