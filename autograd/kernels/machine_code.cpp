@@ -34,9 +34,9 @@ class Chunk {
   /// A process that was forked shares the memory, but does not know what is written there from then on.
   bool has_room(std::size_t bytes) const { return owner_ == getpid() && used_ + bytes <= bytes_; }
 
-  const void* add(std::span<const std::uint8_t> code) {
+  void* add(std::span<const std::uint8_t> code) {
     std::copy(code.begin(), code.end(), written_ + used_);
-    const void* const place = run_ + used_;
+    void* const place = run_ + used_;
     used_ += whole_lines(code.size());
     return place;
   }
@@ -70,7 +70,7 @@ bool can_place_code() {
   return can;
 }
 
-std::shared_ptr<const void> place_code(std::span<const std::uint8_t> code) {
+std::shared_ptr<void> place_code(std::span<const std::uint8_t> code) {
   const std::lock_guard lock(shelf().mutex);
   std::shared_ptr<Chunk>& open = shelf().open;
   if (open == nullptr || !open->has_room(code.size())) {

@@ -11,6 +11,6 @@ bool can_place_code();
 
 /// Places machine code where it can be run, as long as what is returned lives. No memory is ever writable and
 /// executable at one address. Any thread may. Throws std::bad_alloc.
-std::shared_ptr<const void> place_code(std::span<const std::uint8_t> code);
+std::shared_ptr<void> place_code(std::span<const std::uint8_t> code);
 
 }  // namespace wengert::kernels

@@ -79,7 +79,7 @@ struct PointwisePlan {
   std::vector<Constant> constants;
   std::vector<Step> once;                         ///< on values that are the same for every element
   std::vector<Step> steps;                        ///< for every tile
-  std::vector<std::shared_ptr<const void>> code;  ///< that steps call
+  std::vector<std::shared_ptr<void>> code;  ///< that steps call
   std::vector<Output> outputs;
   bool are_direct = true;  ///< all of them
   std::vector<Clash> clashes;

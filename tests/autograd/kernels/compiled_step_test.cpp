@@ -12,16 +12,27 @@
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/kernels/compiled_step.h>
-#include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/pointwise_schedule.h>
+#include <wengert/autograd/kernels/primitives.h>
 
 namespace wengert::kernels {
 namespace {
 
+#ifdef NDEBUG
+constexpr bool is_optimised = true;
+#else
+constexpr bool is_optimised = false;
+#endif
+
+/// Of two NaNs a sum or product gives the first, unless the compiler changes their order: where it does not optimise.
+/// Then copy_sign, which makes that the sign of a number, is left out.
 std::vector<Primitive> all_that_are_compiled() {
   std::vector<Primitive> all;
-  for (int i = 0; i <= static_cast<int>(Primitive::copy_sign); ++i)
-    if (compiled_step::can_have(static_cast<Primitive>(i))) all.push_back(static_cast<Primitive>(i));
+  for (int i = 0; i <= static_cast<int>(Primitive::copy_sign); ++i) {
+    const auto primitive = static_cast<Primitive>(i);
+    if (compiled_step::can_have(primitive) && (is_optimised || primitive != Primitive::copy_sign))
+      all.push_back(primitive);
+  }
   return all;
 }
 
@@ -53,15 +64,10 @@ std::vector<T> all_sorts(std::size_t count, std::mt19937& engine) {
   return numbers;
 }
 
-/// Of two NaNs a sum or product gives the first, unless the compiler changes their order: where it does not optimise,
-/// and for fused multiply-adds.
+/// Nor is that of a fused multiply-add known.
 bool is_nan_sign_known(const Program& program) {
-#ifdef NDEBUG
-  return std::none_of(program.instructions.begin(), program.instructions.end(),
-                      [](const Instruction& i) { return i.primitive == Primitive::fma; });
-#else
-  return false;
-#endif
+  return is_optimised && std::none_of(program.instructions.begin(), program.instructions.end(),
+                                      [](const auto& i) { return i.primitive == Primitive::fma; });
 }
 
 template <typename T>
@@ -78,10 +84,12 @@ std::vector<std::vector<T>> outputs_of(const Case<T>& c) {
   const std::int64_t one = 1, none = 0;
   const auto shape = static_cast<std::int64_t>(c.count);
   std::vector<PointwiseInput> inputs;
+  inputs.reserve(c.inputs.size());
   for (const std::vector<T>& input : c.inputs)
     inputs.push_back({input.data(), dtype_of<T>, input.size() == 1 && c.count != 1 ? &none : &one});
   std::vector<std::vector<T>> results(c.program.outputs.size(), std::vector<T>(c.count));
   std::vector<PointwiseOutput> outputs;
+  outputs.reserve(results.size());
   for (std::vector<T>& result : results) outputs.push_back({result.data(), dtype_of<T>});
   PointwiseKernel(c.program).run(dtype_of<T>, inputs, c.uniforms, outputs, {&shape, 1});
   return results;
@@ -90,6 +98,7 @@ std::vector<std::vector<T>> outputs_of(const Case<T>& c) {
 template <typename T>
 std::vector<std::vector<T>> outputs_one_by_one(const Case<T>& c) {
   std::vector<std::vector<T>> values;
+  values.reserve(c.inputs.size() + c.uniforms.size() + c.program.instructions.size());
   for (const std::vector<T>& input : c.inputs)
     values.push_back(input.size() == 1 ? std::vector<T>(c.count, input[0]) : input);
   for (const double uniform : c.uniforms) values.emplace_back(c.count, static_cast<T>(uniform));
@@ -103,6 +112,7 @@ std::vector<std::vector<T>> outputs_one_by_one(const Case<T>& c) {
     values.push_back(outputs_of(alone)[0]);
   }
   std::vector<std::vector<T>> results;
+  results.reserve(c.program.outputs.size());
   for (const std::uint16_t output : c.program.outputs) results.push_back(values[output]);
   return results;
 }

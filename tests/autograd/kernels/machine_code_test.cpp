@@ -15,7 +15,7 @@ namespace {
 
 #ifdef __x86_64__
 
-using Code = std::shared_ptr<const void>;
+using Code = std::shared_ptr<void>;
 
 /// Code of so many bytes and more: returns `number`.
 Code function_of(std::uint32_t number, std::size_t bytes = 0) {
