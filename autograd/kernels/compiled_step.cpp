@@ -22,7 +22,8 @@ enum class Form : std::uint8_t {
   comparison,
   is_zero,
   select,
-  extreme
+  minimum,
+  maximum
 };
 
 struct Encoding {
@@ -54,8 +55,8 @@ Encoding encoding_of(Primitive primitive) {
     case Primitive::equal: return {Form::comparison, compare, equal};
     case Primitive::logical_not: return {Form::is_zero};
     case Primitive::select: return {Form::select};
-    case Primitive::minimum: return {Form::extreme, 0x5D, or_};
-    case Primitive::maximum: return {Form::extreme, 0x5F, and_};
+    case Primitive::minimum: return {Form::minimum, or_};
+    case Primitive::maximum: return {Form::maximum, and_};
     default: return {};
   }
 }
@@ -186,7 +187,8 @@ class Compiler {
       case Form::comparison: return write_truth(to, a, b, number);
       case Form::is_zero: return write_truth(to, a, constants_[zero], equal);
       case Form::select: return write_select(to, a, b, c);
-      case Form::extreme: return write_extreme(f, simple(number), to, a, b);
+      case Form::minimum: return write_extreme(to, a, b, a, b, f);
+      case Form::maximum: return write_extreme(to, a, b, b, a, f);
       case Form::none: break;
     }
   }
@@ -212,10 +214,11 @@ class Compiler {
     compare_to_mask(a, constants_[zero], equal);
     blend(to, b, c);
   }
-  // The processor's minimum and maximum give b where a or b is NaN, or both are zeros: then a, if that is NaN; and the
-  // zeros put together.
-  void write_extreme(VectorInstruction f, VectorInstruction of_equal, int to, int a, int b) {
-    code_.vector(f, to, a, b);
+  // a where `smaller` is below `larger`, else b; where they are equal, zeros put together; and a where that is NaN. The
+  // processor's own minimum and maximum would make zeros of subnormal numbers, where those are taken for zeros.
+  void write_extreme(int to, int a, int b, int smaller, int larger, VectorInstruction of_equal) {
+    compare_to_mask(smaller, larger, less);
+    blend(to, b, a);
     compare_to_mask(a, b, equal);
     code_.vector(of_equal, scratch_ + 1, a, b);
     blend(to, to, scratch_ + 1);

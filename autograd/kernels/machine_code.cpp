@@ -1,10 +1,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <mutex>
-#include <new>
 
+#include <pthread.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <wengert/autograd/kernels/machine_code.h>
 
@@ -31,8 +30,7 @@ class Chunk {
   Chunk& operator=(const Chunk&) = delete;
 
   bool can_run() const { return can_run_; }
-  /// A process that was forked shares the memory, but does not know what is written there from then on.
-  bool has_room(std::size_t bytes) const { return owner_ == getpid() && used_ + bytes <= bytes_; }
+  bool has_room(std::size_t bytes) const { return used_ + bytes <= bytes_; }
 
   void* add(std::span<const std::uint8_t> code) {
     std::copy(code.begin(), code.end(), written_ + used_);
@@ -49,7 +47,6 @@ class Chunk {
   std::size_t bytes_, used_ = 0;
   std::uint8_t *written_ = nullptr, *run_ = nullptr;
   bool can_run_ = false;
-  pid_t owner_ = getpid();
 };
 
 constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
@@ -59,7 +56,15 @@ struct Shelf {
   std::shared_ptr<Chunk> open;  // goes when all its code has gone, and it is full
 };
 Shelf& shelf() {
-  static Shelf* const the_one = new Shelf;  // code may be placed and go while the process ends
+  static Shelf* const the_one = [] {
+    // A process that is forked shares the memory, but does not know what is written there from then on.
+    pthread_atfork([] { shelf().mutex.lock(); }, [] { shelf().mutex.unlock(); },
+                   [] {
+                     shelf().open.reset();
+                     shelf().mutex.unlock();
+                   });
+    return new Shelf;  // code may be placed and go while the process ends
+  }();
   return *the_one;
 }
 
@@ -75,7 +80,7 @@ std::shared_ptr<void> place_code(std::span<const std::uint8_t> code) {
   std::shared_ptr<Chunk>& open = shelf().open;
   if (open == nullptr || !open->has_room(code.size())) {
     auto fresh = std::make_shared<Chunk>(std::max(chunk_bytes, code.size()));
-    if (!fresh->can_run()) throw std::bad_alloc();
+    if (!fresh->can_run()) return nullptr;
     open = std::move(fresh);
   }
   return {open, open->add(code)};

@@ -30,13 +30,15 @@ constexpr double cost_of_memory = 8;
 // Allots slots: finds the lives of values by a pass over the steps, places them by another (linear scan).
 class Planner {
  public:
-  explicit Planner(PointwisePlan& plan)
+  Planner(PointwisePlan& plan, bool compiled)
       : plan_(plan),
+        compiled_(compiled),
         program_(plan.program),
         leaves_(std::size_t{program_.inputs} + program_.uniforms),
         values_(leaves_ + program_.instructions.size()) {}
 
-  void run() {
+  /// False where code cannot be placed.
+  bool run() {
     check();
     const PointwiseSchedule schedule = make_schedule();
     find_reads(schedule);
@@ -44,9 +46,9 @@ class Planner {
     place_uniform_values();
     place_results(schedule);
     find_clashes();
-    compile_steps(schedule);
     plan_.tile_bytes = choose_tile_bytes(plan_.array_count());
     plan_.cost += cost_of_memory * static_cast<double>(program_.inputs + program_.outputs.size());
+    return make_steps(schedule);
   }
 
  private:
@@ -94,8 +96,7 @@ class Planner {
                    [&](std::size_t operand) { is_uniform = is_uniform && is_uniform_[operand] != 0; });
       is_uniform_[leaves_ + i] = is_uniform ? 1 : 0;
     }
-    return {program_, is_uniform_, is_wanted_,
-            plan_.is_floating && !plan_.native.is_given() && compiled_step::is_possible()};
+    return {program_, is_uniform_, is_wanted_, compiled_};
   }
 
   void find_reads(const PointwiseSchedule& schedule) {
@@ -197,7 +198,7 @@ class Planner {
 
   static std::uint32_t bytes_to(Slot slot) { return slot * static_cast<std::uint32_t>(sizeof(Operand)); }
 
-  void compile_steps(const PointwiseSchedule& schedule) {
+  bool make_steps(const PointwiseSchedule& schedule) {
     std::vector<Place> places;
     for (std::size_t s = 0; s < schedule.steps(); ++s) {
       const auto step = schedule.step(s);
@@ -206,8 +207,11 @@ class Planner {
         continue;
       }
       if (places.empty()) places = all_places();
-      plan_.steps.push_back({{compiled(step, places, false), compiled(step, places, true)}});
+      const PrimitiveFunction f32 = compile(step, places, false), f64 = compile(step, places, true);
+      if (f32 == nullptr || f64 == nullptr) return false;
+      plan_.steps.push_back({{f32, f64}});
     }
+    return true;
   }
 
   std::vector<Place> all_places() const {
@@ -222,7 +226,7 @@ class Planner {
     return places;
   }
 
-  PrimitiveFunction compiled(std::span<const std::uint16_t> step, std::span<const Place> places, bool is_f64) {
+  PrimitiveFunction compile(std::span<const std::uint16_t> step, std::span<const Place> places, bool is_f64) {
     const auto code = plan_.code.emplace_back(place_code(compiled_step::compile(program_, step, places, is_f64)));
     return reinterpret_cast<PrimitiveFunction>(code.get());
   }
@@ -240,6 +244,7 @@ class Planner {
   }
 
   PointwisePlan& plan_;
+  bool compiled_;
   const Program& program_;
   std::size_t leaves_;  // inputs and uniforms
   std::vector<Value> values_;
@@ -265,8 +270,12 @@ double cost_of(Primitive primitive) {
 }
 
 PointwisePlan::PointwisePlan(Program to_plan, bool is_on_floating, NativePointwise given)
-    : program(std::move(to_plan)), is_floating(is_on_floating), native(given) {
-  Planner(*this).run();
+    : PointwisePlan(Unplanned(), std::move(to_plan), is_on_floating, given) {
+  const bool compiled = is_floating && !native.is_given() && compiled_step::is_possible();
+  if (!Planner(*this, compiled).run()) {
+    *this = PointwisePlan(Unplanned(), std::move(program), is_floating, native);
+    Planner(*this, false).run();
+  }
   if (program.uniforms == 0 && missing == nullptr) {
     is_floating ? find_known_blocks<float>(*this) : find_known_blocks<std::int32_t>(*this);
     is_floating ? find_known_blocks<double>(*this) : find_known_blocks<std::int64_t>(*this);

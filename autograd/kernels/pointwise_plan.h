@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <wengert/autograd/kernels/memory.h>
@@ -77,8 +78,8 @@ struct PointwisePlan {
   bool is_floating;
   NativePointwise native;
   std::vector<Constant> constants;
-  std::vector<Step> once;                         ///< on values that are the same for every element
-  std::vector<Step> steps;                        ///< for every tile
+  std::vector<Step> once;                   ///< on values that are the same for every element
+  std::vector<Step> steps;                  ///< for every tile
   std::vector<std::shared_ptr<void>> code;  ///< that steps call
   std::vector<Output> outputs;
   bool are_direct = true;  ///< all of them
@@ -89,6 +90,11 @@ struct PointwisePlan {
   std::size_t tile_bytes = 0;     ///< of one array: such that all of them stay in the first-level cache
   double cost = 0;                ///< of an element, in multiply-adds (threads.h)
   const char* missing = nullptr;  ///< a primitive that there is not; or null
+
+ private:
+  struct Unplanned {};
+  PointwisePlan(Unplanned, Program&& to_plan, bool is_on_floating, NativePointwise given)
+      : program(std::move(to_plan)), is_floating(is_on_floating), native(given) {}
 };
 
 }  // namespace wengert::kernels

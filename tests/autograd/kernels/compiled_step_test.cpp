@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -10,10 +13,19 @@
 #include "autograd/kernels/instruction_sets.h"
 #include "autograd/kernels/programs.h"
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <wengert/autograd/kernels/compiled_step.h>
+#include <wengert/autograd/kernels/machine_code.h>
 #include <wengert/autograd/kernels/pointwise_schedule.h>
 #include <wengert/autograd/kernels/primitives.h>
+#include <wengert/autograd/subnormals.h>
 
 namespace wengert::kernels {
 namespace {
@@ -139,7 +151,7 @@ void expect_primitives_to_keep_their_bits() {
     SCOPED_TRACE(name_of(primitive));
     Case<T> c{
         {.inputs = 3,
-         .instructions = {{Primitive::mul, 0, 1}, {primitive, 3, 1, 2}, {primitive, 0, 3, 1}, {Primitive::add, 4, 5}},
+         .instructions = {{Primitive::mul, 0, 1}, {primitive, 3, 2, 1}, {primitive, 2, 3, 0}, {Primitive::add, 4, 5}},
          .outputs = {4, 5, 6}},
         {},
         {},
@@ -150,6 +162,14 @@ void expect_primitives_to_keep_their_bits() {
 }
 
 TEST(CompiledStep, KeepsTheBitsOfEachPrimitive) {
+  for_each_instruction_set([] {
+    expect_primitives_to_keep_their_bits<float>();
+    expect_primitives_to_keep_their_bits<double>();
+  });
+}
+
+TEST(CompiledStep, KeepsThemWhereSubnormalNumbersAreTakenForZero) {
+  const SubnormalsAsZero zero;
   for_each_instruction_set([] {
     expect_primitives_to_keep_their_bits<float>();
     expect_primitives_to_keep_their_bits<double>();
@@ -216,6 +236,53 @@ TEST(CompiledStep, MayWriteOverWhatItReads) {
   });
 }
 
+#ifdef __x86_64__
+
+/// From now on this process may not make memory executable.
+bool forbid_executable_memory() {
+  std::array<sock_filter, 6> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{filter.size(), filter.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(CompiledStep, IsDoneByPrimitivesWhereNoMoreCodeMayBePlaced) {
+  if (!compiled_step::is_possible()) GTEST_SKIP() << "no code is made for this processor, or this system allows none";
+  const Case<float> c = random_case<float>(2);
+  const auto expected = outputs_of(c);
+  enum : int { passed, not_forbidden, never_full, wrong };
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (!forbid_executable_memory()) _exit(not_forbidden);
+    const std::vector<std::uint8_t> code(1000);
+    std::vector<std::shared_ptr<void>> placed{place_code(code)};
+    while (placed.back() != nullptr && placed.size() < 1000) placed.push_back(place_code(code));
+    if (placed.back() != nullptr) _exit(never_full);
+    const auto result = outputs_of(c);
+    _exit(std::equal(result[0].begin(), result[0].end(), expected[0].begin(), same_bits<float>) ? passed : wrong);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == not_forbidden) GTEST_SKIP() << "this system lets a process forbid itself nothing";
+  EXPECT_EQ(WEXITSTATUS(status), passed);
+}
+
+#endif
+
+std::vector<std::size_t> sizes_of_steps(const PointwiseSchedule& schedule) {
+  std::vector<std::size_t> sizes;
+  for (std::size_t s = 0; s < schedule.steps(); ++s) sizes.push_back(schedule.step(s).size());
+  return sizes;
+}
+
 TEST(PointwiseSchedule, DoesAllThatCanBeCompiledInOneStep) {
   // tanh(x) · x + exp(x), and 1 − tanh(x)².
   const Program program{.inputs = 1,
@@ -230,12 +297,33 @@ TEST(PointwiseSchedule, DoesAllThatCanBeCompiledInOneStep) {
   Flags is_uniform(8, 0), is_wanted(8, 1);
   is_uniform[5] = 1;
   const PointwiseSchedule compiled(program, is_uniform, is_wanted, true);
-  ASSERT_EQ(compiled.steps(), 3);
+  EXPECT_EQ(sizes_of_steps(compiled), (std::vector<std::size_t>{1, 1, 4}));
   EXPECT_EQ(compiled.step(0)[0], 0);
   EXPECT_EQ(compiled.step(1)[0], 2);
-  EXPECT_EQ(compiled.step(2).size(), 4);
-  const PointwiseSchedule interpreted(program, is_uniform, is_wanted, false);
-  EXPECT_EQ(interpreted.steps(), 6);
+  EXPECT_EQ(sizes_of_steps({program, is_uniform, is_wanted, false}), std::vector<std::size_t>(6, 1));
+}
+
+TEST(PointwiseSchedule, KeepsFewArraysAtATime) {
+  // Σ exp(c · x) over twelve numbers c.
+  Program program{1, 12, {}, {}};
+  std::uint16_t sum = 0;
+  for (std::uint16_t k = 0; k < 12; ++k) {
+    const auto next = static_cast<std::uint16_t>(13 + program.instructions.size());
+    program.instructions.push_back({Primitive::mul, 0, static_cast<std::uint16_t>(1 + k)});
+    program.instructions.push_back({Primitive::exp, next});
+    if (k > 0) program.instructions.push_back({Primitive::add, sum, static_cast<std::uint16_t>(next + 1)});
+    sum = static_cast<std::uint16_t>(next + (k > 0 ? 2 : 1));
+  }
+  program.outputs = {sum};
+  Flags is_uniform(13 + program.instructions.size(), 0);
+  for (std::size_t k = 1; k <= 12; ++k) is_uniform[k] = 1;
+  const Flags is_wanted(is_uniform.size(), 1);
+  // Eight products, eight exponentials, the sum of these beside four products more, four exponentials, the rest.
+  std::vector<std::size_t> expected(15, 1);
+  expected[0] = 8;
+  expected[9] = 11;
+  expected[14] = 4;
+  EXPECT_EQ(sizes_of_steps({program, is_uniform, is_wanted, true}), expected);
 }
 
 }  // namespace
