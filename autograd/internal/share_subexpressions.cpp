@@ -55,18 +55,7 @@ class Expressions {
   Numbering numbers_;
 };
 
-/// Which values of a program are needed, where the instructions that are flagged in `given` need not be computed.
-Flags needed_values(const Program& program, const Flags& given) {
-  Flags needed(program.inputs + given.size());
-  for (const std::uint16_t output : program.outputs) needed[output] = 1;
-  for (std::size_t i = given.size(); i-- > 0;) {
-    if (needed[program.inputs + i] == 0 || given[i] != 0) continue;
-    kernels::for_operands(program.instructions[i], [&](std::uint16_t operand) { needed[operand] = 1; });
-  }
-  return needed;
-}
-
-/// What the others cost.
+/// What the instructions cost that are needed where those that are flagged in `given` are not.
 double cost_of(const Program& program, const Flags& given) {
   const Flags needed = needed_values(program, given);
   double cost = 0;

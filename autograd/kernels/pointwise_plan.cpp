@@ -82,12 +82,7 @@ class Planner {
   }
 
   PointwiseSchedule make_schedule() {
-    is_wanted_.resize(values_.size());
-    for (const std::uint16_t output : program_.outputs) is_wanted_[output] = 1;
-    for (std::size_t i = instruction_count(); i-- > 0;) {
-      if (is_wanted_[leaves_ + i] == 0) continue;
-      for_operands(program_.instructions[i], [&](std::size_t operand) { is_wanted_[operand] = 1; });
-    }
+    is_wanted_ = needed_values(program_, Flags(instruction_count()));
     is_uniform_.resize(values_.size());
     for (std::size_t i = program_.inputs; i < leaves_; ++i) is_uniform_[i] = 1;
     for (std::size_t i = 0; i < instruction_count(); ++i) {

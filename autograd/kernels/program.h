@@ -92,6 +92,10 @@ void for_operands(I& instruction, const F& f) {
   if (count > 2) f(instruction.c);
 }
 
+/// Which values of a program are needed for its outputs, where the instructions that are flagged in `given` need not be
+/// computed.
+Flags needed_values(const Program& program, const Flags& given);
+
 /// The name as written in the enumeration, for printing and for files.
 const char* name_of(Primitive primitive);
 
