@@ -78,18 +78,26 @@ T round_to(double value) {
 
 InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape)
     : data_(input.data), dtype_(input.dtype) {
-  std::int64_t inner = 1;  // elements of all axes but the outermost
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     if (shape[axis] == 1) continue;
     Axis* const last = rank_ == 0 ? nullptr : &axes_[static_cast<std::size_t>(rank_ - 1)];
     if (last != nullptr && input.strides[axis] == last->stride * last->size) {
       last->size *= shape[axis];
     } else {
-      if (last != nullptr) inner *= last->size;
       axes_[static_cast<std::size_t>(rank_++)] = {shape[axis], input.strides[axis]};
     }
   }
-  if (rank_ > 1 && axes_[static_cast<std::size_t>(rank_ - 1)].stride == 0) period_ = inner;
+  std::int64_t inner = rank_ > 0 ? axes_[0].size : 0;
+  for (std::size_t axis = 1; axis < static_cast<std::size_t>(rank_) && period_ == 0; inner *= axes_[axis++].size) {
+    if (axes_[axis].stride != 0) continue;
+    period_ = inner;
+    repeated_ = inner * axes_[axis].size;
+  }
+}
+
+bool InputReader::repeats(std::int64_t earlier, std::int64_t first, std::size_t count) const {
+  return period_ > 0 && earlier <= first && (first - earlier) % period_ == 0 &&
+         earlier / repeated_ == (first + static_cast<std::int64_t>(count) - 1) / repeated_;
 }
 
 template <typename T>
@@ -140,8 +148,9 @@ void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
 
 template <typename T>
 void InputReader::read(std::int64_t first, std::size_t count, T* out) const {
-  const bool repeats = period_ > 0 && period_ < static_cast<std::int64_t>(count);
-  const std::size_t distinct = repeats ? static_cast<std::size_t>(period_) : count;
+  const auto period = static_cast<std::size_t>(period_);
+  const bool is_periodic = period < count && repeats(first, first + period_, count - period);
+  const std::size_t distinct = is_periodic ? period : count;
   dispatch_stored(dtype_, [&]<typename Stored>(Stored) { gather<Stored>(first, distinct, out); });
   repeat(out, distinct, count);
   constexpr std::size_t block = block_bytes / sizeof(T);

@@ -28,6 +28,8 @@ class InputReader {
   /// Where the elements first … first+count−1 stand, one after the other; null: they do not.
   template <typename T>
   const T* place(std::int64_t first, std::size_t count) const;
+  /// Whether the elements first … first+count−1 are those from `earlier` on once more.
+  bool repeats(std::int64_t earlier, std::int64_t first, std::size_t count) const;
 
   const void* data() const { return data_; }
   void set_data(const void* data) { data_ = data; }
@@ -48,8 +50,9 @@ class InputReader {
   const void* data_;
   DType dtype_;
   int rank_ = 0;
-  std::int64_t period_ = 0;   // the elements repeat with it; 0: they do not
-  std::array<Axis, 8> axes_;  // innermost first; neighbours that are one run in memory are one axis
+  std::int64_t period_ = 0;    // so many elements come again and again; 0: they do not
+  std::int64_t repeated_ = 0;  // … until so many were read; then come others
+  std::array<Axis, 8> axes_;   // innermost first; neighbours that are one run in memory are one axis
 };
 
 /// Writes `count` elements of compute type T to contiguous memory of `dtype`, from element `first` on.

@@ -28,6 +28,9 @@ struct TileInput {
   InputReader reader;
   bool is_in_place;
   std::int64_t first;  // the element that stands at the beginning
+  // What the input's own array holds: so many elements, from this one on.
+  std::int64_t held = 0;
+  std::size_t held_count = 0;
 };
 static_assert(std::is_trivially_destructible_v<TileInput>);
 
@@ -139,6 +142,7 @@ class TiledRun {
   void show_input(std::size_t i, const void* data, std::int64_t first) {
     inputs_[i].reader.set_data(data);
     inputs_[i].first = first;
+    inputs_[i].held_count = 0;
   }
 
  private:
@@ -245,16 +249,20 @@ class TiledRun {
   bool is_direct(std::size_t k) const { return plan_.outputs[k].is_direct && outputs_[k].dtype == dtype_of<T>; }
 
   void read(std::size_t i, std::int64_t first, std::size_t count, bool is_whole) {
-    const TileInput& input = inputs_[i];
+    TileInput& input = inputs_[i];
     if (frame_.input(i).mask == 0) return;
+    first -= input.first;
     if (input.is_in_place && is_whole) {
-      if (const T* const place = input.reader.template place<T>(first - input.first, count)) {
+      if (const T* const place = input.reader.template place<T>(first, count)) {
         frame_.input(i).data = place;
         return;
       }
     }
-    input.reader.read(first - input.first, count, frame_.room(i));
     frame_.input(i).data = frame_.room(i);
+    if (count <= input.held_count && input.reader.repeats(input.held, first, count)) return;
+    input.reader.read(first, count, frame_.room(i));
+    input.held = first;
+    input.held_count = count;
   }
 
   const PointwisePlan& plan_;

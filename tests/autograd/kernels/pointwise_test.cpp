@@ -127,26 +127,43 @@ float at(const View& view, const Shape& shape, std::int64_t element) {
   return view.data()[offset];
 }
 
-TEST(Pointwise, BroadcastsAndStridesLikeTheNaiveLoop) {
+// (a · b − c) of three random views of `shape`.
+void expect_the_naive_loop(const Shape& shape, std::mt19937& engine) {
   const Program program = {
       .inputs = 3, .instructions = {{Primitive::mul, 0, 1}, {Primitive::sub, 3, 2}}, .outputs = {4}};
-  const PointwiseKernel kernel(program);
+  const std::array views = {random_view(shape, engine), random_view(shape, engine), random_view(shape, engine)};
+  std::array<PointwiseInput, 3> inputs;
+  for (std::size_t i = 0; i < 3; ++i) inputs[i] = {views[i].data(), DType::f32, views[i].strides.data()};
+  std::vector<float> result(static_cast<std::size_t>(count_of(shape)));
+  const PointwiseOutput output = {result.data(), DType::f32};
+  PointwiseKernel(program).run(DType::f32, inputs, {}, {&output, 1}, shape);
+  for (std::int64_t i = 0; i < count_of(shape); ++i) {
+    const float expected = at(views[0], shape, i) * at(views[1], shape, i) - at(views[2], shape, i);
+    ASSERT_EQ(result[static_cast<std::size_t>(i)], expected) << "element " << i;
+  }
+}
+
+TEST(Pointwise, BroadcastsAndStridesLikeTheNaiveLoop) {
   std::mt19937 engine(7);
-  for (int trial = 0; trial < 600; ++trial) {
+  for (int trial = 0; trial < 600 && !HasFatalFailure(); ++trial) {
+    SCOPED_TRACE(trial);
     Shape shape(engine() % 9);
     for (std::int64_t& size : shape) {
       size = 1 + static_cast<std::int64_t>(engine() % (shape.size() <= 2 ? 70 : shape.size() <= 4 ? 9 : 3));
     }
-    const std::array views = {random_view(shape, engine), random_view(shape, engine), random_view(shape, engine)};
-    std::array<PointwiseInput, 3> inputs;
-    for (std::size_t i = 0; i < 3; ++i) inputs[i] = {views[i].data(), DType::f32, views[i].strides.data()};
-    std::vector<float> result(static_cast<std::size_t>(count_of(shape)));
-    const PointwiseOutput output = {result.data(), DType::f32};
-    kernel.run(DType::f32, inputs, {}, {&output, 1}, shape);
-    for (std::int64_t i = 0; i < count_of(shape); ++i) {
-      const float expected = at(views[0], shape, i) * at(views[1], shape, i) - at(views[2], shape, i);
-      ASSERT_EQ(result[static_cast<std::size_t>(i)], expected) << "trial " << trial << " element " << i;
-    }
+    expect_the_naive_loop(shape, engine);
+  }
+}
+
+TEST(Pointwise, BroadcastsLikeTheNaiveLoopWhereTilesReadTheSameAgain) {
+  std::mt19937 engine(8);
+  const auto up_to = [&engine](unsigned most) { return 1 + static_cast<std::int64_t>(engine() % most); };
+  for (int trial = 0; trial < 200 && !HasFatalFailure(); ++trial) {
+    SCOPED_TRACE(trial);
+    // With a whole number of periods in a tile, and without.
+    const std::int64_t inner = trial % 2 == 0 ? 32 : up_to(40);
+    expect_the_naive_loop({up_to(3), up_to(2000 / static_cast<unsigned>(inner)), up_to(2), up_to(3), inner}, engine);
+    expect_the_naive_loop({up_to(4), up_to(300), inner}, engine);
   }
 }
 
