@@ -156,8 +156,8 @@ T reduce_row(const RowReducers& reducers, const T* in, std::int64_t n) {
   const T last = rest == 0 ? Op::template neutral<T> : Columns<Op, T, 1>(reducers)(in + (n - rest), rest, 1)[0];
   if (n < width) return last;
   T sum;
-  if (reducers.row != nullptr && rows < chunk_rows) {
-    reducers.row(&sum, in, rows);
+  if (reducers.long_rows != nullptr && rows < chunk_rows) {
+    reducers.long_rows(&sum, in, 1, rows);
   } else {
     sum = fold<Op>(reduce_in_chunks(Columns<Op, T, lanes<T>>(reducers), in, rows));
   }
@@ -202,6 +202,8 @@ void reduce_part(const T* in, T* out, std::int64_t n, std::int64_t inner, const 
   out += part.outer_begin * inner;
   if (inner == 1 && n < width && rows >= many_rows && reducers.short_rows != nullptr)
     return reducers.short_rows(reducers.wide, out, in, rows, n);
+  if (inner == 1 && n > 0 && n % width == 0 && n / width < chunk_rows && reducers.long_rows != nullptr)
+    return reducers.long_rows(out, in, rows, n / width);
   for (std::int64_t o = 0; o < rows; ++o, in += n * inner, out += inner) {
     if (inner == 1)
       *out = reduce_row<Op>(reducers, in, n);

@@ -75,18 +75,28 @@ class Columns {
     for (std::size_t j = 0; j < vectors; ++j) hn::StoreU(values_[j], D(), to + j * n);
   }
 
- private:
   using D = hn::CappedTag<T, width>;
   using V = hn::Vec<D>;
   static constexpr std::size_t n = hn::MaxLanes(D());
+
+  // All columns combined pairwise, the upper half with the lower, until one vector is left.
+  HWY_INLINE V folded() {
+    HWY_UNROLL(4)
+    for (std::size_t half = vectors / 2; half > 0; half /= 2) {
+      HWY_UNROLL(4)
+      for (std::size_t j = 0; j < half; ++j) values_[j] = Op::combine(values_[j], values_[j + half]);
+    }
+    return values_[0];
+  }
+
+ private:
   static constexpr std::size_t vectors = width / n;
   V values_[vectors];
 };
 
 // `partial[l]` holds the sum of 2ˡ blocks, as the digits of a binary counter.
 template <class Op, typename T, std::size_t width>
-void reduce_rows(void* result, const void* in, std::int64_t rows, std::int64_t stride) {
-  const T* row = static_cast<const T*>(in);
+HWY_INLINE Columns<Op, T, width> columns_of(const T* row, std::int64_t rows, std::int64_t stride) {
   T partial[60][width];
   const std::int64_t blocks = rows > block_rows ? rows / block_rows : 0;
   for (std::int64_t block = 0; block < blocks; ++block, row += block_rows * stride) {
@@ -101,7 +111,12 @@ void reduce_rows(void* result, const void* in, std::int64_t rows, std::int64_t s
   for (std::size_t level = 0; (blocks >> level) != 0; ++level) {
     if (((blocks >> level) & 1) != 0) sums.combine_with_earlier(partial[level]);
   }
-  sums.store(static_cast<T*>(result));
+  return sums;
+}
+
+template <class Op, typename T, std::size_t width>
+void reduce_rows(void* result, const void* in, std::int64_t rows, std::int64_t stride) {
+  columns_of<Op, T, width>(static_cast<const T*>(in), rows, stride).store(static_cast<T*>(result));
 }
 
 // Combines the lanes pairwise, the upper half with the lower, until one is left.
@@ -116,13 +131,68 @@ HWY_INLINE void fold(T* lanes) {
   }
 }
 
-// A contiguous row, as so many rows of `width` columns, and their sums.
+// The same of as many vectors as one has lanes: lane i of the result is what is left of vector i.
+#if HWY_TARGET == HWY_SCALAR
+template <class Op, class D, class V>
+V fold_side_by_side(D, const V* v) {
+  return *v;
+}
+#else
+template <class Op, class D, class V>
+HWY_INLINE V fold_side_by_side(D d, V* v) {
+  constexpr std::size_t n = hn::MaxLanes(D()), bytes = n * sizeof(hn::TFromD<D>);
+  std::size_t left = n;
+  const auto halve = [&](auto lower, auto upper) HWY_ATTR {
+    left /= 2;
+    HWY_UNROLL(8)
+    for (std::size_t i = 0; i < left; ++i) v[i] = Op::combine(lower(v[i], v[i + left]), upper(v[i], v[i + left]));
+  };
+  if constexpr (bytes >= 32) {
+    halve([d](V a, V b) HWY_ATTR { return hn::ConcatLowerLower(d, b, a); },
+          [d](V a, V b) HWY_ATTR { return hn::ConcatUpperUpper(d, b, a); });
+  }
+  if constexpr (bytes == 64) {
+    halve([](V a, V b) HWY_ATTR { return hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a); },
+          [](V a, V b) HWY_ATTR { return hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a)); });
+  }
+  const hn::Repartition<double, D> halves;  // of a block of 128 bits
+  halve(
+      [=](V a, V b) HWY_ATTR {
+        return hn::BitCast(d, hn::InterleaveLower(halves, hn::BitCast(halves, a), hn::BitCast(halves, b)));
+      },
+      [=](V a, V b) HWY_ATTR {
+        return hn::BitCast(d, hn::InterleaveUpper(halves, hn::BitCast(halves, a), hn::BitCast(halves, b)));
+      });
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    halve([](V a, V b) HWY_ATTR { return hn::OddEven(hn::DupEven(b), a); },
+          [](V a, V b) HWY_ATTR { return hn::OddEven(b, hn::DupOdd(a)); });
+  }
+  return v[0];
+}
+#endif
+
+// Each row as so many rows of `width` columns, and their sums.
 template <class Op, typename T, std::size_t width>
-void reduce_row(void* result, const void* in, std::int64_t rows) {
-  T lanes[width];
-  reduce_rows<Op, T, width>(lanes, in, rows, width);
-  fold<Op, T, width>(lanes);
-  *static_cast<T*>(result) = lanes[0];
+void reduce_long_rows(void* results, const void* in, std::int64_t count, std::int64_t rows) {
+  using All = Columns<Op, T, width>;
+  constexpr auto n = static_cast<std::int64_t>(All::n), step = static_cast<std::int64_t>(width);
+  const T* from = static_cast<const T*>(in);
+  T* to = static_cast<T*>(results);
+  for (; count >= n; count -= n, to += n) {
+    typename All::V folded[All::n];
+    HWY_UNROLL(1)
+    for (auto& row : folded) {
+      row = columns_of<Op, T, width>(from, rows, step).folded();
+      from += rows * step;
+    }
+    hn::StoreU(fold_side_by_side<Op>(typename All::D(), folded), typename All::D(), to);
+  }
+  for (; count > 0; --count, from += rows * step) {
+    T lanes[width];
+    reduce_rows<Op, T, width>(lanes, from, rows, step);
+    fold<Op, T, width>(lanes);
+    *to++ = lanes[0];
+  }
 }
 
 template <typename T, std::size_t width>
@@ -149,7 +219,7 @@ RowReducers find() {
                     .eight = reduce_rows<Op, T, 8>,
                     .one = reduce_rows<Op, T, 1>,
                     .short_rows = reduce_short_rows<T, wide>};
-  if constexpr (std::is_same_v<Op, Sum>) found.row = reduce_row<Op, T, wide>;
+  if constexpr (std::is_same_v<Op, Sum>) found.long_rows = reduce_long_rows<Op, T, wide>;
   return found;
 }
 template <class Op>

@@ -14,18 +14,18 @@ inline constexpr std::int64_t block_rows = 16;
 /// Reduces columns side by side: `rows` rows, `stride` elements apart, to one.
 using ReduceRows = void (*)(void* result, const void* in, std::int64_t rows, std::int64_t stride);
 
-/// Reduces a contiguous row, `rows` times 128 bytes, to one number: as columns, then those pairwise.
-using ReduceRow = void (*)(void* result, const void* in, std::int64_t rows);
+/// Reduces `count` contiguous rows, each `rows` times 128 bytes, to one number each: as columns, then those pairwise.
+using ReduceLongRows = void (*)(void* results, const void* in, std::int64_t count, std::int64_t rows);
 
 /// Reduces `count` contiguous rows of n elements each, less than 128 bytes, to one number each: as columns of their
 /// transpose, by what reduces 128 bytes of them.
 using ReduceShortRows = void (*)(ReduceRows wide, void* results, const void* in, std::int64_t count, std::int64_t n);
 
-/// For as many columns as fill 128 bytes, for eight, and for one; for a row, of which sums alone are so frequent
+/// For as many columns as fill 128 bytes, for eight, and for one; for long rows, of which sums alone are so frequent
 /// that they have code of their own: null for the others; and for many short rows.
 struct RowReducers {
   ReduceRows wide = nullptr, eight = nullptr, one = nullptr;
-  ReduceRow row = nullptr;
+  ReduceLongRows long_rows = nullptr;
   ReduceShortRows short_rows = nullptr;
 };
 

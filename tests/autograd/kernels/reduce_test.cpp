@@ -22,11 +22,12 @@ struct Shape {
 };
 
 // Lengths and widths around every lane count, tile and block of the algorithm.
-const std::vector<Shape> shapes = {{1, 1, 1},   {3, 2, 1},    {4, 7, 1},   {5, 10, 1},  {2, 31, 1},    {2, 32, 1},
-                                   {2, 33, 1},  {1, 511, 1},  {1, 512, 1}, {1, 545, 1}, {3, 1025, 1},  {1, 5000, 1},
-                                   {1, 1, 5},   {2, 3, 2},    {1, 32, 10}, {2, 16, 31}, {2, 17, 32},   {2, 33, 33},
-                                   {1, 64, 41}, {3, 48, 128}, {1, 100, 1}, {2, 130, 7}, {1, 1000, 65}, {0, 5, 3},
-                                   {4, 5, 0},   {8, 1, 1},    {31, 3, 1},  {33, 10, 1}, {64, 17, 1},   {100, 31, 1}};
+const std::vector<Shape> shapes = {{1, 1, 1},   {3, 2, 1},    {4, 7, 1},    {5, 10, 1},   {2, 31, 1},    {2, 32, 1},
+                                   {2, 33, 1},  {1, 511, 1},  {1, 512, 1},  {1, 545, 1},  {3, 1025, 1},  {1, 5000, 1},
+                                   {1, 1, 5},   {2, 3, 2},    {1, 32, 10},  {2, 16, 31},  {2, 17, 32},   {2, 33, 33},
+                                   {1, 64, 41}, {3, 48, 128}, {1, 100, 1},  {2, 130, 7},  {1, 1000, 65}, {0, 5, 3},
+                                   {4, 5, 0},   {8, 1, 1},    {31, 3, 1},   {33, 10, 1},  {64, 17, 1},   {100, 31, 1},
+                                   {21, 32, 1}, {37, 64, 1},  {19, 544, 1}, {18, 1024, 1}};
 
 std::string text(const Shape& s) {
   return std::to_string(s.outer) + "x" + std::to_string(s.n) + "x" + std::to_string(s.inner);
@@ -94,6 +95,18 @@ TYPED_TEST(Reduce, SumsAgreeWithTheDefinition) {
         for (const TypeParam x : sequence) sum += static_cast<std::uint64_t>(x);
         ASSERT_EQ(out[at], static_cast<TypeParam>(sum)) << "at " << at;
       }
+    });
+  }
+}
+
+TYPED_TEST(Reduce, SumsOfRowsDoNotDependOnHowManyThereAre) {
+  for (const Shape& shape : shapes) {
+    if (shape.inner != 1 || shape.n == 0) continue;
+    SCOPED_TRACE(text(shape));
+    const auto in = random_elements<TypeParam>(shape);
+    const auto together = reduced(Reduction::sum, in, shape);
+    for_each_sequence(in, shape, [&](std::size_t at, const std::vector<TypeParam>& row) {
+      EXPECT_EQ(together[at], reduced(Reduction::sum, row, {1, shape.n, 1})[0]) << "row " << at;
     });
   }
 }
