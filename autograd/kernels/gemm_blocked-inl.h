@@ -214,6 +214,16 @@ class BlockedProduct {
     return {first + vector_length<T> - 1, asking.row, asking.terms};
   }
 
+  // For a tile that does not ask for B: the next rows of an A whose rows are too short to be foreseen and stand one
+  // after the other, where a panel is the first to read them; or where its results are to be written.
+  Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, Range strip, bool is_first_panel) const {
+    constexpr std::size_t short_row = 64;
+    const std::size_t k = tile.k;
+    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == k && k <= short_row)
+      return {tile.a + strip.size * k, panel_width, std::max<std::size_t>(panel_width / max_rows, 1)};
+    return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(k / max_rows, 1)};
+  }
+
   // What all tiles of a panel have in common.
   Tile<T> tile_of(Range panel, Range columns, Range terms) const {
     const std::size_t width = round_up(panel.size, vector_length<T>);
@@ -246,7 +256,6 @@ class BlockedProduct {
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
     const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
-    const std::size_t terms_of_c_row = std::max<std::size_t>(terms.size / max_rows, 1);
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
       if (is_first && !is_direct(panel)) pack_b(panel, columns, terms);
@@ -263,9 +272,8 @@ class BlockedProduct {
           tile.a_column = strip.size;
         }
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
-        tile.ahead = asks_for_b && number < asking.strips
-                         ? ahead_in_b(asking, number++, asked, asked_terms)
-                         : Ahead<T>{tile.c + vector_length<T> - 1, problem_.ldc, terms_of_c_row};
+        tile.ahead = asks_for_b && number < asking.strips ? ahead_in_b(asking, number++, asked, asked_terms)
+                                                          : ahead_in_a_or_c(tile, strip, panel.begin == columns.begin);
         const bool is_whole = tile.b_last == vector_length<T> && tile.c_last == vector_length<T>;
         const bool may_go_on = is_whole && strip.size % (max_rows / 3) == 0 && panel.size > vector_length<T>;
         if (!may_go_on) tile.ahead.row = 0;
