@@ -105,7 +105,7 @@ std::vector<std::uint16_t> repeat_values(const Program& program, Tracer& tracer,
   if (!reads_outputs) return place;
   // What is an output need not be computed again.
   for (std::size_t o = 0; o < program.outputs.size(); ++o) {
-    if (program.outputs[o] >= program.inputs + program.uniforms) {
+    if (program.outputs[o] >= program.leaves()) {
       place[program.outputs[o]] = static_cast<std::uint16_t>(program.inputs + o);
     }
   }
@@ -127,7 +127,7 @@ Program differentiate(const Program& program, bool reads_outputs) {
   };
   for (std::size_t o = 0; o < results; ++o) accumulate(program.outputs[o], tracer.input(first_dy + o));
 
-  const std::size_t first = static_cast<std::size_t>(program.inputs) + program.uniforms;
+  const std::size_t first = program.leaves();
   for (std::size_t i = program.instructions.size(); i-- > 0;) {
     if (!adjoints[first + i]) continue;
     const Instruction& instruction = program.instructions[i];

@@ -41,7 +41,7 @@ Tracer& Tracer::current() {
 
 std::uint16_t Tracer::emit(const Instruction& instruction) {
   auto& list = program_.instructions;
-  const auto first = static_cast<std::size_t>(program_.inputs) + program_.uniforms;
+  const auto first = program_.leaves();
   const auto found =
       std::find_if(list.begin(), list.end(), [&](const Instruction& other) { return same(instruction, other); });
   const auto value = first + static_cast<std::size_t>(found - list.begin());
@@ -66,19 +66,14 @@ Program Tracer::finish(const std::vector<Scalar>& outputs) const {
 }
 
 Program without_dead_code(const Program& program) {
-  const auto first = static_cast<std::size_t>(program.inputs) + program.uniforms;
-  std::vector<bool> live(first + program.instructions.size(), false);
-  for (const std::uint16_t output : program.outputs) live[output] = true;
-  for (std::size_t i = program.instructions.size(); i-- > 0;) {
-    if (!live[first + i]) continue;
-    kernels::for_operands(program.instructions[i], [&](std::uint16_t operand) { live[operand] = true; });
-  }
+  const auto first = program.leaves();
+  const kernels::Flags live = kernels::needed_values(program);
   Program result{program.inputs, program.uniforms, {}, {}};
   std::vector<std::uint16_t> renumbered(live.size());
   for (std::size_t value = 0; value < live.size(); ++value) {
     if (value < first) {
       renumbered[value] = static_cast<std::uint16_t>(value);
-    } else if (live[value]) {
+    } else if (live[value] != 0) {
       Instruction instruction = program.instructions[value - first];
       kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = renumbered[operand]; });
       renumbered[value] = static_cast<std::uint16_t>(first + result.instructions.size());

@@ -89,7 +89,7 @@ int register_count() { return vector_bytes_of_code() == 64 ? 30 : 14; }
 
 // By value of a program, the instruction among `instructions` that reads it last; −1: none.
 std::vector<int> last_reads(const Program& program, std::span<const std::uint16_t> instructions) {
-  std::vector<int> last(program.inputs + program.uniforms + program.instructions.size(), -1);
+  std::vector<int> last(program.leaves() + program.instructions.size(), -1);
   for (std::size_t i = 0; i < instructions.size(); ++i)
     for_operands(program.instructions[instructions[i]],
                  [&](std::size_t operand) { last[operand] = static_cast<int>(i); });
@@ -150,7 +150,7 @@ class Compiler {
       code_.address(places_[operand].slot, places_[operand].kind == Place::Kind::array);
       code_.load(registers_[operand] = take());
     });
-    const std::size_t value = program_.inputs + program_.uniforms + std::size_t{number};
+    const std::size_t value = program_.leaves() + number;
     const int to = registers_[value] = take();
     write(instruction, to);
     if (places_[value].kind != Place::Kind::nowhere) {
@@ -255,7 +255,7 @@ std::size_t fitting(const Program& program, std::span<const std::uint16_t> instr
   };
   for (std::size_t i = 0; i < instructions.size(); ++i) {
     const Instruction& instruction = program.instructions[instructions[i]];
-    const std::size_t value = program.inputs + program.uniforms + std::size_t{instructions[i]};
+    const std::size_t value = program.leaves() + instructions[i];
     for_operands(instruction,
                  [&](std::size_t operand) { hold(is_held[operand], is_uniform[operand] != 0 ? staying : held); });
     for_constants(encoding_of(instruction.primitive).form,

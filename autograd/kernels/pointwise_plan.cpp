@@ -34,7 +34,7 @@ class Planner {
       : plan_(plan),
         compiled_(compiled),
         program_(plan.program),
-        leaves_(std::size_t{program_.inputs} + program_.uniforms),
+        leaves_(program_.leaves()),
         values_(leaves_ + program_.instructions.size()) {}
 
   /// False where code cannot be placed.
@@ -82,7 +82,7 @@ class Planner {
   }
 
   PointwiseSchedule make_schedule() {
-    is_wanted_ = needed_values(program_, Flags(instruction_count()));
+    is_wanted_ = needed_values(program_);
     is_uniform_.resize(values_.size());
     for (std::size_t i = program_.inputs; i < leaves_; ++i) is_uniform_[i] = 1;
     for (std::size_t i = 0; i < instruction_count(); ++i) {

@@ -19,7 +19,7 @@ bool is_compiled(const Program& program, std::size_t i) {
 
 // As early as can be.
 Times earliest_times(const Program& program, std::span<const std::uint16_t> wanted) {
-  const std::size_t leaves = std::size_t{program.inputs} + program.uniforms;
+  const std::size_t leaves = program.leaves();
   Times times(program.instructions.size(), 0);
   std::vector<std::size_t> in_round(times.size() + 2, 0);  // what is not compiled
   for (const std::uint16_t i : wanted) {
@@ -38,7 +38,7 @@ Times earliest_times(const Program& program, std::span<const std::uint16_t> want
 // Compiled instructions on inputs alone, right before they are first read: until then each would take an array. Others
 // take as many less, for what they read.
 void delay_first_ones(const Program& program, std::span<const std::uint16_t> wanted, Times& times) {
-  const std::size_t leaves = std::size_t{program.inputs} + program.uniforms;
+  const std::size_t leaves = program.leaves();
   constexpr std::size_t never = ~std::size_t{0};
   Flags is_first(times.size(), 1);
   for (const std::uint16_t i : wanted) {
@@ -62,7 +62,7 @@ void delay_first_ones(const Program& program, std::span<const std::uint16_t> wan
 
 PointwiseSchedule::PointwiseSchedule(const Program& program, const Flags& is_uniform, const Flags& is_wanted,
                                      bool compiled) {
-  const std::size_t leaves = std::size_t{program.inputs} + program.uniforms;
+  const std::size_t leaves = program.leaves();
   for (std::size_t i = 0; i < program.instructions.size(); ++i)
     if (is_wanted[leaves + i] != 0 && is_uniform[leaves + i] == 0) order_.push_back(static_cast<std::uint16_t>(i));
   if (!compiled) {

@@ -31,11 +31,11 @@ const Description& describe(Primitive primitive) { return descriptions[static_ca
 int arity(Primitive primitive) { return describe(primitive).arity; }
 
 Flags needed_values(const Program& program, const Flags& given) {
-  const std::size_t leaves = std::size_t{program.inputs} + program.uniforms;
+  const std::size_t leaves = program.leaves();
   Flags needed(leaves + program.instructions.size());
   for (const std::uint16_t output : program.outputs) needed[output] = 1;
   for (std::size_t i = program.instructions.size(); i-- > 0;) {
-    if (needed[leaves + i] == 0 || given[i] != 0) continue;
+    if (needed[leaves + i] == 0 || (!given.empty() && given[i] != 0)) continue;
     for_operands(program.instructions[i], [&](std::uint16_t operand) { needed[operand] = 1; });
   }
   return needed;

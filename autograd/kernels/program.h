@@ -74,6 +74,9 @@ struct Program {
   std::vector<Instruction> instructions;
   std::vector<std::uint16_t> outputs;  ///< values that leave the program; may name an input
 
+  /// How many values no instruction gives.
+  std::size_t leaves() const { return std::size_t{inputs} + uniforms; }
+
   bool operator==(const Program&) const = default;
 };
 
@@ -92,9 +95,9 @@ void for_operands(I& instruction, const F& f) {
   if (count > 2) f(instruction.c);
 }
 
-/// Which values of a program are needed for its outputs, where the instructions that are flagged in `given` need not be
-/// computed.
-Flags needed_values(const Program& program, const Flags& given);
+/// Which values of a program are needed for its outputs, where the instructions that are flagged in `given`, if any,
+/// need not be computed.
+Flags needed_values(const Program& program, const Flags& given = {});
 
 /// The name as written in the enumeration, for printing and for files.
 const char* name_of(Primitive primitive);
