@@ -24,12 +24,16 @@ constexpr int classes = 10;
 struct Source {
   std::string name;
   std::string folder;
-  std::string help;  // what brings the files to where they are found
+  std::vector<std::string> places;  // in $WENGERT_DATA
+  std::string help;                 // what brings the files to where they are found
 };
 
-const Source fashion_source{"Fashion-MNIST", "fashion-mnist", "sudo apt-get install dataset-fashion-mnist"};
+const Source fashion_source{
+    "Fashion-MNIST", "fashion-mnist", {"fashion-mnist", ""}, "sudo apt-get install dataset-fashion-mnist"};
 const Source digits_source{
-    "MNIST", "mnist",
+    "MNIST",
+    "mnist",
+    {"mnist"},
     "wget -P ~/.local/share/datasets/mnist "
     "https://ossci-datasets.s3.amazonaws.com/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"};
 
@@ -72,8 +76,15 @@ bool holds_any_file(const std::string& directory) {
 }
 
 std::string find_directory(const Source& source, const std::string& given) {
-  const std::string named = given.empty() ? environment("WENGERT_DATA") : given;
-  const std::vector<std::string> directories = named.empty() ? data_directories(source) : std::vector{named};
+  const std::string base = environment("WENGERT_DATA");
+  const bool named = !given.empty() || !base.empty();
+  std::vector<std::string> directories = named ? std::vector<std::string>() : data_directories(source);
+  if (!given.empty()) {
+    directories.push_back(given);
+  } else if (named) {
+    for (const std::string& place : source.places)
+      directories.push_back((std::filesystem::path(base) / place).string());
+  }
   const auto found = std::find_if(directories.begin(), directories.end(), holds_any_file);
   if (found != directories.end()) return *found;
   const std::string places =
@@ -81,7 +92,7 @@ std::string find_directory(const Source& source, const std::string& given) {
   throw FileError(
       fmt::format("{}: no {} there ({}, plain or .gz); {}: {}", places, source.name,
                   wengert::detail::joined(std::vector<std::string>(std::begin(files), std::end(files)), ", "),
-                  named.empty() ? "get it by" : "get it, and name no directory, by", source.help));
+                  named ? "get it, and name no directory, by" : "get it by", source.help));
 }
 
 std::string require_file(const std::string& directory, std::string_view name) {

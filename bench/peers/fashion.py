@@ -10,7 +10,8 @@ import numpy as np
 def folder():
     named = os.environ.get("WENGERT_DATA")
     if named:
-        return named
+        own = os.path.join(named, "fashion-mnist")
+        return own if os.path.isdir(own) else named
     home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     bases = [home, *(os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share").split(":")]
     candidates = [os.path.join(base, "datasets", "fashion-mnist") for base in bases if base]

@@ -160,8 +160,8 @@ class CommandLine {
         "--no-compile", [&options] { options.compile = false; },
         "Run every step anew instead of replaying a recorded one:\nslower, with the same figures");
     add_path("--data", "DIR", options.data,
-             "Where the four files of Fashion-MNIST are; else $WENGERT_DATA,\nelse datasets/fashion-mnist of the XDG "
-             "data directories,\nsuch as /usr/share");
+             "Where the four files of Fashion-MNIST are; else fashion-mnist in\n$WENGERT_DATA or that itself, else "
+             "datasets/fashion-mnist of\nthe XDG data directories, such as /usr/share");
     add_path("--out", "DIR", options.out, "Where results are written");
     app_.add_flag("--quiet", options.quiet, "Print nothing but errors");
   }

@@ -54,10 +54,24 @@ TEST_F(MnistFiles, AreFoundInTheNamedDirectoryBeforeAllOthers) {
   EXPECT_EQ(fashion_mnist(directory.path()).train.size(), 12);
 }
 
-TEST_F(MnistFiles, AreFoundInTheDirectoryOfTheEnvironment) {
+TEST_F(MnistFiles, AreFoundInTheirOwnPartsOfTheDirectoryOfTheEnvironment) {
+  const test::TemporaryDirectory base, digits;
+  fill(digits);
+  digits.write("t10k-images-idx3-ubyte.gz", gzip(images(3)));
+  digits.write("t10k-labels-idx1-ubyte", labels(3));
+  std::filesystem::create_symlink(directory.path(), base / "fashion-mnist");
+  std::filesystem::create_symlink(digits.path(), base / "mnist");
+  const Environment named{"WENGERT_DATA", base.path()};
+  EXPECT_EQ(fashion_mnist().test.size(), 5);
+  EXPECT_EQ(mnist().test.size(), 3);
+}
+
+// The files of both sets have the same names.
+TEST_F(MnistFiles, LyingInTheDirectoryOfTheEnvironmentItselfAreOfFashionMnist) {
   const Environment named{"WENGERT_DATA", directory.path()};
   EXPECT_EQ(fashion_mnist().train.size(), 12);
-  EXPECT_EQ(mnist().test.size(), 5);
+  const std::string error = test::file_error(directory / "mnist: no MNIST there", [] { mnist(); });
+  EXPECT_TRUE(contains(error, "get it, and name no directory, by: wget")) << error;
 }
 
 TEST_F(MnistFiles, AreFoundInTheDataDirectoriesInTheirOrder) {
