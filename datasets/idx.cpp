@@ -104,9 +104,10 @@ Bytes read_elements(FileReader& file, std::uint64_t size) {
   return bytes;
 }
 
+static_assert(std::endian::native == std::endian::little, "IDX files are big-endian, and turned round");
+
 /// Elements of several bytes, from big-endian to this machine's order.
 void to_native(Bytes& bytes, std::size_t width) {
-  if constexpr (std::endian::native == std::endian::big) return;
   for (auto element = bytes.begin(); element != bytes.end(); element += static_cast<std::ptrdiff_t>(width)) {
     std::reverse(element, element + static_cast<std::ptrdiff_t>(width));
   }

@@ -1,32 +1,10 @@
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <random>
 
 #include "datasets/test_files.h"
+#include "support/count_allocations.h"
 
 #include <wengert/datasets/idx.h>
-
-namespace {
-std::atomic<std::size_t> largest_allocation{0};
-
-void* counted(std::size_t size) {
-  std::size_t before = largest_allocation;
-  while (size > before && !largest_allocation.compare_exchange_weak(before, size)) {
-  }
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-// Every allocation of the program is looked at.
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace wengert::datasets {
 namespace {
@@ -34,6 +12,7 @@ namespace {
 using test::contains;
 using test::gzip;
 using test::idx;
+using test::largest_allocation;
 
 const std::string six = idx(0x08, {2, 3}, "abcdef");
 
@@ -73,11 +52,11 @@ TEST(Idx, ReadsScalarsAndEmptyFiles) {
   EXPECT_EQ(read_idx(directory.write("empty", idx(0x08, {0}, ""))).shape(), Shape({0}));
 }
 
-TEST(Idx, ReadsFilesLargerThanItsBuffers) {
+TEST(Idx, ReadsFilesLargerThanItsBuffersWhileAnotherThreadPopulatesTheirMemory) {
   const test::TemporaryDirectory directory;
-  std::string elements(std::size_t{3} << 20, '\0');
+  std::string elements(std::size_t{5} << 20, '\0');
   for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<char>(i * i >> 7);
-  const std::string bytes = idx(0x08, {3, 1 << 20}, elements);
+  const std::string bytes = idx(0x08, {5, 1 << 20}, elements);
   for (const std::string& file : {bytes, gzip(bytes)}) {
     const auto data = read_idx(directory.write("large", file)).data<std::uint8_t>();
     EXPECT_TRUE(std::equal(data.begin(), data.end(), elements.begin(), elements.end(),
