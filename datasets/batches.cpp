@@ -23,6 +23,7 @@ class Scaling {
     divides_ = std::isfinite(divisor_) && 1 / divisor_ == scale;
   }
   double operator()(double element) const { return divides_ ? element / divisor_ : element * scale_; }
+  double scale() const { return scale_; }
   bool is_one() const { return scale_ == 1; }
   /// Whether T holds the number that is divided by.
   template <typename T>
@@ -94,6 +95,27 @@ Tensor take(const Tensor& source, const Selection& selection) {
   return result;
 }
 
+/// Throws ValueError where a finite element became infinite.
+template <typename From, typename To>
+void require_room(std::span<const From> from, std::span<const To> to, double scale) {
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (!std::isinf(to[i]) || !std::isfinite(static_cast<double>(from[i]))) continue;
+    throw ValueError(fmt::format("batches: the images hold {}{}, which is infinite in {}; expected smaller numbers{}",
+                                 from[i], scale == 1 ? "" : fmt::format(" · {}", scale), name_of(dtype_of<To>),
+                                 std::is_same_v<To, float> ? ", or f64" : ""));
+  }
+}
+
+template <typename From, typename To>
+void make_scaled(std::span<const From> from, std::span<To> to, const Scaling& scaled) {
+  bool is_infinite = false;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    to[i] = scaled.is_one() ? static_cast<To>(from[i]) : static_cast<To>(scaled(static_cast<double>(from[i])));
+    is_infinite |= std::isinf(to[i]);
+  }
+  if (is_infinite) require_room<From, To>(from, to, scaled.scale());
+}
+
 Tensor take_scaled(const Tensor& source, const Selection& selection, double scale, DType dtype) {
   const Scaling scaled(scale);
   if (source.dtype() == dtype && scaled.is_one()) return take(source, selection);
@@ -106,11 +128,8 @@ Tensor take_scaled(const Tensor& source, const Selection& selection, double scal
         });
       }
     }
-    for_each_sample<From, To>(source, selection, result, [&](auto from, auto to) {
-      std::transform(from.begin(), from.end(), to.begin(), [&](From element) {
-        return scaled.is_one() ? static_cast<To>(element) : static_cast<To>(scaled(static_cast<double>(element)));
-      });
-    });
+    for_each_sample<From, To>(source, selection, result,
+                              [&](auto from, auto to) { make_scaled<From, To>(from, to, scaled); });
   };
   dispatch(source.dtype(), [&](auto from) { dtype == DType::f32 ? make(from, float{}) : make(from, double{}); });
   return result;
@@ -135,8 +154,6 @@ Batches::Batches(Dataset data, const BatchOptions& options)
 }
 
 std::int64_t Batches::size() const { return samples_ == 0 ? 0 : (samples_ - 1) / options_.size + 1; }
-
-std::int64_t Batches::samples() const { return samples_; }
 
 Batch Batches::operator[](std::int64_t i) const {
   if (i < 0 || i >= size())

@@ -42,9 +42,8 @@ class Batches {
 
   /// Number of batches.
   std::int64_t size() const;
-  /// Number of samples in all of them.
-  std::int64_t samples() const;
-  /// Makes batch i of 0 … size()−1. Throws ValueError for another.
+  /// Makes batch i of 0 … size()−1. Throws ValueError for another, and where a finite element of the images is infinite
+  /// once scaled, in the dtype asked for.
   Batch operator[](std::int64_t i) const;
 
   Iterator begin() const;

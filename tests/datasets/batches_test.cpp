@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <future>
+#include <limits>
 #include <numeric>
 #include <vector>
 
+#include "support/message_of.h"
+#include "support/tensors.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -28,10 +32,17 @@ TEST(Batches, RoundIntegersOnce) {
   EXPECT_EQ(batches(data, {.size = 1})[0].images.data<float>()[0], static_cast<float>(large));
 }
 
-Dataset all_bytes() {
-  std::vector<std::uint8_t> pixels(256);
+/// Samples of 64 pixels, which go through all that there are.
+Dataset all_bytes_of(std::int64_t samples) {
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(samples) * 64);
   std::iota(pixels.begin(), pixels.end(), std::uint8_t{0});
-  return {Tensor(pixels, {4, 8, 8}), Tensor(std::vector<std::uint8_t>{1, 2, 3, 4}), 1.0 / 255};
+  return {.images = Tensor(pixels, {samples, 8, 8}), .scale = 1.0 / 255};
+}
+
+Dataset all_bytes() {
+  Dataset data = all_bytes_of(4);
+  data.labels = Tensor(std::vector<std::uint8_t>{1, 2, 3, 4});
+  return data;
 }
 
 /// The labels in the order in which they come.
@@ -62,9 +73,7 @@ TEST(Batches, ComeInTheOrderOfTheDataSetWithTheShortOneLast) {
 TEST(Batches, KnowHowManyTheyAre) {
   const Dataset data = numbered(7);
   EXPECT_EQ(batches(data, {.size = 3}).size(), 3);
-  EXPECT_EQ(batches(data, {.size = 3}).samples(), 7);
   EXPECT_EQ(batches(data, {.size = 3, .drop_last = true}).size(), 2);
-  EXPECT_EQ(batches(data, {.size = 3, .drop_last = true}).samples(), 6);
   EXPECT_EQ(batches(data, {.size = 7}).size(), 1);
   EXPECT_EQ(batches(data, {.size = INT64_MAX}).size(), 1);
   EXPECT_EQ(batches(data, {.size = 8, .drop_last = true}).size(), 0);
@@ -137,6 +146,40 @@ TEST(Batches, ConvertFeaturesOfEveryType) {
   EXPECT_EQ(narrowed.images.data<float>()[0], 0.1f);
   EXPECT_EQ(narrowed.labels.shape(), Shape({2, 2}));
   EXPECT_EQ(narrowed.labels.dtype(), DType::f64);
+}
+
+TEST(Batches, RefuseFiniteNumbersThatTheirDtypeDoesNotHold) {
+  const auto error = [](const Dataset& data, DType dtype) {
+    return message_of<ValueError>([&] { batches(data, {.dtype = dtype})[0]; });
+  };
+  const std::string outcome = "nothing was thrown";
+  const double inf = std::numeric_limits<double>::infinity();
+  const Dataset large{Tensor({0.5, inf, -1e300, 2.0}, {2, 2})};
+  EXPECT_EQ(error(large, DType::f32),
+            "batches: the images hold -1e+300, which is infinite in f32; expected smaller numbers, or f64");
+  EXPECT_EQ(error(large, DType::f64), outcome);
+  const Dataset scaled{.images = Tensor({1e30F}, {1, 1}), .scale = 1e30};
+  EXPECT_EQ(error(scaled, DType::f32),
+            "batches: the images hold 1e+30 · 1e+30, which is infinite in f32; expected smaller numbers, or f64");
+  EXPECT_EQ(error(scaled, DType::f64), outcome);
+  const Dataset infinite{Tensor({inf, -inf}, {2, 1})};
+  EXPECT_EQ(error(infinite, DType::f32), outcome);
+}
+
+TEST(Batches, ThreadsMayAskForThemAtOnce) {
+  const Batches all = batches(all_bytes_of(2000), {.size = 7, .shuffle = true, .seed = 5});
+  std::vector<Tensor> alone;
+  for (const Batch& batch : all) alone.push_back(batch.images);
+  const auto same = [&] {
+    bool equal = true;
+    for (std::int64_t i = all.size(); i-- > 0;) {
+      equal = equal && same_bits(all[i].images, alone[static_cast<std::size_t>(i)]);
+    }
+    return equal;
+  };
+  std::vector<std::future<bool>> threads;
+  for (int i = 0; i < 4; ++i) threads.push_back(std::async(std::launch::async, same));
+  for (std::future<bool>& thread : threads) EXPECT_TRUE(thread.get());
 }
 
 TEST(Batches, MayHaveNoLabels) {
