@@ -15,19 +15,25 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// The numbers of an epoch in the order of the columns; none stands for those it does not have.
-std::vector<std::optional<double>> values(const History& history, const EpochRecord& epoch) {
-  std::vector<std::optional<double>> row{static_cast<double>(epoch.epoch), epoch.train.loss};
-  row.insert(row.end(), epoch.train.metrics.begin(), epoch.train.metrics.end());
-  if (history.validated) {
-    const std::size_t begin = row.size();
-    row.resize(begin + 1 + history.metrics.size());
-    if (epoch.validation) {
-      row[begin] = epoch.validation->loss;
-      std::copy(epoch.validation->metrics.begin(), epoch.validation->metrics.end(),
-                row.begin() + static_cast<std::ptrdiff_t>(begin) + 1);
-    }
+using Row = std::vector<std::optional<double>>;
+
+/// Puts a loss and `count` metrics behind the numbers of an epoch.
+void append(Row& row, const Scores& scores, std::size_t count, const char* of) {
+  if (scores.metrics.size() != count) {
+    throw ValueError(fmt::format("history: epoch {} has {} metrics{}; expected {}, one for each name", row[0].value(),
+                                 scores.metrics.size(), of, count));
   }
+  row.emplace_back(scores.loss);
+  row.insert(row.end(), scores.metrics.begin(), scores.metrics.end());
+}
+
+/// The numbers of an epoch in the order of the columns; none stands for those it does not have.
+Row values(const History& history, const EpochRecord& epoch) {
+  const std::size_t count = history.metrics.size();
+  Row row{static_cast<double>(epoch.epoch)};
+  append(row, epoch.train, count, "");
+  if (history.validated && epoch.validation) append(row, *epoch.validation, count, " of validation");
+  if (history.validated && !epoch.validation) row.resize(row.size() + 1 + count);
   row.emplace_back(epoch.seconds);
   return row;
 }

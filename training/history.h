@@ -29,7 +29,8 @@ struct EpochRecord {
   std::int64_t steps = 0;
 };
 
-/// What a training went through.
+/// What a training went through. All that reads `epochs` throws ValueError where one has more or fewer metrics than
+/// there are names.
 struct History {
   /// Names of the metrics, in the order of `Scores::metrics`.
   std::vector<std::string> metrics = {};
@@ -39,7 +40,8 @@ struct History {
   std::vector<EpochRecord> epochs = {};
   /// Ended by Ctrl-C.
   bool interrupted = false;
-  /// Ended because the loss was NaN or infinite; the parameters are those from before that step.
+  /// Ended because the loss was NaN or infinite: the parameters are those from before that step; or because a parameter
+  /// was NaN or infinite at the end of an epoch, though no loss was. The loss of validation data ends nothing.
   bool diverged = false;
   /// One line on why the training ended before its time; empty where it did not.
   std::string stopped_reason = {};
@@ -55,8 +57,8 @@ struct History {
   /// The parts of it, to put several histories into one table: a first field can be put before each line.
   std::string csv_header() const;
   std::string csv_rows(std::string_view first_field = {}) const;
-  /// {"epochs": [{"epoch": 1, "loss": …}, …], "interrupted": false, "diverged": false, "stopped_reason": ""}; null
-  /// where there is no finite number.
+  /// {"epochs": [{"epoch": 1, "steps": …, "loss": …}, …], "interrupted": false, "diverged": false, "stopped_reason":
+  /// ""}; null where there is no finite number, and U+FFFD for each byte of a name or reason that is not UTF-8.
   std::string to_json() const;
 
   /// Written whole or not at all. Throw FileError.

@@ -67,21 +67,17 @@ class HeaderReader {
  public:
   explicit HeaderReader(const FileReader& file) : file_(file) {}
 
-  /// Nothing where the header is no object.
-  std::optional<std::vector<Description>> take() {
-    return is_object_ ? std::optional(std::move(descriptions_)) : std::nullopt;
-  }
+  std::vector<Description> take() { return std::move(descriptions_); }
 
   // The parser's interface; true: go on.
   bool start_object(std::size_t) {
-    if (depth_ == 0) is_object_ = true;
-    if (is_object_ && depth_ == 1 && !is_metadata_) descriptions_.back().is_object = true;
+    if (depth_ == 1 && !is_metadata_) descriptions_.back().is_object = true;
     return open();
   }
   bool key(std::string& name) {
     list_ = nullptr;
-    if (is_object_ && depth_ == 1) begin(name);
-    field_ = is_object_ && depth_ == 2 && !is_metadata_ ? name : "";
+    if (depth_ == 1) begin(name);
+    field_ = depth_ == 2 && !is_metadata_ ? name : "";
     if (field_ == "dtype") descriptions_.back().dtype.reset();
     if (auto* list = named_list()) list->reset();
     return true;
@@ -142,7 +138,7 @@ class HeaderReader {
   std::vector<Description> descriptions_;
   std::set<std::string> names_;
   std::size_t depth_ = 0;
-  bool is_object_ = false, is_metadata_ = false;
+  bool is_metadata_ = false;
   std::string field_;                                          // of the tensor in hand
   std::optional<std::vector<std::uint64_t>>* list_ = nullptr;  // that is being read
 };
@@ -150,15 +146,12 @@ class HeaderReader {
 std::vector<Description> read_header(FileReader& file) {
   std::vector<std::uint8_t> bytes(read_length(file));
   file.read(bytes);
-  // As `accept` below reads it: for another kind of bytes the library would hold the parser once more.
   const std::string text(bytes.begin(), bytes.end());
   HeaderReader reader(file);
   // The library passes over a byte order mark, and takes a NUL for the end.
   const bool is_plain = text.starts_with('{') && text.find('\0') == std::string::npos;
-  if (is_plain && json::sax_parse(text, &reader)) {
-    if (auto descriptions = reader.take()) return std::move(*descriptions);
-  }
-  file.fail("its header is no JSON object");
+  if (!is_plain || !json::sax_parse(text, &reader)) file.fail("its header is no JSON object");
+  return reader.take();
 }
 
 DType read_dtype(const FileReader& file, const Description& description) {
@@ -174,7 +167,8 @@ DType read_dtype(const FileReader& file, const Description& description) {
 }
 
 Shape read_shape(const FileReader& file, const Description& description) {
-  if (!description.shape) file.fail(fmt::format("tensor {} has no shape", json_string(description.name)));
+  if (!description.shape)
+    file.fail(fmt::format("tensor {} has no shape: a list of whole numbers, 0 or more", json_string(description.name)));
   try {
     // An extent beyond 2⁶³ − 1 becomes negative here, which is no shape either.
     const std::vector<std::int64_t> values(description.shape->begin(), description.shape->end());
@@ -250,9 +244,8 @@ std::string_view name_in_file(DType dtype) {
 
 /// A name as the header holds it.
 std::string name_in_header(const std::string& name) {
-  std::string text = json_string(name);
-  if (!json::accept(text)) throw ValueError(fmt::format("write_safetensors: the name {} is not UTF-8", text));
-  return text;
+  if (!is_utf8(name)) throw ValueError(fmt::format("write_safetensors: the name {} is not UTF-8", json_string(name)));
+  return json_string(name);
 }
 
 }  // namespace

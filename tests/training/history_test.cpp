@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "datasets/test_files.h"
+#include "support/message_of.h"
 #include <nlohmann/json.hpp>
 
 #include <wengert/training/history.h>
@@ -76,6 +77,33 @@ TEST(History, IsJsonWithNullWhereThereIsNoNumber) {
   EXPECT_EQ(json["diverged"], false);
   EXPECT_EQ(json["stopped_reason"], history.stopped_reason);
   EXPECT_EQ(nlohmann::json::parse(History{}.to_json())["epochs"].size(), 0U);
+}
+
+TEST(History, IsJsonWhateverBytesItsTextsAreOf) {
+  History history;
+  history.metrics = {"caf\xe9"};
+  history.epochs = {record(1, {0.5, {0.25}}, 1, 1)};
+  history.stopped_reason = "\xff \u00e9 \xe2\x82 \xed\xa0\x80 \xc0\x80 \xf5\u20ac";
+  const auto json = nlohmann::json::parse(history.to_json());
+  EXPECT_EQ(json["epochs"][0]["caf\ufffd"], 0.25);
+  EXPECT_EQ(json["stopped_reason"], "\ufffd \u00e9 \ufffd\ufffd \ufffd\ufffd\ufffd \ufffd\ufffd \ufffd\u20ac");
+}
+
+// Its members are public, and may be filled by hand.
+TEST(History, RefusesEpochsOfAnotherNumberOfMetrics) {
+  const auto refusal = [](const History& history) {
+    const std::string said = message_of<ValueError>([&] { history.to_csv(); });
+    EXPECT_EQ(message_of<ValueError>([&] { history.to_json(); }), said);
+    EXPECT_EQ(message_of<ValueError>([&] { history["seconds"]; }), said);
+    return said;
+  };
+  History history = two_epochs();
+  EXPECT_EQ(refusal(history), "nothing was thrown");
+  history.epochs[1].train.metrics.clear();
+  EXPECT_EQ(refusal(history), "history: epoch 2 has 0 metrics; expected 1, one for each name");
+  history = two_epochs();
+  history.epochs[0].validation->metrics.resize(1000);
+  EXPECT_EQ(refusal(history), "history: epoch 1 has 1000 metrics of validation; expected 1, one for each name");
 }
 
 TEST(History, IsWrittenToFiles) {
