@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
@@ -35,13 +37,25 @@ void require_same_names(const std::string& path, const std::vector<std::string>&
   }
 }
 
+/// Throws FileError where a finite number became infinite.
+void require_room(const std::string& path, const std::string& name, std::span<const double> wide,
+                  std::span<const float> narrow) {
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    if (!std::isinf(narrow[i]) || std::isinf(wide[i])) continue;
+    throw FileError(fmt::format("{}: {} holds {}, which is infinite in f32, the model's dtype", path, name, wide[i]));
+  }
+}
+
 Tensor fitted(const std::string& path, const std::string& name, const Parameter& parameter, const Tensor& tensor) {
   const bool convertible = is_floating(tensor.dtype()) && is_floating(parameter.dtype());
   if (tensor.shape() != parameter.shape() || (tensor.dtype() != parameter.dtype() && !convertible)) {
     throw FileError(fmt::format("{}: {} is {} {}; the model expects {} {}", path, name, name_of(tensor.dtype()),
                                 to_string(tensor.shape()), name_of(parameter.dtype()), to_string(parameter.shape())));
   }
-  return tensor.dtype() == parameter.dtype() ? tensor : cast(tensor, parameter.dtype());
+  if (tensor.dtype() == parameter.dtype()) return tensor;
+  Tensor converted = cast(tensor, parameter.dtype());
+  if (tensor.dtype() == DType::f64) require_room(path, name, tensor.data<double>(), converted.data<float>());
+  return converted;
 }
 
 }  // namespace

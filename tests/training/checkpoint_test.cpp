@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "datasets/test_files.h"
 #include "training/toy.h"
 
@@ -61,6 +63,18 @@ TEST_F(Checkpoint, SaysWhatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(error_with(changed), ": dense_1.bias is f32 [4]; the model expects f32 [3]");
   changed[3].second = ones({3}, DType::i32);
   EXPECT_EQ(error_with(changed), ": dense_1.bias is i32 [3]; the model expects f32 [3]");
+}
+
+TEST_F(Checkpoint, RefusesFiniteNumbersThatTheDtypeOfTheModelDoesNotHold) {
+  nn::Sequential model{nn::Dense{1, 2}}, wide{nn::Dense{1, 2, nn::linear, {.dtype = DType::f64}}};
+  const std::vector<double> before = values_of(model);
+  const double inf = std::numeric_limits<double>::infinity();
+  write_safetensors(path, {{"dense.weight", Tensor({{inf, 1.5}})}, {"dense.bias", Tensor({0.5, -1e300})}});
+  EXPECT_EQ(test::file_error(path, [&] { load_weights(model, path); }),
+            ": dense.bias holds -1e+300, which is infinite in f32, the model's dtype");
+  EXPECT_EQ(values_of(model), before);
+  load_weights(wide, path);
+  EXPECT_EQ(values_of(wide), (std::vector<double>{inf, 1.5, 0.5, -1e300}));
 }
 
 TEST_F(Checkpoint, LetsATrainingGoOnAsIfItHadNeverStopped) {
