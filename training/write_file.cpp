@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const std::string& path, int error) {
-  throw FileError(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
+  throw FileError(fmt::format("{}: cannot be written: {}", path.empty() ? "''" : path.c_str(), std::strerror(error)));
 }
 
 int open_to_write(const fs::path& name, int flags) { return open(name.c_str(), flags | O_WRONLY | O_CLOEXEC, 0666); }
@@ -116,6 +116,8 @@ void write_file_atomically(const std::string& path, std::span<const std::string_
   const fs::file_status status = fs::status(path, ignored);
   if (fs::is_directory(status)) fail(path, EISDIR);
   const bool exists = fs::exists(status);
+  // To rename another file over it would be allowed, whatever its own rights.
+  if (exists && faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0) fail(path, errno);
   if (!exists || fs::is_regular_file(status)) {
     const std::optional<fs::path> target = destination(path);
     if (target) return replace(path, *target, parts, exists ? std::optional(status.permissions()) : std::nullopt);

@@ -103,6 +103,21 @@ TEST(WriteFile, KeepsTheRightsOfTheFileThatWasThere) {
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
+TEST(WriteFile, LeavesAFileThatMayNotBeWrittenTo) {
+  const test::TemporaryDirectory directory;
+  const std::string path = directory.write("file", "precious");
+  ASSERT_EQ(chmod(path.c_str(), 0444), 0);
+  ASSERT_EQ(chmod(directory.path().c_str(), 0777), 0);
+  const auto write_as_a_usual_user = [&] {
+    if (geteuid() == 0 && seteuid(65534) != 0) _exit(1);  // nothing is forbidden to root
+    const std::string error = test::file_error(path, [&] { write_file_atomically(path, "new"); });
+    _exit(error == ": cannot be written: Permission denied" ? 3 : 2);
+  };
+  EXPECT_EXIT(write_as_a_usual_user(), testing::ExitedWithCode(3), "");
+  EXPECT_EQ(read_file(path), "precious");
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"file"});
+}
+
 TEST(WriteFile, NamesAPathThatCannotBeWritten) {
   const test::TemporaryDirectory directory;
   const std::string file = directory.write("file", "x");
@@ -110,6 +125,8 @@ TEST(WriteFile, NamesAPathThatCannotBeWritten) {
     const std::string error = test::file_error(path, [&] { write_file_atomically(path, "y"); });
     EXPECT_TRUE(test::contains(error, ": cannot be written: ")) << error;
   }
+  EXPECT_EQ(message_of<FileError>([] { write_file_atomically("", "y"); }),
+            "'': cannot be written: No such file or directory");
   EXPECT_EQ(read_file(file), "x");
   EXPECT_EQ(directory.names(), std::vector<std::string>{"file"});
 }
