@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <wengert/autograd/text.h>
+#include <wengert/training/internal/display.h>
 #include <wengert/training/progress.h>
 
 namespace wengert::training {
@@ -55,12 +56,7 @@ std::string live_line(const ProgressState& state, std::size_t width) {
         static_cast<double>(state.total_step) / static_cast<double>(std::max<std::int64_t>(state.total_steps, 1));
     line += bar(done, std::min(widest_bar, width - text)) + "  ";
   }
-  line += end;
-  if (line.size() <= width) return line;
-  std::size_t cut = width;  // before a character, not within one
-  while (cut > 0 && (static_cast<unsigned char>(line[cut]) & 0xC0U) == 0x80) --cut;
-  line.resize(cut);
-  return line;
+  return cut(line + end, width);
 }
 
 std::string epoch_line(const ProgressState& state, double seconds) {

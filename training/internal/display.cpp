@@ -17,11 +17,11 @@ Progress chosen(Progress progress, const std::ostream* output) {
   return output == nullptr && isatty(STDOUT_FILENO) == 1 ? Progress::live : Progress::lines;
 }
 
-/// Of the terminal that it is, if it is one. One column stays free: some terminals go to the next line when the last
-/// one is filled.
-std::size_t width_of(const std::ostream& output) {
+/// Of the terminal, where what is shown ends up through whatever stream. One column stays free: some terminals go to
+/// the next line when the last one is filled.
+std::size_t line_width() {
   winsize size{};
-  const bool known = &output == &std::cout && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
   return known ? size.ws_col - std::size_t{1} : 79;
 }
 
@@ -33,10 +33,17 @@ void add_values(ProgressState& state, const std::string& prefix, const std::vect
 
 /// As many of the parts between commas as fit.
 std::string shortened(const std::string& line, std::size_t width) {
-  return line.size() <= width ? line : line.substr(0, std::min(width, line.rfind(", ", width)));
+  return line.size() <= width ? line : cut(line, std::min(width, line.rfind(", ", width)));
 }
 
 }  // namespace
+
+std::string cut(std::string text, std::size_t width) {
+  if (text.size() <= width) return text;
+  while (width > 0 && (static_cast<unsigned char>(text[width]) & 0xC0U) == 0x80) --width;
+  text.resize(width);
+  return text;
+}
 
 Display::Display(Progress progress, std::ostream* output, Plan plan)
     : progress_(chosen(progress, output)), output_(output != nullptr ? *output : std::cout), plan_(std::move(plan)) {}
@@ -61,7 +68,7 @@ void Display::step(const StepReport& report, std::int64_t samples) {
   now.samples_per_second = static_cast<double>(samples) / seconds_since(epoch_began_);
   now.seconds_left = seconds_since(began_) / static_cast<double>(report.total_steps) *
                      static_cast<double>(plan_.total_steps - report.total_steps);
-  draw(live_line(now, width_of(output_)));
+  draw(live_line(now, line_width()));
 }
 
 void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
@@ -72,7 +79,7 @@ void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
   std::string line = epoch_line(now, record.seconds);
   if (live()) {
     // What is to be drawn over must not run on into a second line.
-    if (progress_ == Progress::one_line) line = shortened(line, width_of(output_));
+    if (progress_ == Progress::one_line) line = shortened(line, line_width());
     draw(line);
     if (progress_ == Progress::live) end_line();
   } else {
@@ -83,7 +90,8 @@ void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
 void Display::note(const std::string& text) {
   if (progress_ == Progress::silent) return;
   end_line();
-  output_ << (plan_.label.empty() ? "" : plan_.label + ", ") << text << std::endl;
+  const std::string line = plan_.label.empty() ? text : plan_.label + ", " + text;
+  output_ << (progress_ == Progress::one_line ? cut(line, line_width()) : line) << std::endl;
 }
 
 /// Over what was drawn before: back to the first column, and the rest of the line erased.

@@ -17,6 +17,9 @@ inline double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+/// As much of the beginning of a text as `width` bytes hold, in whole characters.
+std::string cut(std::string text, std::size_t width);
+
 /// Shows a training while it runs. A live line that was begun is ended in any case.
 class Display {
  public:
