@@ -53,7 +53,8 @@ Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOp
   std::vector<Tensor> all;
   for (const auto& [images, labels] :
        datasets::batches(data, {.size = options.batch_size, .dtype = model.input_dtype()})) {
-    all.push_back(checked(options.compile ? compiled(images) : results(images), images.shape()[0]));
+    const Tensor found = options.compile ? compiled(images) : without_logits(results(images));
+    all.push_back(checked(found, images.shape()[0]));
   }
   return all.size() == 1 ? all[0] : concat(all);
 }

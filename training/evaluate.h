@@ -16,7 +16,7 @@ struct EvaluateOptions {
   /// Samples at a time; the results differ by rounding alone.
   std::int64_t batch_size = 256;
   /// Record a batch once and replay it from then on (see compile.h), with the same bits; off for models or losses that
-  /// read values on the host.
+  /// read values on the host. Metrics are given probabilities without their logits (see `softmax`), recorded or not.
   bool compile = true;
 };
 
@@ -34,8 +34,9 @@ struct PredictOptions {
 };
 
 /// The model's results for every sample, one behind the other: [samples, …]. Inputs become the dtype of the model's
-/// parameters. In evaluation mode meanwhile. Throws ValueError for no samples or a batch size below 1, ShapeError where
-/// the model does not give one result for each sample, and what the model throws.
+/// parameters. Probabilities carry no logits (see `softmax`). In evaluation mode meanwhile. Throws ValueError for no
+/// samples or a batch size below 1, ShapeError where the model does not give one result for each sample, and what the
+/// model throws.
 Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options = {});
 Tensor predict(nn::Module& model, const Tensor& inputs, const PredictOptions& options = {});
 

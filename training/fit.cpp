@@ -25,6 +25,7 @@ const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const
   require(options.max_steps >= 0, "fit", "max_steps", options.max_steps, "0 (no limit) or more");
   require_labels("fit", data);
   require_functions("fit", loss, options.metrics);
+  require_columns("fit", options.metrics);
   if (options.validation.images.defined()) require_labels("fit: validation", options.validation);
   return options;
 }

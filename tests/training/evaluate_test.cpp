@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/logits.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/training/evaluate.h>
 
@@ -111,6 +112,50 @@ TEST(Evaluate, RunsTheModelOncePerShapeAndGivesTheSameBitsUncompiled) {
   EXPECT_TRUE(
       same_bits(predict(model, data, {.batch_size = 4}), predict(model, data, {.batch_size = 4, .compile = false})));
   EXPECT_EQ(*counting.calls, 16);
+}
+
+/// Of logits so far apart that f32 holds a probability of 0.
+nn::Sequential confident_model() {
+  struct Confident : nn::Module {
+    Tensor forward(const Tensor& x) override { return softmax(x * 60.0); }
+  };
+  return nn::Sequential{Confident{}};
+}
+
+// What is compiled cannot carry logits, by which a loss would be more exact than by probabilities.
+TEST(Evaluate, GivesAMetricThatIsALossTheSameBitsUncompiled) {
+  nn::Sequential model = confident_model();
+  const datasets::Dataset data{Tensor({{0.0F, 1.0F}, {1.0F, 0.0F}}), Tensor({0, 0})};
+  const nn::Metric crossentropy{"crossentropy", [](const Tensor& predictions, const Tensor& labels) {
+                                  return loss(predictions, labels).item<double>() * 2;
+                                }};
+  const Scores compiled = evaluate(model, loss, data, {.metrics = {crossentropy}});
+  const Scores eager = evaluate(model, loss, data, {.metrics = {crossentropy}, .compile = false});
+  EXPECT_EQ(compiled.loss, 30);
+  EXPECT_EQ(eager.loss, 30);
+  EXPECT_EQ(eager.metrics, compiled.metrics);
+  EXPECT_LT(eager.metrics[0], 10);  // −log of what probabilities are clipped to, halved
+}
+
+TEST(Predict, GivesProbabilitiesWithoutLogitsHoweverTheyWereMade) {
+  nn::Sequential model = confident_model();
+  const Tensor inputs({{0.0F, 1.0F}, {1.0F, 0.0F}});
+  for (const bool compile : {true, false}) {
+    for (const std::int64_t size : {1, 2}) {
+      EXPECT_FALSE(traced_logits(predict(model, inputs, {.batch_size = size, .compile = compile})).defined());
+    }
+  }
+}
+
+TEST(Evaluate, TakesMetricsOfAnyName) {
+  nn::Sequential model = toy_model();
+  const nn::Metric metric = nn::accuracy;
+  const Scores scores = evaluate(model, loss, toy_data(4), {.metrics = {{"seconds", metric.sum}, metric, metric}});
+  EXPECT_EQ(scores.metrics, std::vector<double>(3, scores.metrics[0]));
+  EXPECT_EQ(message_of<ValueError>([&] {
+              evaluate(model, loss, toy_data(4), {.metrics = {{"mine", {}}}});
+            }),
+            "evaluate: metric 'mine' has no function");
 }
 
 TEST(Evaluate, TakesModelsThatReadValuesOnTheHostWhenItDoesNotCompile) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/training/internal/loop.h>
 
 namespace wengert::training {
@@ -27,11 +28,14 @@ void require(bool good, const char* caller, const char* option, std::int64_t val
 
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics) {
   if (!loss) throw ValueError(fmt::format("{}: the loss is empty; expected a function", caller));
-  History history{.validated = true};
   for (const nn::Metric& metric : metrics) {
     if (!metric.sum) throw ValueError(fmt::format("{}: metric '{}' has no function", caller, metric.name));
-    history.metrics.push_back(metric.name);
   }
+}
+
+void require_columns(const char* caller, std::span<const nn::Metric> metrics) {
+  History history{.validated = true};
+  for (const nn::Metric& metric : metrics) history.metrics.push_back(metric.name);
   std::vector<std::string> names = history.columns();
   names.emplace_back("steps");  // beside them in JSON
   for (auto name = names.begin(); name != names.end(); ++name) {
@@ -46,6 +50,8 @@ void require_one_number(const char* caller, const Tensor& loss) {
                                to_string(loss.shape())));
 }
 
+Tensor without_logits(const Tensor& predictions) { return stop_gradient(predictions); }
+
 double unsigned_nan(double x) { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }
 
 void RunningMeans::add(double loss, const Tensor& predictions, const Tensor& labels) {
@@ -53,8 +59,10 @@ void RunningMeans::add(double loss, const Tensor& predictions, const Tensor& lab
   samples_ += count;
   loss_sum_ += loss * static_cast<double>(count);
   means_.loss = unsigned_nan(loss_sum_ / static_cast<double>(samples_));
+  if (metrics_.empty()) return;
+  const Tensor scored = without_logits(predictions);
   for (std::size_t i = 0; i < metrics_.size(); ++i) {
-    sums_[i] += metrics_[i].sum(predictions, labels);
+    sums_[i] += metrics_[i].sum(scored, labels);
     means_.metrics[i] = unsigned_nan(sums_[i] / static_cast<double>(samples_));
   }
 }

@@ -21,9 +21,11 @@ void require_labels(const char* caller, const datasets::Dataset& data);
 /// Throws ValueError naming `caller` for an option that is not good.
 void require(bool good, const char* caller, const char* option, std::int64_t value, const char* expected);
 
-/// Throws ValueError naming `caller` for a loss or metric without a function, and for metrics whose columns in a
-/// history could not be told apart from others.
+/// Throws ValueError naming `caller` for a loss or metric without a function.
 void require_functions(const char* caller, const nn::Loss& loss, std::span<const nn::Metric> metrics);
+
+/// Throws ValueError naming `caller` for metrics whose columns in a history could not be told apart from others.
+void require_columns(const char* caller, std::span<const nn::Metric> metrics);
 
 /// Throws ShapeError naming `caller` unless the loss of a batch is one number.
 void require_one_number(const char* caller, const Tensor& loss);
@@ -39,6 +41,9 @@ class Mode {
  private:
   nn::detail::KeptModes kept_;
 };
+
+/// The same elements, without the logits that probabilities carry (logits.h): what a compiled function gives has none.
+Tensor without_logits(const Tensor& predictions);
 
 /// The number, but of NaN always the one that is not shown as "-nan" (which 0 / 0 is on x86).
 double unsigned_nan(double x);
