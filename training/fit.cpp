@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -19,6 +22,11 @@ namespace wengert::training {
 
 namespace {
 
+/// Also where labels are given alone, which is a mistake.
+bool is_validated(const FitOptions& options) {
+  return options.validation.images.defined() || options.validation.labels.defined();
+}
+
 const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const datasets::Dataset& data) {
   require(options.epochs >= 1, "fit", "epochs", options.epochs, "1 or more");
   require(options.batch_size >= 1, "fit", "batch_size", options.batch_size, "1 or more");
@@ -26,8 +34,32 @@ const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const
   require_labels("fit", data);
   require_functions("fit", loss, options.metrics);
   require_columns("fit", options.metrics);
-  if (options.validation.images.defined()) require_labels("fit: validation", options.validation);
+  if (is_validated(options)) require_labels("fit: validation", options.validation);
   return options;
+}
+
+bool is_finite(const Parameter& parameter) {
+  const auto all_finite = [](auto elements) {
+    return std::all_of(elements.begin(), elements.end(), [](auto x) { return std::isfinite(x); });
+  };
+  const Tensor value = parameter.value();
+  return value.dtype() == DType::f32 ? all_finite(value.data<float>()) : all_finite(value.data<double>());
+}
+
+/// Throws ValueError for a parameter of `used` that the loss depends on and that nobody knows of: it would stay as it
+/// is.
+void require_known(const Gradients& used, const Gradients& gradients, nn::Module& model,
+                   const optim::Optimizer& optimizer) {
+  std::vector<Parameter> known = model.parameters();
+  const std::vector<Parameter> held = optimizer.parameters();
+  known.insert(known.end(), held.begin(), held.end());
+  for (const auto& [parameter, gradient] : used) {
+    if (!gradients.matters(parameter) || std::find(known.begin(), known.end(), parameter) != known.end()) continue;
+    throw ValueError(
+        fmt::format("fit: parameter '{}' {} takes part in the loss, but neither does the model list it (visit), nor "
+                    "does the optimizer hold it; list it, or use it behind stop_gradient",
+                    parameter.name(), to_string(parameter.shape())));
+  }
 }
 
 /// One training: what `fit` keeps between its steps.
@@ -44,12 +76,15 @@ class Training {
         dtype_(model.input_dtype()),
         compiled_(Step{this}, {.verify = options.verify}) {
     history_.metrics = plan().metrics;
-    history_.validated = options.validation.images.defined();
+    history_.validated = is_validated(options);
+    const std::vector<Parameter> trained = optimizer.parameters();
+    std::copy_if(trained.begin(), trained.end(), std::back_inserter(finite_), is_finite);
   }
 
   History run() {
     const Interrupt interrupt;
     const Mode mode(model_, true);
+    if (history_.validated) try_validation();
     if (Interrupt::requested()) {  // by another thread's training
       history_.interrupted = true;
       history_.stopped_reason = "interrupted before the first step";
@@ -66,6 +101,14 @@ class Training {
       return training->update(inputs, labels);
     }
   };
+
+  /// What does not fit is to be known before the first step, not after an epoch.
+  void try_validation() {
+    const EvaluateOptions options{.metrics = options_.metrics, .compile = false};
+    const auto [images, labels] =
+        datasets::batches(options_.validation, {.size = options.batch_size, .dtype = dtype_})[0];
+    evaluate(model_, loss_, {images, labels}, options);
+  }
 
   std::int64_t steps_per_epoch() const { return (data_.size() - 1) / options_.batch_size + 1; }
 
@@ -128,9 +171,14 @@ class Training {
   std::pair<Tensor, Tensor> update(const Tensor& inputs, const Tensor& labels) {
     Tape tape;
     const Tensor predictions = model_(inputs);
+    // Of a recorded step, this runs while it is recorded. A gradient of a constant tells what was read so far.
+    const bool checks = options_.compile || total_steps_ == 1;
+    const Gradients used = checks ? tape.gradient(Tensor(0.0)) : Gradients();
     const Tensor loss = loss_(predictions, labels);
     const Tensor finite = checked_loss(loss);
-    optimizer_.step(tape.gradient(loss));
+    const Gradients gradients = tape.gradient(loss);
+    if (checks) require_known(used, gradients, model_, optimizer_);
+    optimizer_.step(gradients);
     return {finite, predictions};
   }
 
@@ -145,8 +193,9 @@ class Training {
   void note_end(std::int64_t epoch, double loss) {
     std::string& reason = history_.stopped_reason;
     if (history_.diverged) {
-      reason = fmt::format("stopped: the loss is {} at step {} (epoch {}); try a smaller learning rate", loss,
-                           total_steps_, epoch);
+      reason = fmt::format("stopped: the loss is {} at step {} (epoch {}){}", loss, total_steps_, epoch,
+                           total_steps_ == 1 ? ", before any update; look at the data and the initial weights"
+                                             : "; try a smaller learning rate");
     } else if (Interrupt::requested()) {
       history_.interrupted = true;
       reason = fmt::format("interrupted after step {} (epoch {})", total_steps_, epoch);
@@ -156,11 +205,23 @@ class Training {
     }
   }
 
+  /// A gradient may be infinite where the loss is not. Whatever else ended the training, this matters more.
+  void note_parameters(std::int64_t epoch) {
+    const auto bad = std::find_if_not(finite_.begin(), finite_.end(), is_finite);
+    if (bad == finite_.end()) return;
+    history_.diverged = true;
+    history_.stopped_reason = fmt::format(
+        "stopped: parameter '{}' is no finite number after step {} (epoch {}), though the losses were; a gradient was "
+        "none, as that of sqrt at 0",
+        bad->name(), total_steps_, epoch);
+  }
+
   bool ended() const {
     return !history_.stopped_reason.empty() || (options_.max_steps > 0 && total_steps_ >= options_.max_steps);
   }
 
   void end_epoch(EpochRecord record, std::int64_t samples) {
+    if (!history_.diverged) note_parameters(record.epoch);
     if (history_.validated && history_.stopped_reason.empty()) {
       record.validation =
           evaluate(model_, loss_, options_.validation, {.metrics = options_.metrics, .compile = options_.compile});
@@ -181,6 +242,7 @@ class Training {
   Display display_;
   DType dtype_;
   Compiled<Step> compiled_;
+  std::vector<Parameter> finite_;  // of those that are trained, before the first step
   std::int64_t total_steps_ = 0;
   StopRequest stop_;
   History history_;

@@ -22,8 +22,11 @@ namespace wengert::training {
 struct FitOptions {
   std::int64_t epochs = 1;
   std::int64_t batch_size = 32;
-  /// Evaluated after every epoch, where images are given.
+  /// Evaluated after every epoch, where given; and the first batch of it before the first step, so that what does not
+  /// fit is known then.
   datasets::Dataset validation = {};
+  /// Their names become columns of the history, and so must differ, also from "epoch", "loss", "steps", "seconds" and,
+  /// with "val_" before it, from one another.
   std::vector<nn::Metric> metrics = {};
   /// Another order of the samples in every epoch, determined by the seed.
   bool shuffle = true;
@@ -51,12 +54,16 @@ struct FitOptions {
 ///
 /// Its steps take subnormal numbers for zero (SubnormalsAsZero), as TensorFlow's do.
 ///
+/// What is trained is what the optimiser holds. Parameters that the model lists and the optimiser does not hold are
+/// left as they are: to freeze them, or, by mistake, those of a layer that was added after the optimiser was made.
+///
 /// Ctrl-C ends the training after the step in hand, as does a loss that is NaN or infinite (before its update) or a
-/// callback; the model keeps what it learned and the history says why. Trainings of different models may run on
-/// several threads, and give the same bits there; a model that is trained must not be used by another thread meanwhile,
-/// not even by `predict`, as it has one mode.
-/// Throws ValueError for options out of range and for data without samples or labels, and what the model, the loss,
-/// the metrics and the callbacks throw.
+/// callback; an epoch in which a parameter becomes NaN or infinite is the last. The model keeps what it learned and the
+/// history says why. Trainings of different models may run on several threads, and give the same bits there; a model
+/// that is trained must not be used by another thread meanwhile, not even by `predict`, as it has one mode.
+/// Throws ValueError for options out of range, for data without samples or labels, for metrics of one name, and for a
+/// parameter that the model uses and the loss depends on, but that neither is listed nor held by the optimiser; and
+/// what the model, the loss, the metrics and the callbacks throw.
 History fit(nn::Module& model, optim::Optimizer& optimizer, const nn::Loss& loss, const datasets::Dataset& data,
             const FitOptions& options = {});
 

@@ -41,7 +41,7 @@ struct History {
   /// Ended by Ctrl-C.
   bool interrupted = false;
   /// Ended because the loss was NaN or infinite: the parameters are those from before that step; or because a parameter
-  /// was NaN or infinite at the end of an epoch, though no loss was. The loss of validation data ends nothing.
+  /// became NaN or infinite in an epoch whose losses were not. The loss of validation data ends nothing.
   bool diverged = false;
   /// One line on why the training ended before its time; empty where it did not.
   std::string stopped_reason = {};

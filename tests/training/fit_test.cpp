@@ -201,8 +201,9 @@ TEST(Fit, KnowsNoMetricsWhereTheFirstLossIsNoNumber) {
   FitOptions options = quiet(5, 4);
   options.metrics = {nn::accuracy};
   const Trained trained = train(options, data);
-  EXPECT_EQ(trained.history.stopped_reason,
-            "stopped: the loss is nan at step 1 (epoch 1); try a smaller learning rate");
+  EXPECT_EQ(
+      trained.history.stopped_reason,
+      "stopped: the loss is nan at step 1 (epoch 1), before any update; look at the data and the initial weights");
   EXPECT_TRUE(std::isnan(trained.history.epochs[0].train.metrics[0]));
   EXPECT_EQ(trained.history.to_csv().find("-nan"), std::string::npos);
 }
