@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -22,7 +23,6 @@ namespace {
 [[noreturn]] void fail(const std::string& what) { throw wengert::Error("gnuplot: " + what); }
 
 void check(int error) {
-  if (error == ENOENT) fail("is not installed, so there are no pictures; sudo apt-get install gnuplot-nox");
   if (error != 0) fail(fmt::format("cannot be run: {}", std::strerror(error)));
 }
 
@@ -75,7 +75,9 @@ pid_t start(const Files& files) {
   std::string program = "gnuplot";
   const std::array<char*, 2> arguments{program.data(), nullptr};
   pid_t process = 0;
-  check(posix_spawnp(&process, program.c_str(), files.get(), nullptr, arguments.data(), environ));
+  const int error = posix_spawnp(&process, program.c_str(), files.get(), nullptr, arguments.data(), environ);
+  if (error == ENOENT) fail("is not installed, so there are no pictures; sudo apt-get install gnuplot-nox");
+  check(error);
   return process;
 }
 
@@ -85,7 +87,7 @@ TemporaryFile temporary_file(const std::string& contents) {
   TemporaryFile file(std::tmpfile(), std::fclose);
   if (file == nullptr || std::fwrite(contents.data(), 1, contents.size(), file.get()) != contents.size() ||
       std::fflush(file.get()) != 0) {
-    check(errno);
+    fail(fmt::format("no temporary file can be made: {}", std::strerror(errno)));
   }
   std::rewind(file.get());
   return file;
@@ -105,6 +107,7 @@ std::string complaint(std::FILE* said) {
 }  // namespace
 
 std::string run_gnuplot(const std::string& directory, const std::string& script) {
+  if (!std::filesystem::is_directory(directory)) fail(directory + " is no directory any more");
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) check(errno);
   const Descriptor output(ends[0]);

@@ -62,6 +62,7 @@ void check_writable(const std::string& path) {
   const fs::file_status status = fs::symlink_status(path, ignored);
   const bool is_made = !fs::exists(status) || fs::is_regular_file(status);  // beside it, and renamed
   if (is_made && access(directory.c_str(), W_OK) != 0) throw FileError(path + ": its directory cannot be written to");
+  if (fs::exists(path, ignored) && access(path.c_str(), W_OK) != 0) throw FileError(path + ": cannot be written to");
 }
 
 /// Before hours are spent on results that could not be kept: makes the directory, and tries to write there.
@@ -69,7 +70,8 @@ void prepare_directory(const std::string& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) throw FileError(fmt::format("{}: cannot be made a directory: {}", directory, error.message()));
-  const std::string probe = fmt::format("{}/.probe", directory);
+  std::string probe = directory + "/.probe";
+  while (fs::exists(fs::symlink_status(probe, error))) probe += '_';  // somebody's own
   try {
     write_file_atomically(probe, std::string(std::size_t{1} << 18, ' '));  // about what the results take
   } catch (const FileError& failure) {
@@ -167,11 +169,13 @@ int run(const Options& options) {
 
   Screen screen(options.quiet, candidates.size());
   screen.print(candidates.front().model.summary({28, 28}) + '\n' + heading(options, data));
-  const std::vector<Result> results = train(options, std::move(candidates), data, screen);
+  const auto [results, failure] = train(options, std::move(candidates), data, screen);
+  if (failure && results.empty()) std::rethrow_exception(failure);
   const std::string note = slope_note(options);
   screen.print('\n' + table(results) + (note.empty() ? "" : '\n' + note + '\n'));
 
   std::vector<std::string> written = write_figures(options, results);
+  if (failure) std::rethrow_exception(failure);
   std::vector<std::string> complaints = divergences(results);
   try {
     const std::vector<std::string> drawn = draw_pictures(options, results);

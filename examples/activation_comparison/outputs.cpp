@@ -153,10 +153,18 @@ std::string table(const std::vector<Result>& results) {
 }
 
 std::string slope_note(const Options& options) {
-  const bool leaky = std::any_of(options.activations.begin(), options.activations.end(),
-                                 [](const std::string& name) { return name.starts_with("leaky_relu"); });
-  return leaky ? "leaky_relu: a slope of 0.3 is the default of Keras's LeakyReLU layer; the usual formula says 0.01."
-               : "";
+  std::string slopes;
+  for (const std::string& name : options.activations) {
+    if (!name.starts_with("leaky_relu")) continue;
+    const std::size_t colon = name.find(':');
+    slopes += slopes.empty() ? "" : ", ";
+    slopes += colon == std::string::npos ? "0.01" : name.substr(colon + 1);
+  }
+  return slopes.empty()
+             ? ""
+             : "leaky_relu: a slope of 0.3 is the default of Keras's LeakyReLU layer; the usual formula says "
+               "0.01; trained here: " +
+                   slopes + '.';
 }
 
 }  // namespace comparison

@@ -22,7 +22,7 @@ std::string steps_json(const std::vector<Result>& results);
 /// The table at the end: loss of each epoch, accuracy, results on the test images, seconds.
 std::string table(const std::vector<Result>& results);
 
-/// One line on which of the two usual slopes was taken; empty where no leaky_relu was trained.
+/// One line on the two usual slopes, and which were taken; empty where no leaky_relu was trained.
 std::string slope_note(const Options& options);
 
 }  // namespace comparison

@@ -59,9 +59,12 @@ class Share {
 };
 
 Result train_one(const Options& options, Candidate& candidate, const wengert::datasets::TrainAndTest& data,
-                 Share& share, Screen& screen) {
+                 Share& share, const std::atomic<bool>& failed, Screen& screen) {
   Result result{.activation = candidate.activation};
-  std::vector<training::Callback> callbacks{{.on_step_end = [&](const auto&) { share.renew(); }}};
+  std::vector<training::Callback> callbacks{{.on_step_end = [&](const training::StepReport& report) {
+    share.renew();
+    if (failed) report.stop("another training failed");
+  }}};
   if (!options.record_steps.empty()) {
     callbacks.push_back(
         {.on_step_end = [&](const training::StepReport& report) { result.step_losses.push_back(report.loss); }});
@@ -94,23 +97,29 @@ std::vector<Candidate> make_candidates(const Options& options) {
   return candidates;
 }
 
-std::vector<Result> train(const Options& options, std::vector<Candidate> candidates,
-                          const wengert::datasets::TrainAndTest& data, Screen& screen) {
-  std::vector<Result> results(candidates.size());
+Outcome train(const Options& options, std::vector<Candidate> candidates, const wengert::datasets::TrainAndTest& data,
+              Screen& screen) {
+  Outcome outcome{std::vector<Result>(candidates.size())};
   const auto most = static_cast<std::int64_t>(candidates.size());
   const std::int64_t count = std::min({most, options.jobs, options.threads});
   std::atomic<std::int64_t> jobs{count};
   std::atomic<std::size_t> next{0};
+  std::atomic<bool> failed{false};
   const auto work = [&] {
     Share share(options.threads, jobs);
-    for (std::size_t i = next++; i < candidates.size(); i = next++) {
-      results[i] = train_one(options, candidates[i], data, share, screen);
+    try {
+      for (std::size_t i = next++; i < candidates.size() && !failed; i = next++) {
+        outcome.results[i] = train_one(options, candidates[i], data, share, failed, screen);
+      }
+    } catch (...) {
+      if (!failed.exchange(true)) outcome.failure = std::current_exception();
     }
   };
   std::vector<std::future<void>> workers;
   for (std::int64_t i = 0; i < count; ++i) workers.push_back(std::async(std::launch::async, work));
-  for (std::future<void>& worker : workers) worker.get();  // throws what was thrown there
-  return results;
+  for (std::future<void>& worker : workers) worker.get();
+  if (outcome.failure) std::erase_if(outcome.results, [](const Result& each) { return each.history.epochs.empty(); });
+  return outcome;
 }
 
 }  // namespace comparison

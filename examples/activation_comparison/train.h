@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,16 @@ struct Result {
   std::vector<double> step_losses = {};
 };
 
+/// The results of those candidates that were trained, and what ended all trainings before their time.
+struct Outcome {
+  std::vector<Result> results;
+  std::exception_ptr failure = {};
+};
+
 /// Trains the candidates, up to `options.jobs` of them side by side, each with its share of the threads, and gives the
-/// results in their order. No model's figures depend on the others, on the number of jobs, or on the threads.
-std::vector<Result> train(const Options& options, std::vector<Candidate> candidates,
-                          const wengert::datasets::TrainAndTest& data, Screen& screen);
+/// results in their order. No model's figures depend on the others, on the number of jobs, or on the threads. Where one
+/// fails, the others end after the step in hand.
+Outcome train(const Options& options, std::vector<Candidate> candidates, const wengert::datasets::TrainAndTest& data,
+              Screen& screen);
 
 }  // namespace comparison

@@ -102,6 +102,12 @@ TEST_F(Comparison, SaysWhatItDoesAndWhatCameOfIt) {
   EXPECT_FALSE(contains(finished.output, "\x1b")) << "control characters where there is no terminal";
 }
 
+TEST_F(Comparison, NamesTheSlopesThatWereTaken) {
+  ASSERT_EQ(compare({"--activations", "leaky_relu,relu,leaky_relu:0.05", "--max-steps", "1"}).status, 0);
+  const std::string note = nlohmann::json::parse(result("summary.json"))["notes"][0];
+  EXPECT_TRUE(contains(note, "the usual formula says 0.01; trained here: 0.01, 0.05.")) << note;
+}
+
 TEST_F(Comparison, SummarisesTheRunForPrograms) {
   ASSERT_EQ(compare({"--epochs", "2", "--seed", "7", "--hidden", "20,12", "--activations", "relu,mish"}).status, 0);
   const auto json = nlohmann::json::parse(result("summary.json"));
@@ -238,10 +244,12 @@ TEST_F(Comparison, ReplacesWhatAnEarlierRunLeft) {
   directory.write("out/losses.png", "old");
   directory.write("out/history.csv", "old");
   directory.write("out/notes.txt", "mine");
+  directory.write("out/.probe", "mine too");
   ASSERT_EQ(compare({"--epochs", "1"}).status, 0);
   EXPECT_EQ(result("losses.png").substr(1, 3), "PNG");
   EXPECT_EQ(lines(result("history.csv")).size(), 5U);
   EXPECT_EQ(result("notes.txt"), "mine");
+  EXPECT_EQ(result(".probe"), "mine too");
 }
 
 TEST_F(Comparison, KeepsItsFiguresWhereGnuplotIsMissing) {
