@@ -8,6 +8,7 @@
 #include <wengert/autograd/kernels/bytes.h>
 #include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operation.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/datasets/batches.h>
 
 namespace wengert::datasets {
@@ -23,7 +24,6 @@ class Scaling {
     divides_ = std::isfinite(divisor_) && 1 / divisor_ == scale;
   }
   double operator()(double element) const { return divides_ ? element / divisor_ : element * scale_; }
-  double scale() const { return scale_; }
   bool is_one() const { return scale_ == 1; }
   /// Whether T holds the number that is divided by.
   template <typename T>
@@ -95,25 +95,25 @@ Tensor take(const Tensor& source, const Selection& selection) {
   return result;
 }
 
-/// Throws ValueError where a finite element became infinite.
-template <typename From, typename To>
-void require_room(std::span<const From> from, std::span<const To> to, double scale) {
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    if (!std::isinf(to[i]) || !std::isfinite(static_cast<double>(from[i]))) continue;
-    throw ValueError(fmt::format("batches: the images hold {}{}, which is infinite in {}; expected smaller numbers{}",
-                                 from[i], scale == 1 ? "" : fmt::format(" · {}", scale), name_of(dtype_of<To>),
-                                 std::is_same_v<To, float> ? ", or f64" : ""));
-  }
+bool holds_infinity(const Tensor& tensor) {
+  const auto search = [](auto elements) {
+    bool found = false;
+    for (const auto element : elements) found |= std::isinf(element);
+    return found;
+  };
+  return tensor.dtype() == DType::f32 ? search(tensor.data<float>()) : search(tensor.data<double>());
 }
 
-template <typename From, typename To>
-void make_scaled(std::span<const From> from, std::span<To> to, const Scaling& scaled) {
-  bool is_infinite = false;
+/// Throws ValueError where a finite element of the images became infinite.
+void require_room(const Tensor& images, double scale, const Tensor& result) {
+  const Tensor wide = cast(images, DType::f64), scaled = cast(result, DType::f64);
+  const std::span<const double> from = wide.data<double>(), to = scaled.data<double>();
   for (std::size_t i = 0; i < from.size(); ++i) {
-    to[i] = scaled.is_one() ? static_cast<To>(from[i]) : static_cast<To>(scaled(static_cast<double>(from[i])));
-    is_infinite |= std::isinf(to[i]);
+    if (!std::isinf(to[i]) || !std::isfinite(from[i])) continue;
+    throw ValueError(fmt::format("batches: the images hold {:.6g}{}, which is infinite in {}; expected smaller numbers{}",
+                                 from[i], scale == 1 ? "" : fmt::format(" · {}", scale), name_of(result.dtype()),
+                                 result.dtype() == DType::f32 ? ", or f64" : ""));
   }
-  if (is_infinite) require_room<From, To>(from, to, scaled.scale());
 }
 
 Tensor take_scaled(const Tensor& source, const Selection& selection, double scale, DType dtype) {
@@ -128,10 +128,15 @@ Tensor take_scaled(const Tensor& source, const Selection& selection, double scal
         });
       }
     }
-    for_each_sample<From, To>(source, selection, result,
-                              [&](auto from, auto to) { make_scaled<From, To>(from, to, scaled); });
+    for_each_sample<From, To>(source, selection, result, [&](auto from, auto to) {
+      std::transform(from.begin(), from.end(), to.begin(), [&](From element) {
+        return scaled.is_one() ? static_cast<To>(element) : static_cast<To>(scaled(static_cast<double>(element)));
+      });
+    });
   };
   dispatch(source.dtype(), [&](auto from) { dtype == DType::f32 ? make(from, float{}) : make(from, double{}); });
+  const bool may_overflow = is_floating(source.dtype()) || std::abs(scale) > 1;
+  if (may_overflow && holds_infinity(result)) require_room(take(source, selection), scale, result);
   return result;
 }
 

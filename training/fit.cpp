@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -8,6 +7,7 @@
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/autograd/subnormals.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/datasets/batches.h>
@@ -38,23 +38,26 @@ const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const
   return options;
 }
 
-bool is_finite(const Parameter& parameter) {
-  const auto all_finite = [](auto elements) {
-    return std::all_of(elements.begin(), elements.end(), [](auto x) { return std::isfinite(x); });
-  };
-  const Tensor value = parameter.value();
-  return value.dtype() == DType::f32 ? all_finite(value.data<float>()) : all_finite(value.data<double>());
+/// Of a parameter that holds NaN or infinity the name, in quotation marks; empty where there is none.
+std::string not_finite(const optim::Optimizer& optimizer) {
+  for (const Parameter& parameter : optimizer.parameters()) {
+    // 0 times what is not finite is NaN.
+    if (std::isnan(sum(parameter * 0.0).item<double>())) return fmt::format("'{}'", parameter.name());
+  }
+  return {};
+}
+
+bool holds(const std::vector<Parameter>& parameters, const Parameter& one) {
+  return std::find(parameters.begin(), parameters.end(), one) != parameters.end();
 }
 
 /// Throws ValueError for a parameter of `used` that the loss depends on and that nobody knows of: it would stay as it
 /// is.
 void require_known(const Gradients& used, const Gradients& gradients, nn::Module& model,
                    const optim::Optimizer& optimizer) {
-  std::vector<Parameter> known = model.parameters();
-  const std::vector<Parameter> held = optimizer.parameters();
-  known.insert(known.end(), held.begin(), held.end());
+  const std::vector<Parameter> listed = model.parameters(), held = optimizer.parameters();
   for (const auto& [parameter, gradient] : used) {
-    if (!gradients.matters(parameter) || std::find(known.begin(), known.end(), parameter) != known.end()) continue;
+    if (!gradients.matters(parameter) || holds(listed, parameter) || holds(held, parameter)) continue;
     throw ValueError(
         fmt::format("fit: parameter '{}' {} takes part in the loss, but neither does the model list it (visit), nor "
                     "does the optimizer hold it; list it, or use it behind stop_gradient",
@@ -74,11 +77,10 @@ class Training {
         options_(checked(options, loss, data)),
         display_(options.progress, options.output, plan()),
         dtype_(model.input_dtype()),
-        compiled_(Step{this}, {.verify = options.verify}) {
+        compiled_(Step{this}, {.verify = options.verify}),
+        was_finite_(not_finite(optimizer).empty()) {
     history_.metrics = plan().metrics;
     history_.validated = is_validated(options);
-    const std::vector<Parameter> trained = optimizer.parameters();
-    std::copy_if(trained.begin(), trained.end(), std::back_inserter(finite_), is_finite);
   }
 
   History run() {
@@ -207,13 +209,13 @@ class Training {
 
   /// A gradient may be infinite where the loss is not. Whatever else ended the training, this matters more.
   void note_parameters(std::int64_t epoch) {
-    const auto bad = std::find_if_not(finite_.begin(), finite_.end(), is_finite);
-    if (bad == finite_.end()) return;
+    const std::string name = not_finite(optimizer_);
+    if (name.empty()) return;
     history_.diverged = true;
     history_.stopped_reason = fmt::format(
-        "stopped: parameter '{}' is no finite number after step {} (epoch {}), though the losses were; a gradient was "
+        "stopped: parameter {} is no finite number after step {} (epoch {}), though the losses were; a gradient was "
         "none, as that of sqrt at 0",
-        bad->name(), total_steps_, epoch);
+        name, total_steps_, epoch);
   }
 
   bool ended() const {
@@ -221,7 +223,7 @@ class Training {
   }
 
   void end_epoch(EpochRecord record, std::int64_t samples) {
-    if (!history_.diverged) note_parameters(record.epoch);
+    if (was_finite_ && !history_.diverged) note_parameters(record.epoch);
     if (history_.validated && history_.stopped_reason.empty()) {
       record.validation =
           evaluate(model_, loss_, options_.validation, {.metrics = options_.metrics, .compile = options_.compile});
@@ -242,7 +244,7 @@ class Training {
   Display display_;
   DType dtype_;
   Compiled<Step> compiled_;
-  std::vector<Parameter> finite_;  // of those that are trained, before the first step
+  bool was_finite_;  // every parameter that is trained, before the first step
   std::int64_t total_steps_ = 0;
   StopRequest stop_;
   History history_;

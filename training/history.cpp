@@ -15,26 +15,25 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-using Row = std::vector<std::optional<double>>;
+using Value = std::optional<double>;
 
-/// Puts a loss and `count` metrics behind the numbers of an epoch.
-void append(Row& row, const Scores& scores, std::size_t count, const char* of) {
-  if (scores.metrics.size() != count) {
-    throw ValueError(fmt::format("history: epoch {} has {} metrics{}; expected {}, one for each name", row[0].value(),
-                                 scores.metrics.size(), of, count));
+/// Puts the loss and the metrics, `count` of them, behind the numbers of an epoch; none for each where there are no
+/// scores.
+void append(std::vector<Value>& row, const Scores* scores, std::size_t count) {
+  if (scores != nullptr && scores->metrics.size() != count) {
+    throw ValueError(fmt::format("history: epoch {} has {} metrics; expected {}, one for each name", row[0].value(),
+                                 scores->metrics.size(), count));
   }
-  row.emplace_back(scores.loss);
-  row.insert(row.end(), scores.metrics.begin(), scores.metrics.end());
+  row.push_back(scores != nullptr ? Value(scores->loss) : Value());
+  for (std::size_t i = 0; i < count; ++i) row.push_back(scores != nullptr ? Value(scores->metrics[i]) : Value());
 }
 
 /// The numbers of an epoch in the order of the columns; none stands for those it does not have.
-Row values(const History& history, const EpochRecord& epoch) {
-  const std::size_t count = history.metrics.size();
-  Row row{static_cast<double>(epoch.epoch)};
-  append(row, epoch.train, count, "");
-  if (history.validated && epoch.validation) append(row, *epoch.validation, count, " of validation");
-  if (history.validated && !epoch.validation) row.resize(row.size() + 1 + count);
-  row.emplace_back(epoch.seconds);
+std::vector<Value> values(const History& history, const EpochRecord& epoch) {
+  std::vector<Value> row{static_cast<double>(epoch.epoch)};
+  append(row, &epoch.train, history.metrics.size());
+  if (history.validated) append(row, epoch.validation ? &*epoch.validation : nullptr, history.metrics.size());
+  row.push_back(epoch.seconds);
   return row;
 }
 
@@ -83,7 +82,7 @@ std::string History::csv_rows(std::string_view first_field) const {
   std::string rows;
   for (const EpochRecord& epoch : epochs) {
     std::vector<std::string> fields;
-    for (const std::optional<double>& value : values(*this, epoch)) {
+    for (const Value& value : values(*this, epoch)) {
       fields.push_back(value ? fmt::format("{}", *value) : "");
     }
     rows += fmt::format("{}{}\n", prefix, wengert::detail::joined(fields, ","));

@@ -103,7 +103,7 @@ TEST(History, RefusesEpochsOfAnotherNumberOfMetrics) {
   EXPECT_EQ(refusal(history), "history: epoch 2 has 0 metrics; expected 1, one for each name");
   history = two_epochs();
   history.epochs[0].validation->metrics.resize(1000);
-  EXPECT_EQ(refusal(history), "history: epoch 1 has 1000 metrics of validation; expected 1, one for each name");
+  EXPECT_EQ(refusal(history), "history: epoch 1 has 1000 metrics; expected 1, one for each name");
 }
 
 TEST(History, IsWrittenToFiles) {

@@ -38,11 +38,10 @@ std::string shortened(const std::string& line, std::size_t width) {
 
 }  // namespace
 
-std::string cut(std::string text, std::size_t width) {
+std::string cut(const std::string& text, std::size_t width) {
   if (text.size() <= width) return text;
   while (width > 0 && (static_cast<unsigned char>(text[width]) & 0xC0U) == 0x80) --width;
-  text.resize(width);
-  return text;
+  return text.substr(0, width);
 }
 
 Display::Display(Progress progress, std::ostream* output, Plan plan)
@@ -90,8 +89,8 @@ void Display::end_epoch(const EpochRecord& record, std::int64_t samples) {
 void Display::note(const std::string& text) {
   if (progress_ == Progress::silent) return;
   end_line();
-  const std::string line = plan_.label.empty() ? text : plan_.label + ", " + text;
-  output_ << (progress_ == Progress::one_line ? cut(line, line_width()) : line) << std::endl;
+  const std::string line = (plan_.label.empty() ? "" : plan_.label + ", ") + text;
+  output_ << cut(line, progress_ == Progress::one_line ? line_width() : line.size()) << std::endl;
 }
 
 /// Over what was drawn before: back to the first column, and the rest of the line erased.

@@ -18,7 +18,7 @@ inline double seconds_since(Clock::time_point begin) {
 }
 
 /// As much of the beginning of a text as `width` bytes hold, in whole characters.
-std::string cut(std::string text, std::size_t width);
+std::string cut(const std::string& text, std::size_t width);
 
 /// Shows a training while it runs. A live line that was begun is ended in any case.
 class Display {
