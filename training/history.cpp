@@ -33,7 +33,7 @@ std::vector<Value> values(const History& history, const EpochRecord& epoch) {
   std::vector<Value> row{static_cast<double>(epoch.epoch)};
   append(row, &epoch.train, history.metrics.size());
   if (history.validated) append(row, epoch.validation ? &*epoch.validation : nullptr, history.metrics.size());
-  row.push_back(epoch.seconds);
+  row.emplace_back(epoch.seconds);
   return row;
 }
 

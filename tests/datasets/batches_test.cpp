@@ -178,6 +178,7 @@ TEST(Batches, ThreadsMayAskForThemAtOnce) {
     return equal;
   };
   std::vector<std::future<bool>> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) threads.push_back(std::async(std::launch::async, same));
   for (std::future<bool>& thread : threads) EXPECT_TRUE(thread.get());
 }

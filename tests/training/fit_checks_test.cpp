@@ -133,7 +133,7 @@ std::string refusal(const datasets::Dataset& validation, std::vector<nn::Metric>
   FitOptions options = quiet(1, 4);
   options.validation = validation;
   options.metrics = std::move(metrics);
-  const std::string said = message_of<Error>([&] { fit(model, adam, loss, toy_data(8), options); });
+  std::string said = message_of<Error>([&] { fit(model, adam, loss, toy_data(8), options); });
   if (said != "nothing was thrown") {
     EXPECT_EQ(values_of(model), before) << said;
   }

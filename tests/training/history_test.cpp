@@ -92,7 +92,7 @@ TEST(History, IsJsonWhateverBytesItsTextsAreOf) {
 // Its members are public, and may be filled by hand.
 TEST(History, RefusesEpochsOfAnotherNumberOfMetrics) {
   const auto refusal = [](const History& history) {
-    const std::string said = message_of<ValueError>([&] { history.to_csv(); });
+    std::string said = message_of<ValueError>([&] { history.to_csv(); });
     EXPECT_EQ(message_of<ValueError>([&] { history.to_json(); }), said);
     EXPECT_EQ(message_of<ValueError>([&] { history["seconds"]; }), said);
     return said;
