@@ -3,21 +3,43 @@
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/logits.h>
 
+namespace wengert::operations {
+const Operation& sigmoid();
+}
+
 namespace wengert {
 
-void detail::carry_logits(Tensor& probabilities, const Tensor& logits) {
+using detail::Access, detail::TensorNode;
+
+void detail::carry_logits(Tensor& probabilities, const Tensor& logits, LogitsOf function) {
   TensorNode* source = Access::node(logits);
   source->references.fetch_add(1, std::memory_order_relaxed);
   TensorNode* former = std::exchange(Access::node(probabilities)->logits, source);
+  Access::node(probabilities)->logits_of = function;
   if (former != nullptr) release(former);
 }
 
-Tensor traced_logits(const Tensor& probabilities) {
-  detail::TensorNode* logits = detail::Access::checked(probabilities).logits;
-  if (logits == nullptr) return {};
-  logits->references.fetch_add(1, std::memory_order_relaxed);
-  detail::thread_list().bypass(probabilities);
-  return detail::Access::adopt(logits);
+Tensor detail::with_logits(Tensor result, const Operation& activation, const Tensor& x) {
+  if (&activation != &operations::sigmoid()) return result;
+  const TensorNode& node = *Access::node(result);
+  if (node.references.load(std::memory_order_relaxed) != 1) {
+    Tensor same_value = Access::alias(result);
+    Access::node(same_value)->serial = node.serial;
+    Access::node(same_value)->number = node.number;
+    result = std::move(same_value);
+  }
+  carry_logits(result, x, LogitsOf::sigmoid);
+  return result;
 }
+
+Tensor traced_logits(const Tensor& probabilities, LogitsOf function) {
+  const TensorNode& node = Access::checked(probabilities);
+  if (node.logits == nullptr || node.logits_of != function) return {};
+  node.logits->references.fetch_add(1, std::memory_order_relaxed);
+  detail::thread_list().bypass(probabilities);
+  return Access::adopt(node.logits);
+}
+
+bool carries_logits(const Tensor& tensor) { return Access::checked(tensor).logits != nullptr; }
 
 }  // namespace wengert

@@ -94,7 +94,7 @@ class Tape {
   /// dy/dx, of x's shape. `y` must hold one element unless a `seed` of y's shape is given: then Σ seed · dy/dx. Zeros
   /// for an x that took no part. A tape does not record its own walk: for the derivative of a gradient, open another
   /// tape around it. Throws GradientError for an x that is not on this tape, for integers, for a y that depends on a
-  /// gradient this very tape gave, or for the probabilities of a softmax that a cross-entropy traced back to their
+  /// gradient this very tape gave, or for probabilities, as of a softmax, that a cross-entropy traced back to their
   /// logits; ShapeError and DTypeError for y or seed.
   Tensor gradient(const Tensor& y, const Variable& x, const Tensor& seed = {});
   std::vector<Tensor> gradient(const Tensor& y, std::initializer_list<Variable> xs, const Tensor& seed = {});

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/logits.h>
 #include <wengert/autograd/text.h>
 #include <wengert/nn/activation.h>
 
@@ -86,7 +87,10 @@ Attributes with_parameters(const Operation& operation, std::string_view name, st
 Activation::Activation(const Operation& operation, const Attributes& attributes)
     : operation_(&operation), attributes_(operation.completed(attributes)) {}
 
-Tensor Activation::forward(const Tensor& x) { return operation_ == nullptr ? x : apply(*operation_, {x}, attributes_); }
+Tensor Activation::forward(const Tensor& x) {
+  if (operation_ == nullptr) return x;
+  return wengert::detail::with_logits(apply(*operation_, {x}, attributes_), *operation_, x);
+}
 
 std::string Activation::name() const {
   if (operation_ == nullptr) return std::string(identity_name);

@@ -11,6 +11,19 @@ namespace {
 
 constexpr double clip = 1e-7;  // Keras's epsilon
 
+/// What the loss computes from: the predictions where they are logits, or those that they carry; undefined where they
+/// carry none of that function.
+Tensor logits_of(const char* loss, const Tensor& predictions, bool from_logits, LogitsOf function) {
+  if (!from_logits) return traced_logits(predictions, function);
+  if (carries_logits(predictions)) {
+    throw ValueError(
+        fmt::format("{}: from_logits is set, but the predictions are the result of a softmax or sigmoid; "
+                    "leave out one of the two",
+                    loss));
+  }
+  return predictions;
+}
+
 Tensor clipped(const Tensor& probabilities) { return clamp(probabilities, clip, 1 - clip); }
 
 /// The targets in the predictions' dtype, once it is clear that the shapes agree: they must not be broadcast, or
@@ -50,7 +63,7 @@ Tensor as_row_labels(const Tensor& labels) { return labels.rank() == 1 ? labels 
 
 Tensor SparseCategoricalCrossentropy::operator()(const Tensor& predictions, const Tensor& labels) const {
   check_labels("sparse_categorical_crossentropy", predictions, labels);
-  Tensor logits = from_logits ? predictions : traced_logits(predictions);
+  Tensor logits = logits_of("sparse_categorical_crossentropy", predictions, from_logits, LogitsOf::softmax);
   // The cross-entropy from logits of logarithms divides by the sum of what they are the logarithms of.
   if (!logits.defined()) logits = log(clipped(predictions));
   return mean(softmax_cross_entropy(as_rows(logits), as_row_labels(labels)));
@@ -59,7 +72,7 @@ Tensor SparseCategoricalCrossentropy::operator()(const Tensor& predictions, cons
 Tensor CategoricalCrossentropy::operator()(const Tensor& predictions, const Tensor& targets) const {
   const Tensor rows = matching("categorical_crossentropy", predictions, targets);
   if (predictions.rank() == 0) throw ShapeError("categorical_crossentropy: predictions []; expected [batch, classes]");
-  const Tensor logits = from_logits ? predictions : traced_logits(predictions);
+  const Tensor logits = logits_of("categorical_crossentropy", predictions, from_logits, LogitsOf::softmax);
   if (logits.defined()) return mean(softmax_cross_entropy(as_rows(logits), as_rows(rows)));
   const Tensor probabilities = clipped(predictions / sum(predictions, {-1}, true));
   return -mean(sum(rows * log(probabilities), {-1}));
@@ -67,7 +80,8 @@ Tensor CategoricalCrossentropy::operator()(const Tensor& predictions, const Tens
 
 Tensor BinaryCrossentropy::operator()(const Tensor& predictions, const Tensor& targets) const {
   const Tensor t = matching("binary_crossentropy", predictions, targets);
-  if (from_logits) return mean(t * softplus(-predictions) + (1 - t) * softplus(predictions));
+  const Tensor x = logits_of("binary_crossentropy", predictions, from_logits, LogitsOf::sigmoid);
+  if (x.defined()) return mean(t * softplus(-x) + (1 - t) * softplus(x));
   const Tensor p = clipped(predictions);
   return -mean(t * log(p) + (1 - t) * log(1 - p));
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include <wengert/autograd/logits.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/tensor.h>
 
@@ -23,12 +24,13 @@ struct TensorNode {
   std::uint32_t number;
   std::uint64_t serial;  // 0: of none
   Buffer* buffer;
-  TensorNode* logits;  // of the result of softmax: what it was computed from
+  TensorNode* logits = nullptr;  // of probabilities: what they were computed from, and by which function
+  LogitsOf logits_of = {};
   DType dtype;
   Shape shape;
 
   TensorNode(DType type, const Shape& extents, Buffer* memory)
-      : references(1), number(0), serial(0), buffer(memory), logits(nullptr), dtype(type), shape(extents) {}
+      : references(1), number(0), serial(0), buffer(memory), dtype(type), shape(extents) {}
 };
 
 /// Memory shared by tensors, the first of which lies in it. Elements follow in the same pooled block, which is whole

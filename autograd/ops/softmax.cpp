@@ -52,7 +52,7 @@ WENGERT_OPERATION(softmax) {
         const std::size_t axis = normalize_axis("softmax", attributes.integer("axis"), inputs[0].rank());
         const AxisRun run(inputs[0].shape(), axis);
         kernels::softmax(inputs[0].dtype(), Access::elements(inputs[0]), Access::elements(results[0]), run.outer, run.n, run.inner);
-        if (axis + 1 == inputs[0].rank()) detail::carry_logits(results[0], inputs[0]);
+        if (axis + 1 == inputs[0].rank()) detail::carry_logits(results[0], inputs[0], LogitsOf::softmax);
       },
       .vjp = [](const Vjp& vjp) {
         const Tensor& y = vjp.output();

@@ -1,13 +1,19 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "support/message_of.h"
 #include <gtest/gtest.h>
 
+#include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/gradcheck.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
+#include <wengert/autograd/transforms.h>
 #include <wengert/nn/nn.h>
 
 namespace wengert::nn {
@@ -91,6 +97,22 @@ TEST(Losses, TraceProbabilitiesOfASoftmaxBackToTheirLogits) {
   EXPECT_NEAR(gradient.data<double>()[1], -1, 1e-15);
 }
 
+TEST(Losses, TraceProbabilitiesOfASigmoidLayerBackToTheirLogits) {
+  const Tensor target({0.0F});
+  const auto loss = [&](const Tensor& x) { return binary_crossentropy(nn::sigmoid(x), target); };
+  for (const float far : {16.0F, 20.0F, 40.0F, 1000.0F}) {
+    for (const auto& f :
+         {std::function<Tensor(const Tensor&)>(loss), std::function<Tensor(const Tensor&)>(compile(loss))}) {
+      EXPECT_EQ(f(Tensor({far})).item(), far);
+    }
+    EXPECT_NEAR(grad(loss)(Tensor({far})).item(), 1, 1.2e-7) << far;  // σ(16) is a rounding below
+  }
+  // From the probabilities alone, the loss stops at −ln 1e-7 and its gradient is 0.
+  const auto blind = [&](const Tensor& x) { return binary_crossentropy(nn::sigmoid(x) * 1.0, target); };
+  EXPECT_LT(blind(Tensor({40.0F})).item(), 16.2);
+  EXPECT_EQ(grad(blind)(Tensor({40.0F})).item(), 0);
+}
+
 TEST(Losses, RefuseTheGradientOfProbabilitiesThatWereTracedBack) {
   Tape tape;
   const Tensor x = tape.watch(logits);
@@ -98,6 +120,44 @@ TEST(Losses, RefuseTheGradientOfProbabilitiesThatWereTracedBack) {
   const Tensor loss = sparse_categorical_crossentropy(p, labels);
   EXPECT_THROW(tape.gradient(loss, p), GradientError);
   EXPECT_NO_THROW(tape.gradient(loss, x));
+
+  const Tensor each = nn::sigmoid(x), others = nn::sigmoid(x), read = nn::sigmoid(x);
+  const Tensor of_each = binary_crossentropy(each, wengert::zeros(x.shape(), DType::f64));
+  EXPECT_THROW(tape.gradient(of_each, each), GradientError);
+  EXPECT_NO_THROW(tape.gradient(of_each, x));
+  EXPECT_EQ(tape.gradient(sum(others), others).data<double>()[0], 1) << "no loss took their logits";
+  const Tensor squared = mean_squared_error(read, wengert::zeros(x.shape(), DType::f64));
+  EXPECT_NE(tape.gradient(squared, read).data<double>()[0], 0) << "nor does this one";
+}
+
+TEST(Losses, TakeNoLogitsOfAnotherFunction) {
+  EXPECT_EQ(sparse_categorical_crossentropy(nn::sigmoid(logits), labels).item(),
+            sparse_categorical_crossentropy(wengert::sigmoid(logits), labels).item());
+  EXPECT_EQ(categorical_crossentropy(nn::sigmoid(logits), rows).item(),
+            categorical_crossentropy(wengert::sigmoid(logits), rows).item());
+  EXPECT_EQ(binary_crossentropy(nn::softmax(logits), rows).item(),
+            binary_crossentropy(nn::softmax(logits) * 1.0, rows).item());
+}
+
+TEST(Losses, RefuseProbabilitiesAsLogits) {
+  EXPECT_EQ(message_of<ValueError>(
+                [] { SparseCategoricalCrossentropy{.from_logits = true}(wengert::softmax(logits), labels); }),
+            "sparse_categorical_crossentropy: from_logits is set, but the predictions are the result of a softmax or "
+            "sigmoid; leave out one of the two");
+  EXPECT_THROW(CategoricalCrossentropy{.from_logits = true}(wengert::softmax(logits), rows), ValueError);
+  EXPECT_THROW(BinaryCrossentropy{.from_logits = true}(nn::sigmoid(binary_logits), binary_targets), ValueError);
+  EXPECT_NO_THROW(CategoricalCrossentropy{.from_logits = true}(wengert::softmax(logits) * 3.0, rows));
+}
+
+TEST(Losses, LeaveTheLogitsOfAHiddenLayerToNobody) {
+  Tape tape;
+  auto owner = std::make_shared<const std::array<double, 2>>(std::array{0.5, -1.0});
+  const void* const elements = owner->data();
+  const std::weak_ptr<const void> alive = owner;
+  Tensor y = nn::sigmoid(tape.watch(Tensor::borrow(elements, DType::f64, {2}, std::move(owner))));
+  EXPECT_FALSE(alive.expired());
+  y = y * 2.0;
+  EXPECT_TRUE(alive.expired()) << "the tape needs the values of a sigmoid alone";
 }
 
 TEST(Losses, AModelThatEndsInSoftmaxTrainsAsOneThatGivesLogits) {
@@ -110,6 +170,19 @@ TEST(Losses, AModelThatEndsInSoftmaxTrainsAsOneThatGivesLogits) {
   const Tensor da = tape.gradient(a)[last.weight()];
   const Tensor db = tape.gradient(b)[bare.weight()];
   for (std::size_t i = 0; i < 9; ++i) EXPECT_EQ(da.data<double>()[i], db.data<double>()[i]);
+}
+
+TEST(Losses, AModelThatEndsInSigmoidTrainsAsOneThatGivesLogits) {
+  Sequential last{Dense{3, 2, nn::sigmoid, {.dtype = DType::f64}}, Dense{2, 3, nn::sigmoid, {.dtype = DType::f64}}};
+  Sequential bare{Dense{3, 2, nn::sigmoid, {.dtype = DType::f64}}, Dense{2, 3, {}, {.dtype = DType::f64}}};
+  Tape tape;
+  const Tensor a = binary_crossentropy(last(logits), rows);
+  const Tensor b = BinaryCrossentropy{.from_logits = true}(bare(logits), rows);
+  EXPECT_EQ(a.item(), b.item());
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Tensor da = tape.gradient(a)[last.parameters()[i]], db = tape.gradient(b)[bare.parameters()[i]];
+    EXPECT_TRUE(std::ranges::equal(da.data<double>(), db.data<double>())) << i;
+  }
 }
 
 TEST(Losses, TakeLabelsOfEveryIntegerType) {
