@@ -85,7 +85,11 @@ Attributes with_parameters(const Operation& operation, std::string_view name, st
 }  // namespace
 
 Activation::Activation(const Operation& operation, const Attributes& attributes)
-    : operation_(&operation), attributes_(operation.completed(attributes)) {}
+    : operation_(&operation), attributes_(operation.completed(attributes)) {
+  if (operation.inputs > 1 || operation.results(attributes_) != 1) {
+    throw ValueError(fmt::format("activation: {} is not of one tensor with one result", operation.name));
+  }
+}
 
 Tensor Activation::forward(const Tensor& x) {
   if (operation_ == nullptr) return x;

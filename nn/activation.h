@@ -15,8 +15,10 @@ class Activation : public Module {
  public:
   /// The identity, as Keras's "linear".
   Activation() = default;
-  /// `operation` must live as long as the process. Throws ValueError for unknown attributes.
+  /// `operation` must live as long as the process. Throws ValueError for attributes that are unknown or that it
+  /// refuses, and for an operation of several tensors.
   explicit Activation(const Operation& operation, const Attributes& attributes = {});
+  explicit Activation(const Operation&& operation, const Attributes& attributes = {}) = delete;
 
   Tensor forward(const Tensor& x) override;
   std::string type_name() const override { return "Activation"; }

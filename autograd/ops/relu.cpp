@@ -1,4 +1,9 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
 #include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
@@ -10,6 +15,13 @@ constexpr double selu_alpha = 1.6732632423543772848;
 
 /// x up to 0: what an exponential that is not taken above 0 may be given.
 Scalar negative_part(Scalar x) { return select(x > 0.0, 0.0, x); }
+
+/// How many results celu has: none for an α that it is not made for.
+std::size_t count_celu(const Attributes& attributes) {
+  const double alpha = attributes.number("alpha");
+  if (alpha > 0 && std::isfinite(alpha)) return 1;
+  throw ValueError(fmt::format("celu: alpha is {}; expected a finite number above 0", alpha));
+}
 
 std::vector<Sample> alpha_samples() {
   std::vector<Sample> samples = detail::activation_samples();
@@ -97,12 +109,12 @@ Tensor selu(const Tensor& x) { return apply(operations::selu(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
 /// Continuously differentiable exponential linear unit, x above 0, else α (exp(x/α) − 1), for α > 0; floating. −α at −inf.
-/// Derivative 1 above 0, else exp(x/α).
+/// Derivative 1 above 0, else exp(x/α). Throws ValueError for another α.
 /// Barron, "Continuously differentiable exponential linear units", 2017.
 Tensor celu(const Tensor& x, double alpha = 1.0);
 #endif
 WENGERT_OPERATION(celu) {
-  return pointwise(name, {
+  Operation operation = pointwise(name, {
       .category = Category::activation,
       .formula = [](Scalar x, Scalar alpha) { return select(x > 0.0, x, alpha * expm1(negative_part(x) / alpha)); },
       .derivative = [](Scalar x, Scalar, Scalar dy, Scalar alpha) { return select(x > 0.0, dy, dy * exp(negative_part(x) / alpha)); },
@@ -110,6 +122,8 @@ WENGERT_OPERATION(celu) {
       .kinks = {0.0},
       .samples = alpha_samples,
   });
+  operation.count_outputs = count_celu;
+  return operation;
 }
 Tensor celu(const Tensor& x, double alpha) { return apply(operations::celu(), {x}, {{"alpha", alpha}}); }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cmath>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "support/apart.h"
@@ -18,6 +20,9 @@ namespace {
 std::string refusal_of(const std::string& name) {
   return message_of<ValueError>([&] { nn::activation(name); });
 }
+
+// It would refer to an operation that is gone.
+static_assert(std::is_constructible_v<Activation, const Operation&> && !std::is_constructible_v<Activation, Operation>);
 
 const Tensor x({-2.0, -0.5, 0.0, 1.5});
 
@@ -105,6 +110,21 @@ TEST(Activation, MalformedParametersAreRefused) {
     EXPECT_THROW(nn::activation(name), ValueError) << name;
   }
   EXPECT_THROW(nn::relu(0.5), ValueError);
+}
+
+TEST(Activation, ParametersThatTheFormulaIsNotMadeForAreRefused) {
+  EXPECT_EQ(refusal_of("celu:0"), "celu: alpha is 0; expected a finite number above 0");
+  EXPECT_THROW(nn::activation("celu:-1"), ValueError);
+  EXPECT_THROW(nn::celu(-1), ValueError);
+  for (const double alpha : {0.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    EXPECT_THROW(wengert::celu(x, alpha), ValueError) << alpha;
+  EXPECT_EQ(values(nn::celu(0.5)(x)), values(wengert::celu(x, 0.5)));
+}
+
+TEST(Activation, TakesOperationsOfOneTensorAlone) {
+  EXPECT_EQ(message_of<ValueError>([] { Activation{*find_operation("add")}; }),
+            "activation: add is not of one tensor with one result");
+  EXPECT_THROW((Activation{*find_operation("split"), {{"sections", 2}}}), ValueError);
 }
 
 }  // namespace
