@@ -41,20 +41,23 @@ std::int64_t checked_label(const char* metric, std::int64_t label, std::int64_t 
   return label;
 }
 
-/// Calls `visit(row of scores, label)` for every sample.
+/// The shape of the labels of scores [batch, …, classes].
+Shape labels_shape(const Shape& scores) { return Shape(std::span(scores.begin(), scores.rank() - 1)); }
+
+/// Calls `visit(row of scores, label)` for every position of every sample.
 template <typename F>
-void for_each_sample(const char* metric, const Tensor& predictions, const Tensor& targets, F visit) {
-  const std::int64_t samples = predictions.shape()[0];
-  const std::int64_t classes = predictions.shape()[1];
-  const bool sparse = targets.rank() == 1;
-  const auto row_of = [classes](auto data, std::int64_t sample) {
-    return data.subspan(static_cast<std::size_t>(sample * classes), static_cast<std::size_t>(classes));
+void for_each_row(const char* metric, const Tensor& predictions, const Tensor& targets, F visit) {
+  const std::int64_t rows = labels_shape(predictions.shape()).elements();
+  const std::int64_t classes = predictions.shape().back();
+  const bool sparse = targets.rank() < predictions.rank();
+  const auto row_of = [classes](auto data, std::int64_t row) {
+    return data.subspan(static_cast<std::size_t>(row * classes), static_cast<std::size_t>(classes));
   };
   dispatch(predictions.dtype(), [&](auto score) {
     const auto scores = predictions.data<decltype(score)>();
     dispatch(targets.dtype(), [&](auto target) {
       const auto values = targets.data<decltype(target)>();
-      for (std::int64_t i = 0; i < samples; ++i) {
+      for (std::int64_t i = 0; i < rows; ++i) {
         const std::int64_t label =
             sparse ? static_cast<std::int64_t>(values[static_cast<std::size_t>(i)]) : argmax(row_of(values, i));
         visit(row_of(scores, i), checked_label(metric, label, classes));
@@ -64,26 +67,34 @@ void for_each_sample(const char* metric, const Tensor& predictions, const Tensor
 }
 
 void check_scores(const char* metric, const Tensor& predictions, const Tensor& targets) {
-  const bool sparse = targets.rank() == 1 && predictions.rank() == 2 && targets.shape()[0] == predictions.shape()[0];
-  const bool dense = predictions.rank() == 2 && targets.shape() == predictions.shape();
+  const bool has_classes = predictions.rank() >= 2;
+  const bool sparse = has_classes && targets.shape() == labels_shape(predictions.shape());
+  const bool dense = has_classes && targets.shape() == predictions.shape();
   if (!sparse && !dense) {
     throw ShapeError(
-        fmt::format("{}: predictions {} and targets {}; expected [batch, classes] and labels [batch] or rows "
-                    "[batch, classes]",
+        fmt::format("{}: predictions {} and targets {}; expected [batch, …, classes] and labels [batch, …] or rows "
+                    "[batch, …, classes]",
                     metric, to_string(predictions.shape()), to_string(targets.shape())));
   }
-  if (sparse && is_floating(targets.dtype())) {
+  if (sparse && (is_floating(targets.dtype()) || targets.dtype() == DType::boolean)) {
     throw DTypeError(fmt::format("{}: labels are {}; expected integers", metric, name_of(targets.dtype())));
   }
 }
 
+/// The sum over the samples of what was counted over all their positions.
+double sum_of(std::int64_t count, const Shape& predictions) {
+  double positions = 1;  // of one sample
+  for (std::size_t axis = 1; axis + 1 < predictions.rank(); ++axis) positions *= static_cast<double>(predictions[axis]);
+  return static_cast<double>(count) / positions;
+}
+
 /// Among how many samples the label's score is one of the k largest.
-double count_among_largest(const char* metric, const Tensor& predictions, const Tensor& targets, std::int64_t k) {
+double sum_among_largest(const char* metric, const Tensor& predictions, const Tensor& targets, std::int64_t k) {
   check_scores(metric, predictions, targets);
   std::int64_t right = 0;
-  for_each_sample(metric, predictions, targets,
-                  [&](auto scores, std::int64_t label) { right += rank_of(scores, label) < k ? 1 : 0; });
-  return static_cast<double>(right);
+  for_each_row(metric, predictions, targets,
+               [&](auto scores, std::int64_t label) { right += rank_of(scores, label) < k ? 1 : 0; });
+  return sum_of(right, predictions.shape());
 }
 
 void check_floating(const char* metric, const Tensor& predictions) {
@@ -92,7 +103,7 @@ void check_floating(const char* metric, const Tensor& predictions) {
   }
 }
 
-/// One score per sample, right where it lies on the target's side of 0.5; the targets are 0 or 1.
+/// One score per position, right where it lies on the target's side of 0.5; the targets are 0 or 1.
 double binary_sum(const Tensor& predictions, const Tensor& targets) {
   std::int64_t right = 0;
   dispatch(predictions.dtype(), [&](auto score) {
@@ -107,29 +118,32 @@ double binary_sum(const Tensor& predictions, const Tensor& targets) {
       }
     });
   });
-  return static_cast<double>(right);
+  return sum_of(right, predictions.shape());
 }
 
-double mean_of(double sum, const Tensor& predictions) { return sum / static_cast<double>(predictions.shape()[0]); }
+/// Whether the predictions are one score for each target, both with an axis of one number at the end or without.
+bool are_binary(const Shape& predictions, const Shape& targets) {
+  const auto is_last_one = [](const Shape& shape) { return shape.rank() > 1 && shape.back() == 1; };
+  if (predictions.rank() != 1 && !is_last_one(predictions)) return false;
+  const auto without = [&](Shape shape) {
+    while (is_last_one(shape)) shape = labels_shape(shape);
+    return shape;
+  };
+  return without(predictions) == without(targets);
+}
 
 }  // namespace
 
 double Metric::operator()(const Tensor& predictions, const Tensor& targets) const {
   if (predictions.rank() == 0) throw ShapeError(fmt::format("{}: a single number given; expected samples", name));
   if (!sum) throw ValueError(fmt::format("metric '{}' has no function", name));
-  return mean_of(sum(predictions, targets), predictions);
+  return sum(predictions, targets) / static_cast<double>(predictions.shape()[0]);
 }
 
 double Accuracy::sum(const Tensor& predictions, const Tensor& targets) const {
   check_floating("accuracy", predictions);
-  const auto has_one_each = [](const Tensor& x) { return x.rank() == 1 || (x.rank() == 2 && x.shape()[1] == 1); };
-  if (has_one_each(predictions) && has_one_each(targets) && predictions.size() == targets.size())
-    return binary_sum(predictions, targets);
-  return count_among_largest("accuracy", predictions, targets, 1);
-}
-
-double Accuracy::operator()(const Tensor& predictions, const Tensor& targets) const {
-  return mean_of(sum(predictions, targets), predictions);
+  if (are_binary(predictions.shape(), targets.shape())) return binary_sum(predictions, targets);
+  return sum_among_largest("accuracy", predictions, targets, 1);
 }
 
 Accuracy::operator Metric() const {
@@ -139,11 +153,7 @@ Accuracy::operator Metric() const {
 double TopK::sum(const Tensor& predictions, const Tensor& targets) const {
   if (k < 1) throw ValueError(fmt::format("top_k: k is {}; expected 1 or more", k));
   check_floating("top_k", predictions);
-  return count_among_largest("top_k", predictions, targets, k);
-}
-
-double TopK::operator()(const Tensor& predictions, const Tensor& targets) const {
-  return mean_of(sum(predictions, targets), predictions);
+  return sum_among_largest("top_k", predictions, targets, k);
 }
 
 TopK::operator Metric() const {

@@ -44,6 +44,24 @@ TEST(Accuracy, OfOneScorePerSampleAsksForItsSide) {
   EXPECT_EQ(accuracy.sum(p, cast(t, DType::u8)), 3);
 }
 
+TEST(Accuracy, OfSequencesIsTheMeanOverAllPositions) {
+  const Tensor sequences = scores.reshape({2, 2, 3});
+  EXPECT_EQ(accuracy(sequences, Tensor({{1, 1}, {2, 0}})), 0.75);
+  EXPECT_EQ(accuracy.sum(sequences, Tensor({{1, 1}, {2, 0}})), 1.5) << "of two samples";
+  const Tensor rows({{0.0, 1.0, 0.0}, {0.2, 0.5, 0.3}, {0.0, 0.0, 1.0}, {1.0, 0.0, 0.0}});
+  EXPECT_EQ(accuracy(sequences, rows.reshape({2, 2, 3})), 0.75);
+  EXPECT_EQ(top_k(2)(sequences, Tensor({{2, 1}, {1, 2}})), 0.5);
+  const Tensor p({{0.2, 0.6}, {0.7, 0.1}}), t({{0.0, 1.0}, {0.0, 0.0}});
+  EXPECT_EQ(accuracy(p.reshape({2, 2, 1}), t.reshape({2, 2, 1})), 0.75);
+  EXPECT_EQ(accuracy(p.reshape({2, 2, 1}), t), 0.75);
+  EXPECT_THROW(accuracy(sequences, Tensor({1, 1, 2, 0})), ShapeError);
+}
+
+TEST(Metrics, OfNoSamplesAreNan) {
+  EXPECT_TRUE(std::isnan(accuracy(zeros({0, 3}), zeros({0}, DType::i32))));
+  EXPECT_TRUE(std::isnan(top_k(1)(zeros({0, 3}), zeros({0}, DType::i32))));
+}
+
 TEST(Accuracy, CountsNanAsTheLargest) {
   const Tensor with_nan({{0.1, nan, 0.9}, {nan, nan, 1.0}});
   EXPECT_EQ(accuracy.sum(with_nan, Tensor({1, 0})), 2);
@@ -85,6 +103,8 @@ TEST(Metrics, SayWhatDoesNotFit) {
   EXPECT_THROW(accuracy.sum(scores, Tensor({0, 1})), ShapeError);
   EXPECT_THROW(accuracy.sum(scores, zeros({4, 2})), ShapeError);
   EXPECT_THROW(accuracy.sum(scores, Tensor({0.0, 1.0, 2.0, 0.0})), DTypeError);
+  EXPECT_THROW(accuracy.sum(scores, Tensor({true, false, true, false})), DTypeError);
+  EXPECT_THROW(accuracy(Tensor(0.5), Tensor(1)), ShapeError);
   EXPECT_THROW(accuracy.sum(cast(scores, DType::i32), Tensor({0, 1, 2, 0})), DTypeError);
   EXPECT_THROW(top_k(0).sum(scores, Tensor({0, 1, 2, 0})), ValueError);
   try {
