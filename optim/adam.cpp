@@ -21,43 +21,43 @@ const Operation& bias_corrected_rate() {
     return rate * sqrt(1.0 - pow(beta_2, t)) / (1.0 - pow(beta_1, t));
   };
   static const Operation operation = pointwise(
-      "adam_rate", {.formula = formula, .attributes = {{"beta_1", 0.9}, {"beta_2", 0.999}}, .differentiable = false});
+      "adam_rate", {.formula = formula, .attributes = {{"beta_1", 0.0}, {"beta_2", 0.0}}, .differentiable = false});
   return operation;
 }
 
-double checked_beta(const char* name, double beta) {
+double checked_beta(const char* owner, const char* name, double beta) {
   if (beta >= 0 && beta < 1) return beta;
-  throw ValueError(fmt::format("adam: {} is {}; expected 0 or more, and below 1", name, beta));
+  throw ValueError(fmt::format("{}: {} is {}; expected 0 or more, and below 1", owner, name, beta));
 }
 
-/// An ε of 0 is taken, with which what gets no gradient becomes NaN.
-void require_normal(double epsilon, DType dtype) {
+void require_normal(const char* owner, double epsilon, DType dtype) {
   const double least = dtype == DType::f64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
   if (epsilon == 0 || epsilon >= least) return;
-  throw ValueError(fmt::format("adam: epsilon is {}; expected {:.2g} or above for parameters of {}", epsilon, least,
-                               name_of(dtype)));
+  throw ValueError(fmt::format("{}: epsilon is {}; expected {:.2g} or above for parameters of {}", owner, epsilon,
+                               least, name_of(dtype)));
 }
 
-Attributes attributes_of(const AdamOptions& options, DType dtype) {
+Attributes attributes_of(const char* owner, const AdamOptions& options, DType dtype) {
   return {{"one_minus_beta_1", 1 - options.beta_1},
           {"one_minus_beta_2", 1 - options.beta_2},
-          {"epsilon", detail::not_negative("adam", "epsilon", options.epsilon)},
+          {"epsilon", detail::not_negative(owner, "epsilon", options.epsilon)},
           {"least_m", detail::least_moment(dtype)},
           {"least_v", detail::least_square(dtype, options.epsilon)}};
 }
 
 }  // namespace
 
-Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options) : Adam(parameters, options, 0) {}
+Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options)
+    : Adam("adam", parameters, options, 0) {}
 
-Adam::Adam(const std::vector<Parameter>& parameters, const AdamOptions& options, double weight_decay)
+Adam::Adam(const char* name, const std::vector<Parameter>& parameters, const AdamOptions& options, double weight_decay)
     : Optimizer(parameters, options.learning_rate, {"m", "v"}),
-      beta_1_(checked_beta("beta_1", options.beta_1)),
-      beta_2_(checked_beta("beta_2", options.beta_2)),
-      weight_decay_(detail::not_negative("adam", "weight_decay", weight_decay)),
-      f32_attributes_(attributes_of(options, DType::f32)),
-      f64_attributes_(attributes_of(options, DType::f64)) {
-  for (const Parameter& parameter : this->parameters()) require_normal(options.epsilon, parameter.dtype());
+      beta_1_(checked_beta(name, "beta_1", options.beta_1)),
+      beta_2_(checked_beta(name, "beta_2", options.beta_2)),
+      weight_decay_(detail::not_negative(name, "weight_decay", weight_decay)),
+      f32_attributes_(attributes_of(name, options, DType::f32)),
+      f64_attributes_(attributes_of(name, options, DType::f64)) {
+  for (const Parameter& parameter : this->parameters()) require_normal(name, options.epsilon, parameter.dtype());
 }
 
 Tensor Adam::step_rate(const Tensor& learning_rate, const Tensor& step) const {
@@ -78,7 +78,7 @@ void Adam::update(Parameter& parameter, const Tensor& gradient, const Tensor& ra
 }
 
 AdamW::AdamW(const std::vector<Parameter>& parameters, const AdamWOptions& options)
-    : Adam(parameters,
+    : Adam("adamw", parameters,
            {.learning_rate = options.learning_rate,
             .beta_1 = options.beta_1,
             .beta_2 = options.beta_2,

@@ -22,11 +22,13 @@ struct AdamOptions {
 class Adam : public Optimizer {
  public:
   /// Throws ValueError for a β out of [0, 1), an ε that is negative, not finite, or subnormal in a parameter's dtype
-  /// (its reciprocal would be infinite), and as every optimiser does.
+  /// (its reciprocal would be infinite), and as every optimiser does. With an ε of 0, entries without a gradient become
+  /// NaN.
   explicit Adam(const std::vector<Parameter>& parameters, const AdamOptions& options = {});
 
  protected:
-  Adam(const std::vector<Parameter>& parameters, const AdamOptions& options, double weight_decay);
+  /// `name` is called in errors.
+  Adam(const char* name, const std::vector<Parameter>& parameters, const AdamOptions& options, double weight_decay);
 
  private:
   Tensor step_rate(const Tensor& learning_rate, const Tensor& step) const override;
@@ -37,12 +39,13 @@ class Adam : public Optimizer {
   Attributes f32_attributes_, f64_attributes_;
 };
 
+/// What is left out is as in AdamOptions.
 struct AdamWOptions {
-  LearningRate learning_rate = 1e-3;
+  LearningRate learning_rate = AdamOptions{}.learning_rate;
   double weight_decay = 0.004;
-  double beta_1 = 0.9;
-  double beta_2 = 0.999;
-  double epsilon = 1e-7;
+  double beta_1 = AdamOptions{}.beta_1;
+  double beta_2 = AdamOptions{}.beta_2;
+  double epsilon = AdamOptions{}.epsilon;
 };
 
 /// Adam with decoupled weight decay λ: before the step, p ← p − η λ p.

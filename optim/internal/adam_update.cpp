@@ -122,11 +122,11 @@ std::array<Scalar, 3> results_of(const HWY_NAMESPACE::Entry<Scalar>& entry) { re
 
 Operation update_operation(std::string name, Formula formula, bool decays) {
   return pointwise(std::move(name), {.formula = std::move(formula),
-                                     .attributes = {{"one_minus_beta_1", 0.1},
-                                                    {"one_minus_beta_2", 0.001},
-                                                    {"epsilon", 1e-7},
-                                                    {"least_m", least_moment(DType::f32)},
-                                                    {"least_v", least_square(DType::f32, 1e-7)}},
+                                     .attributes = {{"one_minus_beta_1", 0.0},  // all are given
+                                                    {"one_minus_beta_2", 0.0},
+                                                    {"epsilon", 0.0},
+                                                    {"least_m", 0.0},
+                                                    {"least_v", 0.0}},
                                      .differentiable = false,
                                      .native = HWY_DYNAMIC_DISPATCH(find_native)(decays)});
 }

@@ -119,6 +119,10 @@ TEST(Optimizer, SettingsOutOfRangeAreRefused) {
   }
   EXPECT_EQ(message_of<ValueError>([&] { Adam({Parameter(Tensor({1.0F}))}, {.epsilon = 1e-39}); }),
             "adam: epsilon is 1e-39; expected 1.2e-38 or above for parameters of f32");
+  EXPECT_EQ(message_of<ValueError>([&] { AdamW(p, {.beta_1 = 1}); }),
+            "adamw: beta_1 is 1; expected 0 or more, and below 1");
+  EXPECT_EQ(message_of<ValueError>([&] { AdamW(p, {.epsilon = -1}); }),
+            "adamw: epsilon is -1; expected a finite number, 0 or more");
   EXPECT_NO_THROW(Adam({Parameter(Tensor({1.0}))}, {.epsilon = 1e-39}));
   EXPECT_EQ(message_of<ValueError>([&] { Adam(p, {.learning_rate = nan}); }),
             "optimizer: learning_rate is nan; expected a finite number, 0 or more");
