@@ -26,6 +26,8 @@ Dense::Dense(std::int64_t inputs, std::int64_t outputs, Activation activation, D
       bias_initializer_(std::move(options.bias_initializer)),
       weight_(undrawn_weight(inputs, outputs, options.dtype)),
       activation_(std::move(activation)) {
+  if (!initializer_ || !bias_initializer_)
+    throw ValueError("dense: an initializer is empty; leave it out for the usual one, or give nn::zeros");
   if (options.bias) bias_.emplace(wengert::zeros(Shape{outputs}, options.dtype));
 }
 

@@ -22,7 +22,7 @@ struct DenseOptions {
 ///     nn::Dense output{128, 10, nn::linear, {.initializer = nn::he_normal, .dtype = DType::f64}};
 class Dense : public Module {
  public:
-  /// Throws ValueError for extents below 1, DTypeError for a dtype that is not floating.
+  /// Throws ValueError for extents below 1 and an empty initializer, DTypeError for a dtype that is not floating.
   Dense(std::int64_t inputs, std::int64_t outputs, Activation activation, DenseOptions options);
   Dense(std::int64_t inputs, std::int64_t outputs, Activation activation = {});
   // Compiled once, in the library, and not in every program that has a layer of this kind.

@@ -71,6 +71,7 @@ Tensor VarianceScaling::operator()(const Shape& shape, Generator& generator, DTy
 }
 
 Tensor Orthogonal::operator()(const Shape& shape, Generator& generator, DType dtype) const {
+  if (!std::isfinite(gain)) throw ValueError(fmt::format("orthogonal: gain is {}; expected a finite number", gain));
   if (shape.rank() < 2) throw ShapeError("orthogonal: needs two axes or more, was given " + to_string(shape));
   const std::int64_t columns = shape.back();
   const std::int64_t rows = columns == 0 ? 0 : shape.elements() / columns;

@@ -23,7 +23,7 @@ enum class Fan : std::uint8_t { in, out, average };
 /// `normal` is cut off at two standard deviations, and scaled so that the variance is kept.
 enum class Distribution : std::uint8_t { uniform, normal };
 
-/// Random numbers of mean 0 and variance scale / fan.
+/// Random numbers of mean 0 and variance scale / fan. Throws ValueError for a scale that is negative or not finite.
 struct VarianceScaling {
   double scale = 1;
   Fan fan = Fan::in;
@@ -44,7 +44,7 @@ inline constexpr VarianceScaling lecun_normal{1, Fan::in, Distribution::normal};
 
 /// gain · Q, Q a random matrix with orthonormal columns (or rows, where there are fewer); all axes but the last count
 /// as one. Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-/// networks" (ICLR 2014). Throws ShapeError for fewer than two axes.
+/// networks" (ICLR 2014). Throws ShapeError for fewer than two axes, ValueError for a gain that is not finite.
 struct Orthogonal {
   double gain = 1;
 

@@ -148,7 +148,7 @@ std::string Module::summary() {
   if (find.found) {
     try {
       return summary(*find.found);
-    } catch (const ShapeError&) {  // the layer that knew it does not come first: shapes stay unknown
+    } catch (const Error&) {  // the layer that knew it does not come first: shapes stay unknown
     }
   }
   return describe(*this, CallLog());

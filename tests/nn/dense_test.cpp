@@ -98,6 +98,9 @@ TEST(Dense, RefusesWhatCannotBeALayer) {
   EXPECT_THROW(Dense(3, -1), ValueError);
   EXPECT_EQ(message_of<DTypeError>([] { Dense(2, 2, {}, {.dtype = DType::i32}); }),
             "dense: parameters are f32 or f64, not i32");
+  const std::string empty = "dense: an initializer is empty; leave it out for the usual one, or give nn::zeros";
+  EXPECT_EQ(message_of<ValueError>([] { Dense(2, 2, {}, {.initializer = {}}); }), empty);
+  EXPECT_EQ(message_of<ValueError>([] { Dense(2, 2, {}, {.bias_initializer = {}}); }), empty);
 }
 
 TEST(Flatten, KeepsTheBatchAndJoinsTheRest) {

@@ -94,6 +94,11 @@ TEST(Initializers, AreAFunctionOfTheGenerator) {
   EXPECT_NE(values(1), values(2));
 }
 
+TEST(Initializers, RefuseAGainThatIsNoNumber) {
+  for (const double gain : {static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    EXPECT_THROW(drawn(Orthogonal{gain}, {2, 2}), ValueError) << gain;
+}
+
 TEST(Initializers, RefuseAScaleThatIsNoVariance) {
   for (const double scale : {-1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
     for (const auto distribution : {Distribution::uniform, Distribution::normal})

@@ -77,6 +77,18 @@ TEST(Summary, ShowsQuestionMarksForShapesThatNobodyKnows) {
   EXPECT_NE(model.summary(Shape{}).find("(None,)"), std::string::npos);
 }
 
+TEST(Summary, ShowsQuestionMarksWhereTheFirstLayerTakesNoNumbersOfThatType) {
+  class Embedding : public Module {
+   public:
+    Tensor forward(const Tensor& x) override { return take(rows.value(), x); }
+    void visit(Visitor& v) override { v("rows", rows, nn::ones); }
+    Parameter rows{wengert::zeros({9, 4})};
+  };
+  Sequential model{Embedding{}, Dense{4, 2}};
+  EXPECT_NE(model.summary().find("│ dense (Dense)                   │ ?  "), std::string::npos);
+  EXPECT_THROW(model.summary({3}), DTypeError);
+}
+
 TEST(Summary, GrowsWithLongNames) {
   Sequential model{named("a_name_that_is_longer_than_the_column_is_wide", Dense{2, 2})};
   EXPECT_NE(model.summary().find("│ a_name_that_is_longer_than_the_column_is_wide (Dense) │ (None, 2) "),
