@@ -24,105 +24,66 @@ std::uint64_t fnv1a(std::string_view text) {
   return hash;
 }
 
-void draw(const std::string& path, Parameter& parameter, const Initializer& initializer, std::uint64_t seed) {
+Tensor draw(const std::string& path, const Parameter& parameter, const Initializer& initializer, std::uint64_t seed) {
   Generator generator(seed, fnv1a(path));
-  parameter.assign(initializer(parameter.shape(), generator, parameter.dtype()));
+  return initializer(parameter.shape(), generator, parameter.dtype());
 }
 
-}  // namespace
+/// The model that this thread is calling: the module that was called by none.
+constinit thread_local Module* model_called = nullptr;
 
-/// Visits all that is below a module, and knows its path.
+class Call {
+ public:
+  explicit Call(Module& module) : is_outermost_(model_called == nullptr) {
+    if (is_outermost_) model_called = &module;
+  }
+  ~Call() {
+    if (is_outermost_) model_called = nullptr;
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ private:
+  bool is_outermost_;
+};
+
+/// Shows all that is below a module to two functions, with its path.
 class PathVisitor : public Visitor {
- protected:
-  explicit PathVisitor(std::string path) : path_(std::move(path)) {}
-  const std::string& path() const { return path_; }
-
- private:
-  /// Before a child's own are visited.
-  virtual void enter(Module& child) = 0;
-  virtual void visit(std::string path, Parameter& parameter, const Initializer& initializer) = 0;
-
-  void module(std::string_view name, Module& child) final {
-    const std::size_t length = path_.size();
-    path_.append(name).push_back('.');
-    enter(child);
-    child.visit(*this);
-    child.built_ = true;  // unless it threw
-    path_.resize(length);
-  }
-  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) final {
-    visit(path_ + std::string(name), parameter, initializer);
-  }
-
-  std::string path_;
-};
-
-class NameAndDraw : public PathVisitor {
  public:
-  explicit NameAndDraw(std::string path) : PathVisitor(std::move(path)) {}
-
- private:
-  void enter(Module& child) override {
-    if (std::find(modules_.begin(), modules_.end(), &child) == modules_.end()) {
-      modules_.push_back(&child);
-      child.path_ = path();
-    }
-  }
-
-  void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {
-    if (std::find(seen_.begin(), seen_.end(), parameter) != seen_.end()) return;
-    if (std::any_of(seen_.begin(), seen_.end(), [&](const Parameter& other) { return other.name() == path; })) {
-      throw ValueError("visit: two parameters are called '" + path + "'; give each part a name of its own");
-    }
-    seen_.push_back(parameter);
-    const bool fresh = parameter.name().empty() && !parameter.is_assigned();
-    if (fresh && initializer) draw(path, parameter, initializer, 0);  // which may throw
-    parameter.set_name(std::move(path));
-  }
-
-  std::vector<const Module*> modules_;  // of what is listed twice the first path counts
-  std::vector<Parameter> seen_;         // called by their paths
-};
-
-/// Calls an action for every parameter, as often as it is listed, with its path. Children that were added to are built.
-class EachParameter : public PathVisitor {
- public:
+  /// For every child, before what is in it; the path ends in a dot.
+  using Enter = std::function<void(const std::string& path, Module& child)>;
+  /// For every parameter, as often as it is listed.
   using Action = std::function<void(const std::string& path, Parameter&, const Initializer&)>;
-  static void of(Module& root, Action action) {
-    EachParameter visitor(std::move(action), root.path_);
+
+  static void visit(Module& root, std::string path, const Enter& enter, const Action& action) {
+    PathVisitor visitor(std::move(path), enter, action);
     root.visit(visitor);
   }
 
  private:
-  EachParameter(Action action, std::string path) : PathVisitor(std::move(path)), action_(std::move(action)) {}
+  PathVisitor(std::string path, const Enter& enter, const Action& action)
+      : path_(std::move(path)), enter_(enter), action_(action) {}
 
-  void enter(Module& child) override { child.build(); }
-  void visit(std::string path, Parameter& parameter, const Initializer& initializer) override {
-    action_(path, parameter, initializer);
-  }
-
-  Action action_;
-};
-
-class SetMode : public Visitor {
- public:
-  explicit SetMode(bool training) : training_(training) {}
-  void module(std::string_view, Module& child) override {
-    child.training_.set(training_);
+  void module(std::string_view name, Module& child) override {
+    const std::size_t length = path_.size();
+    path_.append(name).push_back('.');
+    if (enter_) enter_(path_, child);
     child.visit(*this);
+    path_.resize(length);
+  }
+  void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
+    if (action_) action_(std::string(path_).append(name), parameter, initializer);
   }
 
- private:
-  void parameter(std::string_view, Parameter&, const Initializer&) override {}
-  bool training_;
+  std::string path_;
+  const Enter& enter_;
+  const Action& action_;
 };
-
-namespace {
 
 /// Puts `make(old)` in the place of every parameter; one that is listed twice is replaced by one.
 void replace_parameters(Module& module, const std::function<Parameter(const Parameter&)>& make) {
   std::vector<std::pair<Parameter, Parameter>> made;
-  EachParameter::of(module, [&](const std::string&, Parameter& parameter, const Initializer&) {
+  PathVisitor::visit(module, {}, {}, [&](const std::string&, Parameter& parameter, const Initializer&) {
     auto known = std::find_if(made.begin(), made.end(), [&](const auto& pair) { return pair.first == parameter; });
     if (known == made.end()) known = made.emplace(made.end(), parameter, make(parameter));
     parameter = known->second;
@@ -167,16 +128,45 @@ std::string Module::default_name() const {
 
 Tensor Module::operator()(const Tensor& x) {
   build();
+  const Call call(*this);
   Tensor y = forward(x);
   if (CallLog* log = CallLog::current()) log->add(*this, y.shape());
   return y;
 }
 
-void Module::name_and_draw() {
+void Module::build_now() {
+  // A part that is new in a model which is being called has its path from there.
+  if (model_called != nullptr) PathVisitor::visit(*model_called, model_called->path_, build_part, {});
+  if (!built_) name_and_draw(path_);
+}
+
+void Module::build_part(const std::string& path, Module& part) {
+  if (!part.built_) part.name_and_draw(path);
+}
+
+void Module::name_and_draw(const std::string& path) {
   const Uncompiled once;  // else a compiled function would draw the same first values at every call
-  NameAndDraw visitor(path_);
-  visit(visitor);
-  built_ = true;
+  path_ = path;
+  std::vector<Module*> parts{this};
+  const auto enter = [&](const std::string& part_path, Module& part) {
+    if (std::find(parts.begin(), parts.end(), &part) != parts.end())
+      return;  // of what is listed twice the first counts
+    parts.push_back(&part);
+    part.path_ = part_path;
+  };
+  std::vector<Parameter> seen;  // called by their paths
+  const auto name = [&](const std::string& own_path, Parameter& parameter, const Initializer& initializer) {
+    if (std::find(seen.begin(), seen.end(), parameter) != seen.end()) return;
+    if (std::any_of(seen.begin(), seen.end(), [&](const Parameter& other) { return other.name() == own_path; })) {
+      throw ValueError("visit: two parameters are called '" + own_path + "'; give each part a name of its own");
+    }
+    seen.push_back(parameter);
+    const bool fresh = parameter.name().empty() && !parameter.is_assigned();
+    if (fresh && initializer) parameter.assign(draw(own_path, parameter, initializer, 0));
+    parameter.set_name(own_path);
+  };
+  PathVisitor::visit(*this, path, enter, name);
+  for (Module* part : parts) part->built_ = true;  // unless something threw
 }
 
 std::vector<Parameter> Module::parameters() {
@@ -188,7 +178,7 @@ std::vector<Parameter> Module::parameters() {
 std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
   build();
   std::vector<std::pair<std::string, Parameter>> named;
-  EachParameter::of(*this, [&](const std::string& path, Parameter& parameter, const Initializer&) {
+  PathVisitor::visit(*this, path_, build_part, [&](const std::string& path, Parameter& parameter, const Initializer&) {
     const auto same = [&](const auto& entry) { return entry.second == parameter; };
     if (std::none_of(named.begin(), named.end(), same)) named.emplace_back(path, parameter);
   });
@@ -204,24 +194,39 @@ DType Module::input_dtype() {
 void Module::initialize(std::uint64_t seed) {
   build();
   std::vector<Parameter> drawn;
-  EachParameter::of(*this, [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
-    if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
-    draw(path, parameter, initializer, seed);
-    drawn.push_back(parameter);
-  });
+  std::vector<Tensor> values;  // of all, before the first is changed
+  PathVisitor::visit(*this, path_, build_part,
+                     [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
+                       if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
+                       values.push_back(draw(path, parameter, initializer, seed));
+                       parameter.clone().assign(values.back());  // refuses what does not fit
+                       drawn.push_back(parameter);
+                     });
+  for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i].assign(values[i]);
 }
 
-void Module::train(bool on) { SetMode(on).module({}, *this); }
+void Module::train(bool on) {
+  training_.set(on);
+  PathVisitor::visit(*this, {}, [on](const std::string&, Module& part) { part.training_.set(on); }, {});
+}
 
 void Module::to(DType dtype) {
   if (!is_floating(dtype)) throw DTypeError("to: parameters are f32 or f64, not " + std::string(name_of(dtype)));
-  build();
-  replace_parameters(*this, [&](const Parameter& old) { return Parameter(cast(old.value(), dtype), old.name()); });
+  parameters();  // named and drawn
+  const auto converted = [dtype](const Parameter& old) {
+    return is_floating(old.dtype()) ? Parameter(cast(old.value(), dtype), old.name()) : old;
+  };
+  replace_parameters(*this, converted);
 }
 
 void detail::separate_parameters(Module& module) {
-  module.parameters();  // named and drawn, where that was not done yet
   replace_parameters(module, [](const Parameter& old) { return old.clone(); });
+}
+
+void detail::require_class(const Module& module, const std::type_info& copied) {
+  if (typeid(module) == copied) return;
+  throw ValueError("copy: a " + module.type_name() +
+                   " is given as the class that it is derived from, and the copy would be no more than that");
 }
 
 }  // namespace wengert::nn

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -56,11 +57,11 @@ class Visitor {
 ///     };
 ///
 /// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own. So a module holds its
-/// children as members or in containers, not by pointers that copies would share.
-/// Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first values are
-/// a function of the seed and the path alone; two of one path are a ValueError then. A part of a model is named, drawn
-/// and saved by its paths in that model. Models may share parameters: each has paths of its own for them, of which
-/// `Parameter::name` is the latest.
+/// children as members or in containers, not by pointers that copies would share. Parts may be added and replaced
+/// later. Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first
+/// values are a function of the seed and the path alone; two of one path are a ValueError then. A part of a model is
+/// named, drawn and saved by its paths in that model. Models may share parameters: each has paths of its own for them,
+/// of which `Parameter::name` is the latest. Threads may call one model together once it was used or listed.
 class Module {
  public:
   virtual ~Module();
@@ -83,7 +84,8 @@ class Module {
   /// The dtype in which it takes its inputs: that of its first floating parameter, f32 where it has none.
   DType input_dtype();
 
-  /// Draws anew every parameter that has an initialiser. Equal seeds and paths give equal bits.
+  /// Draws anew every parameter that has an initialiser. Equal seeds and paths give equal bits. Where one throws,
+  /// nothing was changed.
   void initialize(std::uint64_t seed = 0);
 
   /// Training or evaluation, for this module and all below: layers that differ (dropout) ask `is_training`.
@@ -91,7 +93,8 @@ class Module {
   void eval() { train(false); }
   bool is_training() const { return training_.get(); }
 
-  /// Converts every parameter. Copies and optimisers made before keep the old ones. Throws DTypeError for integers.
+  /// Converts every floating parameter. Copies and optimisers made before keep the old ones. Throws DTypeError for a
+  /// dtype of integers.
   void to(DType dtype);
 
   /// The table that Keras prints: layers, shapes of their results, numbers of parameters. `sample` is the shape of one
@@ -112,18 +115,16 @@ class Module {
 
   /// Names the parameters and draws those that nobody named or assigned before; does nothing from the second time on.
   void build() {
-    if (!built_) name_and_draw();
+    if (!built_) build_now();
   }
   /// To be called where children were added.
   void changed() { built_ = false; }
 
  private:
-  friend class PathVisitor;
-  friend class NameAndDraw;
-  friend class EachParameter;
-  friend class SetMode;
   friend class detail::KeptModes;
-  void name_and_draw();
+  void build_now();
+  void name_and_draw(const std::string& path);
+  static void build_part(const std::string& path, Module& part);
 
   HostFlag training_{true};
   bool built_ = false;
@@ -133,11 +134,15 @@ class Module {
 namespace detail {
 /// Gives the module parameters of its own with the present values; those that were shared within it stay so.
 void separate_parameters(Module& module);
+/// Throws ValueError where the module is of a class derived from the one that is to be copied.
+void require_class(const Module& module, const std::type_info& copied);
 }  // namespace detail
 
-/// A copy with parameters of its own; a Slot is shared, unless the class's copy constructor clones it.
+/// A copy with parameters of its own; a Slot is shared, unless the class's copy constructor clones it. What was not
+/// drawn yet the copy draws for itself. Throws ValueError for a module of a class derived from M.
 template <typename M>
 requires std::is_base_of_v<Module, M> M clone(const M& module) {
+  detail::require_class(module, typeid(M));
   M copy = module;
   detail::separate_parameters(copy);
   return copy;

@@ -58,7 +58,8 @@ class Sequential : public Module {
   Sequential& operator=(Sequential&& other) noexcept;
   ~Sequential() override;
 
-  /// Appends a layer. Throws ValueError for a name that is taken, empty, or contains a dot.
+  /// Appends a layer. Throws ValueError for a name that is taken, empty, or contains a dot, and for a layer of a class
+  /// derived from L.
   template <Layer L>
   void add(std::string name, L&& layer) {
     if constexpr (std::same_as<std::remove_cvref_t<L>, NamedActivation>) {
@@ -104,6 +105,7 @@ class Sequential : public Module {
   static std::unique_ptr<Module> held(L&& layer) {
     using Type = std::remove_cvref_t<L>;
     static_assert(std::is_copy_constructible_v<Type>, "a layer must be copyable, so that the model is");
+    detail::require_class(layer, typeid(Type));
     return std::unique_ptr<Module>(new Type(std::forward<L>(layer)));  // NOLINT(modernize-make-unique)
   }
   template <typename Type>

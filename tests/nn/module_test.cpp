@@ -155,6 +155,49 @@ TEST(Module, NamesWhatIsAddedToAPartLater) {
   }
 }
 
+TEST(Module, NamesAndDrawsByItsPathWhatIsPutInThePlaceOfAPart) {
+  Mlp listed, used, fresh;
+  listed.parameters();
+  used(four_numbers);
+  for (Mlp* model : {&listed, &used}) {
+    model->hidden = Dense{4, 3, nn::relu};
+    model->output = Dense{3, 3};
+  }
+  used(four_numbers);
+  for (Mlp* model : {&listed, &used}) {
+    EXPECT_EQ(names(*model), names(fresh));
+    for (std::size_t i = 0; i < 4; ++i)
+      EXPECT_EQ(values<float>(model->parameters()[i]), values<float>(fresh.parameters()[i])) << i;
+  }
+}
+
+TEST(Module, NamesAndDrawsByItsPathWhatIsAddedToAContainerLater) {
+  struct Stack : Module {
+    Tensor forward(const Tensor& x) override {
+      Tensor y = x;
+      for (Sequential& layer : layers) y = layer(y);
+      return y;
+    }
+    void visit(Visitor& v) override {
+      for (std::size_t i = 0; i < layers.size(); ++i) v(std::to_string(i), layers[i]);
+    }
+    void add() { layers.emplace_back(Dense{4, 4}); }
+    std::vector<Sequential> layers;
+  };
+  Stack listed, used, whole;
+  for (Stack* stack : {&listed, &used, &whole}) stack->add();
+  listed.parameters();
+  used(four_numbers);
+  for (Stack* stack : {&listed, &used, &whole}) stack->add(), stack->add();
+  used(four_numbers);
+  for (Stack* stack : {&used, &listed}) {
+    EXPECT_EQ(stack->parameters()[4].name(), "2.dense.weight");
+    EXPECT_EQ(names(*stack), names(whole));
+    for (std::size_t i = 0; i < 6; ++i)
+      EXPECT_EQ(values<float>(stack->parameters()[i]), values<float>(whole.parameters()[i])) << i;
+  }
+}
+
 TEST(Module, OfTwoThatShareALayerGivesThePathInTheOneThatIsAsked) {
   Sequential part{Dense{2, 2}};
   part.parameters();
@@ -206,6 +249,14 @@ TEST(Module, CopiesShareParametersAndClonesDoNot) {
   EXPECT_NE(values<float>(clone(four_numbers)), values<float>(original(four_numbers)));
 }
 
+TEST(Module, IsNotChangedWhereAPartIsCloned) {
+  Mlp model, fresh;
+  const Dense clone = model.output.clone();
+  EXPECT_EQ(names(model), names(fresh));
+  EXPECT_EQ(values<float>(model.output.weight()), values<float>(fresh.output.weight()));
+  EXPECT_EQ(values<float>(Dense(clone).weight()), values<float>(Dense(3, 3).weight())) << "drawn as it stands";
+}
+
 TEST(Module, ListsASharedParameterOnceAndClonesKeepItShared) {
   Tied model;
   EXPECT_EQ(names(model), (std::vector<std::string>{"first.weight", "first.bias"}));
@@ -248,6 +299,18 @@ TEST(Module, ConvertsEveryParameter) {
   EXPECT_THROW(model.to(DType::i32), DTypeError);
 }
 
+TEST(Module, ConvertsNoIntegers) {
+  class Counted : public Module {
+   public:
+    Tensor forward(const Tensor& x) override { return x * factor.value(); }
+    void visit(Visitor& v) override { v("calls", calls), v("factor", factor); }
+    Parameter calls{Tensor({(1 << 24) + 1})}, factor{Tensor({0.5F})};
+  } model;
+  model.to(DType::f64);
+  EXPECT_EQ(values<int>(model.calls), (std::vector<int>{(1 << 24) + 1}));
+  EXPECT_EQ(model.factor.dtype(), DType::f64);
+}
+
 TEST(Module, StartsInF32WhereTheSameModelStartsInF64) {
   Dense narrow{5, 4};
   Dense wide{5, 4, {}, {.dtype = DType::f64}};
@@ -280,6 +343,23 @@ TEST(Module, DrawsAgainWhereAnInitialiserHasThrown) {
   const auto wrong = [](const Shape& shape, Generator&, DType) { return wengert::ones(shape, DType::f64); };
   Dense dense{2, 2, nn::linear, {.initializer = wrong}};
   for (int i = 0; i < 2; ++i) EXPECT_THROW(static_cast<void>(dense.parameters()), DTypeError) << i;
+}
+
+TEST(Module, IsNotHalfDrawnAnewWhereAnInitialiserThrows) {
+  bool fails = false;
+  bool of_another_type = false;
+  const auto late = [&](const Shape& shape, Generator&, DType dtype) {
+    return fails ? throw ValueError("late") : wengert::ones(shape, of_another_type ? DType::f64 : dtype);
+  };
+  Sequential model{Dense{2, 2}, Dense{2, 2, nn::linear, {.initializer = late}}};
+  const auto before = values<float>(model.parameters()[0]);
+  fails = true;
+  EXPECT_THROW(model.initialize(1), ValueError);
+  EXPECT_EQ(values<float>(model.parameters()[0]), before);
+  fails = false;
+  of_another_type = true;
+  EXPECT_THROW(model.initialize(1), DTypeError);
+  EXPECT_EQ(values<float>(model.parameters()[0]), before);
 }
 
 TEST(Module, DrawsAPartAgainWhereItsInitialiserHasThrown) {

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "support/message_of.h"
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
@@ -70,6 +71,23 @@ TEST(Sequential, RefusesNamesThatCannotBeFoundAgain) {
   } catch (const ValueError& error) {
     EXPECT_STREQ(error.what(), "sequential: no layer 'output'; it has hidden");
   }
+}
+
+TEST(Sequential, RefusesALayerOfWhichItWouldTakeAPart) {
+  struct Doubled : Dense {
+    using Dense::Dense;
+    Tensor forward(const Tensor& x) override { return Dense::forward(x) * 2.0; }
+  } doubled{2, 2};
+  const Dense& dense = doubled;
+  const std::string expected =
+      "copy: a Doubled is given as the class that it is derived from, and the copy would be no more than that";
+  Sequential model;
+  EXPECT_EQ(message_of<ValueError>([&] { model.add(dense); }), expected);
+  EXPECT_EQ(message_of<ValueError>([&] { model.add("name", dense); }), expected);
+  EXPECT_EQ(message_of<ValueError>([&] { static_cast<void>(nn::clone(dense)); }), expected);
+  EXPECT_EQ(model.size(), 0U);
+  model.add(doubled);
+  EXPECT_EQ(values<float>(model(input)), values<float>(doubled(input)));
 }
 
 TEST(Sequential, Nests) {
