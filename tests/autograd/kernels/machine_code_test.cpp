@@ -28,9 +28,7 @@ std::uint32_t call(const Code& code) { return reinterpret_cast<std::uint32_t (*)
 
 class MachineCode : public testing::Test {
  protected:
-  void SetUp() override {
-    if (!can_place_code()) GTEST_SKIP() << "this system runs no code that a process wrote";
-  }
+  void SetUp() override { ASSERT_TRUE(can_place_code()) << "this system runs no code that a process wrote"; }
 };
 
 TEST_F(MachineCode, StaysAsLongAsSomebodyHoldsIt) {
