@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "autograd/kernels/instruction_sets.h"
+#include "autograd/kernels/programs.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/kernels/reduce.h>
@@ -47,11 +49,17 @@ std::vector<T> random_elements(const Shape& s) {
   return elements;
 }
 
+/// By each instruction set, which makes no difference to the bits.
 template <typename T>
 std::vector<T> reduced(Reduction reduction, const std::vector<T>& in, const Shape& s) {
-  std::vector<T> out(static_cast<std::size_t>(s.outer * s.inner), T{99});
-  reduce(reduction, dtype_of<T>, in.data(), out.data(), s.outer, s.n, s.inner);
-  return out;
+  std::vector<T> first;
+  for_each_instruction_set([&] {
+    std::vector<T> out(static_cast<std::size_t>(s.outer * s.inner), T{99});
+    reduce(reduction, dtype_of<T>, in.data(), out.data(), s.outer, s.n, s.inner);
+    if (first.empty()) first = out;
+    EXPECT_TRUE(std::equal(out.begin(), out.end(), first.begin(), same_bits<T>)) << "of " << text(s);
+  });
+  return first;
 }
 
 // Calls f(position in the result, the elements that are reduced to it).
