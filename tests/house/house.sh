@@ -120,12 +120,16 @@ none() {
   return 1
 }
 
-# caught STORY FILE LINE: the story fails for a tree that has nothing but LINE in FILE.
+# caught STORY FILE LINE: the story fails for a tree that keeps all rules, but for LINE in FILE.
 caught() {
   local tree
   tree=$(mktemp -d)
-  (cd "$tree" && mkdir -p autograd/kernels nn optim datasets training include examples bench tests && mkdir -p "$(dirname "$2")")
-  house=$tree bash "$here/house.sh" "$1" || { echo "$1 fails for an empty tree" && return 1; }
+  (cd "$tree" && mkdir -p autograd/kernels nn optim datasets training include examples bench tests docs)
+  cp dev "$tree"
+  cp docs/dependencies.md "$tree/docs"
+  { ./dev && echo '[how](docs/architecture.md) [why](docs/dependencies.md)'; } >"$tree/README.md"
+  touch "$tree/docs/architecture.md"
+  house=$tree bash "$here/house.sh" "$1" || { echo "$1 fails for a tree that keeps the rules" && return 1; }
   printf '%b\n' "$3" >"$tree/$2"
   if house=$tree bash "$here/house.sh" "$1" >/dev/null; then echo "$1 does not see: $3" && return 1; fi
   rm -r "$tree"
@@ -146,6 +150,11 @@ EveryRuleCatchesItsBreach() {
   caught NothingSpeaksOfOtherPlaces nn/a.cpp "// of /wor""k/main"
   caught PublicHeadersIncludeTheStandardLibraryAlone nn/a.h '#include <Eigen/Core>'
   caught PublicHeadersIncludeTheStandardLibraryAlone autograd/kernels/a.h '#include "fmt/format.h"'
+  caught EveryDocumentIsLinkedAndEveryLinkLeadsSomewhere docs/a.md 'linked from nowhere'
+  caught EveryDocumentIsLinkedAndEveryLinkLeadsSomewhere docs/architecture.md '[gone](gone.md)'
+  caught DocumentsNameTheCommandsThatThereAre README.md 'no command'
+  caught DocumentsNameTheCommandsThatThereAre docs/architecture.md './dev nonsense'
+  caught EveryPackageHasAReason dev 'new_packages=(libnew-dev)'
 }
 
 DevListsItsCommands() {
@@ -154,7 +163,7 @@ DevListsItsCommands() {
     [[ $(./dev | grep -c "^\./dev $command ") == 1 ]] || { echo "./dev does not list $command" && return 1; }
   done
   for command in nonsense 'lint twice' 'format --all' 'test --preset nonsense' 'test --preset' \
-    'test Philox --preset nonsense' 'test -V --preset'; do
+    'test --preset base' 'test --preset bench' 'test Philox --preset nonsense' 'test -V --preset'; do
     # shellcheck disable=SC2086  # some are two words
     if ./dev $command 2>/dev/null; then echo "./dev $command is taken" && return 1; else [[ $? == 2 ]]; fi
   done
