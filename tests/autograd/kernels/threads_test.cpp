@@ -1,8 +1,13 @@
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "support/apart.h"
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
@@ -101,6 +106,29 @@ TEST_F(KernelThreads, AreLimitedOnTheThreadThatSaysSo) {
   }
   EXPECT_EQ(threads(), 5);
   EXPECT_THROW(set_threads(0), ValueError);
+}
+
+TEST_F(KernelThreads, AreTwoHundredAndFiftySixAtMost) {
+  set_threads(256);
+  EXPECT_EQ(threads(), 256);
+  set_threads(257);
+  EXPECT_EQ(threads(), 256);
+  const ThreadLimit more(1000);
+  EXPECT_EQ(threads(), 256);
+}
+
+TEST(KernelThreadsAtFirst, AreWhatTheEnvironmentSaysOrAsManyAsThereAreProcessors) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // processes that have not asked yet
+  const int processors = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const std::vector<std::pair<std::string, int>> said = {
+      {"1", 1}, {"3", 3}, {"256", 256}, {"1000", 256}, {"0", processors}, {"-2", processors}, {"many", processors}};
+  for (const auto& [text, expected] : said) {
+    SCOPED_TRACE(text);
+    setenv("WENGERT_THREADS", text.c_str(), 1);
+    test::apart([count = expected] { EXPECT_EQ(threads(), count); });
+  }
+  unsetenv("WENGERT_THREADS");
+  test::apart([=] { EXPECT_EQ(threads(), processors); });
 }
 
 Tensor random(const Shape& shape, DType dtype, std::uint64_t seed) {

@@ -1,0 +1,66 @@
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <support/tensors.h>
+
+#include <wengert/autograd/compile.h>
+#include <wengert/autograd/error.h>
+#include <wengert/autograd/operations.h>
+#include <wengert/autograd/tape.h>
+
+// What a compiled function keeps: of its programs those that were used last, and of a program what somebody reads.
+
+namespace wengert {
+namespace {
+
+Tensor row(std::int64_t size) { return random_tensor({size}, static_cast<std::uint64_t>(size)); }
+
+TEST(Compile, KeepsTheEightProgramsThatWereUsedLast) {
+  int runs = 0;
+  const auto square_sum = compile([&](const Tensor& x) {
+    ++runs;
+    return sum(x * x);
+  });
+  const auto is_recorded_anew = [&](std::int64_t size) {
+    const int before = runs;
+    const Tensor x = row(size);
+    EXPECT_TRUE(same_bits(square_sum(x), sum(x * x)));
+    return runs > before;
+  };
+  for (std::int64_t size = 1; size <= 8; ++size) EXPECT_TRUE(is_recorded_anew(size));
+  EXPECT_FALSE(is_recorded_anew(1));
+  EXPECT_TRUE(is_recorded_anew(9));  // in the place of 2's
+  EXPECT_FALSE(is_recorded_anew(1));
+  for (std::int64_t size = 3; size <= 9; ++size) EXPECT_FALSE(is_recorded_anew(size));
+  EXPECT_TRUE(is_recorded_anew(2));
+}
+
+TEST(Compile, GivesResultsThatOutliveTheirProgram) {
+  const auto scaled = compile([](const Tensor& x) {
+    return std::vector<Tensor>{exp(x) * x, x.reshape({1, x.size()})};
+  });
+  const std::vector<Tensor> recorded = scaled(row(1)), replayed = scaled(row(1));
+  for (std::int64_t size = 2; size <= 20; ++size) scaled(row(size));
+  for (const std::vector<Tensor>& kept : {recorded, replayed}) {
+    EXPECT_TRUE(same_bits(kept[0], exp(row(1)) * row(1)));
+    EXPECT_TRUE(same_bits(kept[1], row(1).reshape({1, 1})));
+  }
+}
+
+TEST(Compile, NeitherComputesWhatNobodyReadsNorThrowsForIt) {
+  const Tensor x({1.0, 2.0, 4.0}), inside({2, 0}), outside({2, 3});
+  const auto drops = compile([](const Tensor& values, const Tensor& places) {
+    const Tensor unread = take(values, places);
+    return values * 2.0;
+  });
+  const auto reads = compile([](const Tensor& values, const Tensor& places) { return take(values, places) * 2.0; });
+  EXPECT_TRUE(same_bits(drops(x, inside), x * 2.0));
+  EXPECT_TRUE(same_bits(drops(x, outside), x * 2.0));
+  EXPECT_TRUE(same_bits(reads(x, inside), Tensor({8.0, 2.0})));
+  EXPECT_THROW(reads(x, outside), Error);
+  EXPECT_TRUE(same_bits(reads(x, inside), Tensor({8.0, 2.0})));
+}
+
+}  // namespace
+}  // namespace wengert
