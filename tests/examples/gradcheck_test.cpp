@@ -80,6 +80,18 @@ TEST(GradcheckProgram, SaysHowItIsUsed) {
   EXPECT_EQ(gradcheck({"--version"}).status, 0);
 }
 
+TEST(GradcheckProgram, EndsWithOneForAWrongDerivative) {
+  const TemporaryDirectory directory;
+  const std::string file = directory / "gradients.json";
+  const Finished finished = run(
+      {WENGERT_GRADCHECK_WRONG, "--order", "1", "--operation", "sigmoid", "--operation", "wrong_cube", "--json", file});
+  EXPECT_EQ(finished.status, 1);
+  EXPECT_NE(finished.output.find("\n2 checks, 1 failed; "), std::string::npos) << finished.output;
+  const json rows = json::parse(read_file(file));
+  ASSERT_EQ(rows.size(), 2U);
+  for (const json& row : rows) EXPECT_EQ(row.at("passed").get<bool>(), row.at("operation") == "sigmoid") << row;
+}
+
 TEST(GradcheckProgram, EndsWithTwoForWrongUseAndOneForFailures) {
   const Finished unknown = gradcheck({"--operation", "sigmoit"});
   EXPECT_EQ(unknown.status, 2);
