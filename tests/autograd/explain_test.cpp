@@ -4,7 +4,6 @@
 #include <functional>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <support/process.h>
 #include <support/tensors.h>
+#include <support/text.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
@@ -22,13 +22,6 @@
 
 namespace wengert {
 namespace {
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
 
 /// The first line that holds a text.
 std::string line_with(const std::string& text, const std::string& part) {

@@ -4,13 +4,13 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "datasets/test_files.h"
 #include "support/process.h"
+#include "support/text.h"
 #include <nlohmann/json.hpp>
 
 namespace wengert::test {
@@ -66,17 +66,10 @@ class Comparison : public testing::Test {
   const TemporaryDirectory directory;
 };
 
-inline std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> all;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) all.push_back(line);
-  return all;
-}
-
 /// history.csv without its last column, the seconds: what must be the same from run to run.
 inline std::string without_seconds(const std::string& csv) {
   std::string text;
-  for (const std::string& line : lines(csv)) text += line.substr(0, line.rfind(',')) + '\n';
+  for (const std::string& line : lines_of(csv)) text += line.substr(0, line.rfind(',')) + '\n';
   return text;
 }
 

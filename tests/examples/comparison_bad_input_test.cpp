@@ -15,7 +15,7 @@ class ComparisonRefuses : public Comparison {
  protected:
   void expect_refusal(const Finished& finished, int status, const std::string& complaint) const {
     EXPECT_EQ(finished.status, status);
-    EXPECT_EQ(lines(finished.errors).size(), 1U) << finished.errors;
+    EXPECT_EQ(lines_of(finished.errors).size(), 1U) << finished.errors;
     EXPECT_EQ(finished.errors.substr(0, 7), "error: ");
     EXPECT_TRUE(contains(finished.errors, complaint)) << finished.errors << "does not say: " << complaint;
     EXPECT_TRUE(listing(out()).empty());
@@ -193,7 +193,7 @@ TEST_F(ComparisonRefuses, NothingOfWhatItAlreadyHasWhenTheDiskIsFullOnlyAtTheEnd
   const Finished finished = compare({"--epochs", "1", "--record-steps", "/dev/full"});
   EXPECT_EQ(finished.status, 1);
   EXPECT_EQ(finished.errors, "error: /dev/full: cannot be written: No space left on device\n");
-  EXPECT_EQ(lines(result("history.csv")).size(), 5U);
+  EXPECT_EQ(lines_of(result("history.csv")).size(), 5U);
 }
 
 }  // namespace

@@ -17,12 +17,6 @@ namespace {
 const std::vector<std::string> everything{"accuracy.png", "accuracy.svg", "history.csv",
                                           "losses.png",   "losses.svg",   "summary.json"};
 
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
-
 std::uint32_t big_endian_at(const std::string& bytes, std::size_t place) {
   std::uint32_t value = 0;
   for (std::size_t i = 0; i < 4; ++i) value = value << 8U | static_cast<unsigned char>(bytes.at(place + i));
@@ -43,7 +37,7 @@ TEST_F(Comparison, TrainsFourModelsAndDrawsThem) {
   EXPECT_EQ(finished.errors, "");
   EXPECT_EQ(listing(out()), everything);
 
-  const auto history = lines(result("history.csv"));
+  const auto history = lines_of(result("history.csv"));
   ASSERT_EQ(history.size(), 21U);
   EXPECT_EQ(history[0], "activation,epoch,loss,accuracy,val_loss,val_accuracy,seconds");
   EXPECT_EQ(history[1].substr(0, 7), "relu,1,");
@@ -74,7 +68,7 @@ TEST_F(Comparison, NamesTheSlopeWhereTwoLeakyModelsAreDrawn) {
   ASSERT_EQ(compare({"--activations", "leaky_relu,leaky_relu:0.25,relu", "--epochs", "1"}).status, 0);
   const std::string svg = result("losses.svg");
   EXPECT_TRUE(contains(svg, "leaky_relu:0.25_loss"));
-  EXPECT_EQ(count(svg, "leaky_relu:0."), 2U);
+  EXPECT_EQ(occurrences(svg, "leaky_relu:0."), 2U);
   EXPECT_TRUE(contains(svg, ">relu_loss<"));
 }
 
@@ -88,13 +82,13 @@ TEST_F(Comparison, TrainsEveryActivationOfTheCatalogue) {
 
 TEST_F(Comparison, SaysWhatItDoesAndWhatCameOfIt) {
   const Finished finished = compare({"--epochs", "2"});
-  EXPECT_EQ(count(finished.output, "Total params: 101,770"), 1U);
+  EXPECT_EQ(occurrences(finished.output, "Total params: 101,770"), 1U);
   EXPECT_TRUE(contains(finished.output, "Fashion-MNIST: 70 training images, 30 test images")) << finished.output;
-  EXPECT_EQ(count(finished.output, "leaky_relu: a slope of 0.3 is the default of Keras's LeakyReLU layer"), 1U);
+  EXPECT_EQ(occurrences(finished.output, "leaky_relu: a slope of 0.3 is the default of Keras's LeakyReLU layer"), 1U);
   for (const char* activation : {"relu", "gelu", "sigmoid", "leaky_relu:0.3"}) {
-    EXPECT_EQ(count(finished.output, fmt::format("\n{}, epoch 2/2: loss ", activation)), 1U) << finished.output;
+    EXPECT_EQ(occurrences(finished.output, fmt::format("\n{}, epoch 2/2: loss ", activation)), 1U) << finished.output;
   }
-  const auto all = lines(finished.output);
+  const auto all = lines_of(finished.output);
   const auto header =
       std::find(all.begin(), all.end(), "activation      loss 1  loss 2  accuracy  test loss  test accuracy  seconds");
   ASSERT_NE(header, all.end()) << finished.output;
@@ -234,7 +228,7 @@ TEST_F(Comparison, RefusesInitialWeightsThatDoNotFit) {
     EXPECT_EQ(finished.status, 1);
     EXPECT_TRUE(contains(finished.errors, (directory / "weights") + ": ")) << finished.errors;
     EXPECT_TRUE(contains(finished.errors, complaint)) << finished.errors;
-    EXPECT_EQ(lines(finished.errors).size(), 1U) << finished.errors;
+    EXPECT_EQ(lines_of(finished.errors).size(), 1U) << finished.errors;
   }
   EXPECT_TRUE(listing(out()).empty());
 }
@@ -247,7 +241,7 @@ TEST_F(Comparison, ReplacesWhatAnEarlierRunLeft) {
   directory.write("out/.probe", "mine too");
   ASSERT_EQ(compare({"--epochs", "1"}).status, 0);
   EXPECT_EQ(result("losses.png").substr(1, 3), "PNG");
-  EXPECT_EQ(lines(result("history.csv")).size(), 5U);
+  EXPECT_EQ(lines_of(result("history.csv")).size(), 5U);
   EXPECT_EQ(result("notes.txt"), "mine");
   EXPECT_EQ(result(".probe"), "mine too");
 }
@@ -255,7 +249,7 @@ TEST_F(Comparison, ReplacesWhatAnEarlierRunLeft) {
 TEST_F(Comparison, KeepsItsFiguresWhereGnuplotIsMissing) {
   const Finished finished = compare({"--epochs", "1"}, [] { setenv("PATH", "/nonexistent", 1); });
   EXPECT_EQ(finished.status, 1);
-  EXPECT_EQ(lines(finished.errors).size(), 1U);
+  EXPECT_EQ(lines_of(finished.errors).size(), 1U);
   EXPECT_TRUE(contains(finished.errors, "gnuplot: is not installed")) << finished.errors;
   EXPECT_EQ(listing(out()), (std::vector<std::string>{"history.csv", "summary.json"}));
 }
@@ -263,10 +257,10 @@ TEST_F(Comparison, KeepsItsFiguresWhereGnuplotIsMissing) {
 TEST_F(Comparison, StopsAModelWhoseLossIsNoNumberAndSaysAtWhichStep) {
   const Finished finished = compare({"--activations", "relu,sigmoid", "--learning-rate", "1e38", "--epochs", "3"});
   EXPECT_EQ(finished.status, 1);
-  EXPECT_EQ(lines(finished.errors).size(), 1U) << finished.errors;
+  EXPECT_EQ(lines_of(finished.errors).size(), 1U) << finished.errors;
   EXPECT_TRUE(contains(finished.errors, "relu stopped: the loss is ")) << finished.errors;
   EXPECT_TRUE(contains(finished.errors, " at step 2 (epoch 1)")) << finished.errors;
-  const auto history = lines(result("history.csv"));
+  const auto history = lines_of(result("history.csv"));
   EXPECT_EQ(history[0], "activation,epoch,loss,accuracy,val_loss,val_accuracy,seconds");
   EXPECT_TRUE(contains(result("history.csv"), "\nrelu,1,"));
   for (const std::string& line : history) EXPECT_EQ(std::count(line.begin(), line.end(), ','), 6) << line;
@@ -283,7 +277,7 @@ TEST_F(Comparison, WritesTheHistorySoFarAfterCtrlC) {
   EXPECT_EQ(finished.errors, "");
   EXPECT_TRUE(contains(finished.output, "relu, interrupted after step ")) << finished.output;
   EXPECT_EQ(listing(out()), everything);
-  EXPECT_GE(lines(result("history.csv")).size(), 4U);
+  EXPECT_GE(lines_of(result("history.csv")).size(), 4U);
   EXPECT_FALSE(contains(result("history.csv"), "gelu"));
   EXPECT_EQ(nlohmann::json::parse(result("summary.json"))["models"][0]["history"]["interrupted"], true);
 }

@@ -25,7 +25,7 @@ TEST_F(Comparison, GivesTheSameBitsForAnyNumberOfJobsAndThreads) {
 TEST_F(Comparison, KeepsTheLinesOfSeveralThreadsWhole) {
   const Finished finished = compare({"--jobs", "4", "--threads", "4", "--epochs", "20"});
   std::size_t epochs = 0;
-  for (const std::string& line : lines(finished.output)) {
+  for (const std::string& line : lines_of(finished.output)) {
     if (!contains(line, " epoch ")) continue;
     ++epochs;
     EXPECT_EQ(std::count(line.begin(), line.end(), ','), 6) << line;

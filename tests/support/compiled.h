@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <support/tensors.h>
+#include <support/text.h>
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/capture.h>
@@ -34,12 +34,6 @@ detail::Graph recorded(const F& function, const Tensors& inputs) {
   detail::Capture capture(inputs);
   const Tensors results = function(capture.inputs());
   return capture.finish(results);
-}
-
-inline std::size_t occurrences(std::string_view text, std::string_view part) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
-  return count;
 }
 
 /// The records that are replayed, of all that `explain` says.

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "support/message_of.h"
 #include <gtest/gtest.h>
 #include <support/plain.h>
 #include <support/tensors.h>
@@ -197,39 +198,28 @@ TEST(OneHot, MarksTheIndexInARowOfEveryDType) {
   EXPECT_EQ(one_hot(zeros({0}, DType::i32), 0).shape(), (Shape{0, 0}));
 }
 
-/// What the message of the error is that f throws.
-template <typename E, typename F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
 TEST(Indexing, NamesTheIndexThatIsOutOfRangeAndTheRange) {
   const Tensor x({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});
   const auto names = [](const std::string& given, const std::vector<std::string>& parts) {
     for (const std::string& part : parts) EXPECT_NE(given.find(part), std::string::npos) << given;
   };
-  names(message<ValueError>([&] { gather(x, Tensor({{0, 3}, {1, 1}}), 1); }), {"gather", "index 3", "-3 … 2"});
-  names(message<ValueError>([&] { gather(x, Tensor({{0, -4}, {1, 1}}), 1); }), {"gather", "index -4", "-3 … 2"});
-  names(message<ValueError>([&] { take(x, Tensor({2})); }), {"take", "index 2", "-2 … 1"});
-  names(message<ValueError>([&] { take(x, Tensor({std::uint8_t{200}})); }), {"take", "index 200", "-2 … 1"});
-  names(message<ValueError>([&] { take(x, Tensor({std::int64_t{1} << 40})); }), {"take", "index 1099511627776"});
-  names(message<ValueError>([&] {
+  names(message_of<ValueError>([&] { gather(x, Tensor({{0, 3}, {1, 1}}), 1); }), {"gather", "index 3", "-3 … 2"});
+  names(message_of<ValueError>([&] { gather(x, Tensor({{0, -4}, {1, 1}}), 1); }), {"gather", "index -4", "-3 … 2"});
+  names(message_of<ValueError>([&] { take(x, Tensor({2})); }), {"take", "index 2", "-2 … 1"});
+  names(message_of<ValueError>([&] { take(x, Tensor({std::uint8_t{200}})); }), {"take", "index 200", "-2 … 1"});
+  names(message_of<ValueError>([&] { take(x, Tensor({std::int64_t{1} << 40})); }), {"take", "index 1099511627776"});
+  names(message_of<ValueError>([&] {
           scatter_add(x, Tensor({{5}, {0}}), ones({2, 1}, DType::f64));
         }),
         {"scatter_add", "index 5"});
-  names(message<ValueError>([&] {
+  names(message_of<ValueError>([&] {
           index_add(x, Tensor({-3}), ones({1, 3}, DType::f64));
         }),
         {"index_add", "index -3", "-2 … 1"});
-  names(message<ValueError>([&] { one_hot(Tensor({4}), 4); }), {"one_hot", "index 4", "0 … 3"});
-  names(message<ValueError>([&] { one_hot(Tensor({-1}), 4); }), {"one_hot", "index -1", "0 … 3"});
-  names(message<ValueError>([&] { one_hot(Tensor({0}), 0); }), {"one_hot", "index 0"});
-  names(message<ValueError>([&] { take(zeros({0, 3}), Tensor({0})); }), {"take", "index 0"});
+  names(message_of<ValueError>([&] { one_hot(Tensor({4}), 4); }), {"one_hot", "index 4", "0 … 3"});
+  names(message_of<ValueError>([&] { one_hot(Tensor({-1}), 4); }), {"one_hot", "index -1", "0 … 3"});
+  names(message_of<ValueError>([&] { one_hot(Tensor({0}), 0); }), {"one_hot", "index 0"});
+  names(message_of<ValueError>([&] { take(zeros({0, 3}), Tensor({0})); }), {"take", "index 0"});
 }
 
 // What is read along an axis is given back along it, as often as it was read.
