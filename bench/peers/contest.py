@@ -2,7 +2,7 @@
 
     PYTHON contest.py --ours CONTEST --json FILE [--rounds N] [--only NAME,…] [--threads N]
 
-Values and gradients must agree before anything is timed. What is written are seconds of one call, round by round; of
+Values and gradients must agree, before anything but a first call is timed. What is written are seconds of one call, round by round; of
 the function alone and with its gradient where both are of interest; of the first call, in which a step is compiled; from
 the start of the process to the end of the first step; and how a step grows with the width, depth and batch of a network.
 """
@@ -10,6 +10,7 @@ the start of the process to the end of the first step; and how a step grows with
 import argparse
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -44,7 +45,7 @@ CONTESTANTS = {
 
 @dataclasses.dataclass
 class Line:
-    """A line of the table. The tolerance is relative; f64 leaves room for another order of sums alone."""
+    """A line of the table."""
 
     title: str
     work: str
@@ -54,24 +55,29 @@ class Line:
     sizes: dict = dataclasses.field(default_factory=dict)
     calls: int = 1  # compared
     per: int = 1  # seconds are divided by it
+    compared: dict | None = None  # sizes for the comparison, where at those that are timed the gradient is 0
 
 
 ALL = [OURS, EAGER, TORCH, TORCH_COMPILED, JAX]
+FEW = {"length": 20}  # each sigmoid makes the gradient four times smaller or more: of a thousand, it is 0 in f32
+# How far apart two right programs may be, of each tensor's norm: in f64 what another order of sums gives; in f32 some
+# tens of roundings of 6e-8 (6e-7 were seen). A step of Adam moves a weight by the rate even where its gradient is nothing but
+# rounding: the losses of five steps were 4e-6 apart, and with a batch of 1 those of two 2e-5.
+F64, F32, STEPS, STEPS_OF_ANY_SIZE = 1e-9, 5e-6, 2e-5, 1e-4
 LINES = [
-    # Steps of Adam divide rounding by rounding where a gradient is next to nothing.
-    Line("mlp1024: one step, batch 128", "mlp", "step", ALL, 1e-4, calls=5),
-    Line("chain4M: value and gradient", "chain", "gradient", [*ALL, BY_HAND], 1e-4),
-    Line("tiny1000: one of 1,000 operations, forward and backward", "tiny", "gradient", [OURS, EAGER, TORCH, JAX], 1e-5, per=1000),
-    Line("Gaussian mixture: value", "gmm", "function", ALL, 1e-9),
-    Line("Gaussian mixture: value and gradient", "gmm", "gradient", ALL, 1e-9),
-    Line("ODE, 10,000 steps: value", "ode", "function", [OURS, EAGER, TORCH_COMPILED, JAX], 1e-9),
-    Line("ODE, 10,000 steps: value and gradient", "ode", "gradient", [OURS, EAGER, TORCH_COMPILED, JAX], 1e-9),
-    Line("LSTM, 100 cells: value", "lstm", "function", [OURS, EAGER, TORCH, TORCH_1, JAX], 1e-4),
-    Line("LSTM, 100 cells: value and gradient", "lstm", "gradient", [OURS, EAGER, TORCH, TORCH_1, JAX], 1e-4),
+    Line("mlp1024: one step, batch 128", "mlp", "step", ALL, STEPS, calls=5),
+    Line("chain4M: value and gradient", "chain", "gradient", [*ALL, BY_HAND], F32),
+    Line("tiny1000: one of 1,000 operations, forward and backward", "tiny", "gradient", [OURS, EAGER, TORCH, JAX], F32, per=1000, compared=FEW),
+    Line("Gaussian mixture: value", "gmm", "function", ALL, F64),
+    Line("Gaussian mixture: value and gradient", "gmm", "gradient", ALL, F64),
+    Line("ODE, 10,000 steps: value", "ode", "function", [OURS, EAGER, TORCH_COMPILED, JAX], F64),
+    Line("ODE, 10,000 steps: value and gradient", "ode", "gradient", [OURS, EAGER, TORCH_COMPILED, JAX], F64),
+    Line("LSTM, 100 cells: value", "lstm", "function", [OURS, EAGER, TORCH, TORCH_1, JAX], F32),
+    Line("LSTM, 100 cells: value and gradient", "lstm", "gradient", [OURS, EAGER, TORCH, TORCH_1, JAX], F32),
 ]
 MAIN_JOB = {"width": 128, "depth": 1, "batch": 32}
-START = Line("main job", "mlp", "step", [OURS, TORCH, TORCH_COMPILED, JAX], 1e-4, MAIN_JOB)
-RECORDS = Line("5,000 records", "tiny", "gradient", [OURS, JAX], 1e-5, {"length": 2500})
+START = Line("main job", "mlp", "step", [OURS, TORCH, TORCH_COMPILED, JAX], F32, MAIN_JOB)
+RECORDS = Line("5,000 records", "tiny", "gradient", [OURS, JAX], F32, {"length": 2500}, compared=FEW)
 GROWTH = {"width": [64, 256, 1024, 4096], "depth": [1, 4, 16, 64], "batch": [1, 16, 256, 4096]}
 GROWTH_BASE = {"width": 256, "depth": 2, "batch": 128}
 
@@ -97,14 +103,30 @@ class Program:
 
 
 def apart(theirs, ours):
-    """The largest relative difference of what came out, each tensor by its norm."""
+    """The largest relative difference of what came out, each tensor by its norm; infinite where that is 0, and so says
+    nothing, or where there is a NaN."""
     largest = 0.0
     for their_call, our_call in zip(theirs, ours, strict=True):
         for their_numbers, our_numbers in zip(their_call, our_call, strict=True):
-            scale = abs(our_numbers[0]) or 1.0
+            scale = abs(our_numbers[0])
             for a, b in zip(their_numbers, our_numbers, strict=True):
-                largest = max(largest, abs(a - b) / scale) if a == a else float("inf")
+                difference = abs(a - b) / scale if scale > 0 else math.inf
+                largest = max(largest, math.inf if math.isnan(difference) else difference)
     return largest
+
+
+def same(line, values):
+    """Contestant → how far apart what it gave is from ours. Ends the program where that is too far."""
+    differences = {name: apart(theirs, values[OURS]) for name, theirs in values.items()}
+    for name, difference in differences.items():
+        if not difference <= line.tolerance:
+            sys.exit(f"contest.py: {line.title}: {name} is {difference:.1e} from ours; at most {line.tolerance:.0e} expected")
+    return differences
+
+
+def only_first(values):
+    """Without the gradients."""
+    return {name: [call[:1] for call in calls] for name, calls in values.items()}
 
 
 class Contest:
@@ -133,21 +155,23 @@ class Contest:
         return {"load": contestant, "work": line.work, "inputs": self.inputs, "mode": line.mode, "how": how,
                 "threads": threads, "calls": line.calls}
 
-    def write_inputs(self, line):
-        works.write(self.inputs, works.INPUTS[line.work](np.random.default_rng(0), **line.sizes))
+    def write_inputs(self, line, sizes):
+        works.write(self.inputs, works.INPUTS[line.work](np.random.default_rng(0), **sizes))
 
-    def load(self, line):
-        """The work in all programs; contestant → how far apart what they gave is from ours."""
-        self.write_inputs(line)
-        answers = {name: self.program(name).ask(**self.request(line, name)) for name in line.contestants}
-        differences = {name: apart(answer["values"], answers[OURS]["values"]) for name, answer in answers.items()}
-        for name, difference in differences.items():
-            if not difference <= line.tolerance:
-                sys.exit(f"contest.py: {line.title}: {name} is {difference:.1e} from ours; at most {line.tolerance:.0e} expected")
+    def load(self, line, sizes):
+        """The work in all programs; contestant → what it gave."""
+        self.write_inputs(line, sizes)
+        return {name: self.program(name).ask(**self.request(line, name))["values"] for name in line.contestants}
+
+    def load_and_compare(self, line):
+        if line.compared is None:
+            return same(line, self.load(line, line.sizes))
+        differences = same(line, self.load(line, line.compared))
+        same(line, only_first(self.load(line, line.sizes)))
         return differences
 
     def measure(self, line, rounds, least_seconds):
-        differences = self.load(line)
+        differences = self.load_and_compare(line)
         run = lambda name, times: self.program(name).ask(run=name, times=times)["seconds"]
         once = {name: min(run(name, 1), run(name, 1)) for name in line.contestants}
         rounds = max(1, min(rounds, int(10 / sum(once.values()))))  # of what takes long, fewer
@@ -156,14 +180,17 @@ class Contest:
             for name in line.contestants:
                 time.sleep(SETTLE_SECONDS)
                 seconds[name].append(run(name, max(1, int(least_seconds / once[name]))) / line.per)
-        for program in self.programs.values():
-            program.ask(clear=True)
+        self.clear()
         return {"work": line.title, "seconds": seconds, "apart": differences}
 
     def first(self, line, rounds):
         """Programs started anew: seconds to the end of the first call, and of that call alone."""
-        self.write_inputs(line)
+        if line.compared is not None:
+            same(line, self.load(line, line.compared))
+            self.clear()
+        self.write_inputs(line, line.sizes)
         started, called = ({name: [] for name in line.contestants} for _ in range(2))
+        values = {}
         for number in range(rounds):
             for name in line.contestants:
                 if number > 0 and called[name][0] > LONG_SECONDS:
@@ -173,8 +200,14 @@ class Contest:
                 answer = program.ask(**{**self.request(line, name), "calls": 1})
                 started[name].append(time.perf_counter() - began)
                 called[name].append(answer["first_seconds"])
+                values[name] = answer["values"]
                 program.close()
+        same(line, values if line.compared is None else only_first(values))
         return started, called
+
+    def clear(self):
+        for program in self.programs.values():
+            program.ask(clear=True)
 
     def close(self):
         for program in self.programs.values():
@@ -186,8 +219,7 @@ def growth(contest, rounds):
     for axis, values in GROWTH.items():
         for value in values:
             sizes = {**GROWTH_BASE, axis: value}
-            # Steps of a deep network in f32 part sooner.
-            line = Line(f"{axis} {value}", "mlp", "step", [OURS, TORCH, JAX], 1e-3, sizes, calls=2)
+            line = Line(f"{axis} {value}", "mlp", "step", [OURS, TORCH, JAX], STEPS_OF_ANY_SIZE, sizes, calls=2)
             result = contest.measure(line, rounds, 0.03)
             points.append({"axis": axis, "value": value, "seconds": result["seconds"]})
             compare.print_result(result)
