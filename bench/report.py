@@ -1,4 +1,4 @@
-"""Writes docs/performance.md from what bench/run.sh measured: python3 report.py RESULTS_DIR > performance.md"""
+"""Writes docs/performance.md from what bench/run.sh measured: python3 report.py RESULTS_DIR COMMIT > performance.md"""
 
 import collections
 import json
@@ -164,7 +164,7 @@ def main():
     measured = {path.stem: load(path) for path in sorted(results.glob("*.json")) if path.stem not in ("peers", "whole", "contest", "products")}
     limits = Limits(measured.pop("machine"))
     print("# Performance\n\nWritten by `./dev bench --peers --markdown`, with as many rounds as each table says. Figures of one sitting on one machine, which may have been "
-          "shared: ratios and shares say more than seconds.\n")
+          f"shared: ratios and shares say more than seconds. Measured was commit {sys.argv[2]}.\n")
     print_machine(results, limits)
     report_contest.print_all(results)
     print_whole(results / "whole.json")

@@ -18,6 +18,8 @@ def ratios_table(result):
         rows.append([name, time_text(statistics.median(theirs)), f"{ratio.least:.2f}", f"{ratio.median:.2f}", f"{ratio.most:.2f}"])
     rounds = max(map(len, result["seconds"].values()))
     print(f"**{result['work']}** ({rounds} round{'s' if rounds > 1 else ''})\n")
+    if result.get("note"):
+        print(result["note"] + "\n")
     table(["", "time", "least ratio", "median ratio", "largest ratio"], rows)
 
 
@@ -71,26 +73,15 @@ def print_products(products):
               f"worst {large[0]:.2f}" if large else "") + ".\n")
 
 
-def load(path):
-    return json.loads(path.read_text()) if path.exists() else None
-
-
 def print_all(results):
-    peers, contest, products = (load(results / f"{name}.json") for name in ("peers", "contest", "products"))
-    if peers or contest or products:
-        print("## Beside others\n")
-    if peers or contest:
-        print("Times are medians; a ratio is the peer's time divided by ours in the same round. Before anything was timed, losses, values and "
-              "gradients were compared.\n")
-    for result in peers or []:
+    peers, contest, products = (json.loads((results / f"{name}.json").read_text()) for name in ("peers", "contest", "products"))
+    print("## Beside others\n")
+    print("Times are medians; a ratio is the peer's time divided by ours in the same round. Losses, values and gradients were compared "
+          "before anything was timed, or with what was timed where that is a first call or a whole process.\n")
+    for result in peers + contest["lines"]:
         ratios_table(result)
-    if contest:
-        for result in contest["lines"]:
-            ratios_table(result)
-        print_gradients(contest["lines"])
-        for result in contest["first"]:
-            ratios_table(result)
-        if contest["growth"]:
-            print_growth()
-    if products:
-        print_products(products)
+    print_gradients(contest["lines"])
+    for result in contest["first"]:
+        ratios_table(result)
+    print_growth()
+    print_products(products)

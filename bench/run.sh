@@ -8,15 +8,15 @@ environments=$root/build/peers
 
 usage() {
   cat <<'END_OF_USAGE'
-./dev bench [--peers [--rounds N]] [--markdown] [flags of Google Benchmark]
+./dev bench [--peers [--rounds N] [--markdown]] [flags of Google Benchmark]
 
   (none)       run every benchmark: the machine's limits, kernels, tape, each operation, steps and epochs of the main job;
                then what a user waits for: the whole main job, its memory, the compilation of a small program
   --peers      the main job beside PyTorch, JAX and Keras, other works beside PyTorch and JAX, and products of matrices
                beside other libraries', taking turns. Makes environments in build/peers the first time (several GB).
-               Losses, values and gradients are compared before anything is timed
+               Losses, values and gradients are compared
   --rounds N   with --peers: so many rounds of each work (7)
-  --markdown   write docs/performance.md; with --peers their table too, else the one of the last time is kept
+  --markdown   with --peers: run every benchmark too, and write docs/performance.md of all that was measured
   --help       this
 
   --benchmark_filter=REGEX runs those benchmarks alone, --benchmark_min_time=SECONDS measures each for longer.
@@ -36,14 +36,22 @@ while (($#)); do
     *) echo "./dev bench: unknown flag '$argument' (--help lists them)" >&2 && exit 2 ;;
   esac
 done
+commit=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
+if [[ $markdown == yes ]]; then
+  if [[ $peers == no || " ${flags[*]}" == *" --benchmark_filter"* ]]; then
+    echo "./dev bench: --markdown writes the figures of one sitting: it wants --peers, and no --benchmark_filter" >&2
+    exit 2
+  fi
+  rm -rf "$results"
+fi
 mkdir -p "$results"
 
-# Every program of Google Benchmark; with --markdown each benchmark three times, for its scatter.
+# Every program of Google Benchmark, one for each source; with --markdown each benchmark three times, for its scatter.
 run_benchmarks() {
-  local program name
-  for program in "$build"/bench/bench_*; do
-    [[ -x $program && -f $program ]] || continue
-    name=${program##*/bench_}
+  local program name source
+  for source in "$root"/bench/*.cpp; do
+    name=$(basename "$source" .cpp)
+    program=$build/bench/bench_$name
     echo "== $name"
     if [[ $markdown == yes ]]; then
       "$program" --benchmark_out="$results/$name.json" --benchmark_out_format=json --benchmark_repetitions=3 \
@@ -83,10 +91,8 @@ if [[ $peers == no || $markdown == yes ]]; then
   python3 "$root/bench/whole.py" "$build" "${CXX:-g++}" "$results/whole.json"
 fi
 if [[ $markdown == yes ]]; then
-  if [[ -e $results/contest.json ]]; then
-    python3 "$root/bench/growth.py" "$results/contest.json" "$root/docs/images/growth.svg"
-  fi
-  python3 "$root/bench/report.py" "$results" >"$results/performance.md"
+  python3 "$root/bench/growth.py" "$results/contest.json" "$root/docs/images/growth.svg"
+  python3 "$root/bench/report.py" "$results" "$commit" >"$results/performance.md"
   mv "$results/performance.md" "$root/docs/performance.md"
   echo "wrote docs/performance.md"
 fi

@@ -1,5 +1,9 @@
+#include <barrier>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
@@ -17,6 +21,46 @@ namespace contest {
 
 HWY_EXPORT(chain_pass);
 
+namespace {
+
+/// Threads that stand by between calls.
+class Crew {
+ public:
+  Crew(int threads, std::function<void(int)> part) : part_(std::move(part)), gate_(threads) {
+    for (int number = 1; number < threads; ++number) others_.emplace_back([this, number] { serve(number); });
+  }
+  ~Crew() {
+    is_over_ = true;
+    gate_.arrive_and_wait();
+  }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  /// Calls the part for 0 … threads − 1, each on its thread.
+  void run() {
+    gate_.arrive_and_wait();
+    part_(0);
+    gate_.arrive_and_wait();
+  }
+
+ private:
+  void serve(int number) {
+    while (true) {
+      gate_.arrive_and_wait();
+      if (is_over_) return;
+      part_(number);
+      gate_.arrive_and_wait();
+    }
+  }
+
+  std::function<void(int)> part_;
+  std::barrier<> gate_;
+  bool is_over_ = false;
+  std::vector<std::jthread> others_;
+};
+
+}  // namespace
+
 Call chain_by_hand(const wengert::Tensor& x, int threads) {
   const std::int64_t count = x.size();
   if (threads < 1 || count % (64 * threads) != 0) {
@@ -25,20 +69,16 @@ Call chain_by_hand(const wengert::Tensor& x, int threads) {
   // The gradient is written to memory that is there, as a compiled program does.
   const auto gradient = std::make_shared<std::vector<float>>(static_cast<std::size_t>(count));
   const wengert::Tensor shown = wengert::Tensor::borrow(gradient->data(), x.shape(), gradient);
+  const auto sums = std::make_shared<std::vector<double>>(static_cast<std::size_t>(threads));
+  const auto crew = std::make_shared<Crew>(threads, [=](int number) {
+    const std::int64_t begin = count / threads * number;
+    (*sums)[static_cast<std::size_t>(number)] =
+        HWY_DYNAMIC_DISPATCH(chain_pass)(x.data<float>().data() + begin, gradient->data() + begin, count / threads);
+  });
   return [=] {
-    std::vector<double> sums(static_cast<std::size_t>(threads));
-    const auto part = [&](int number) {
-      const std::int64_t begin = count / threads * number;
-      sums[static_cast<std::size_t>(number)] =
-          HWY_DYNAMIC_DISPATCH(chain_pass)(x.data<float>().data() + begin, gradient->data() + begin, count / threads);
-    };
-    {
-      std::vector<std::jthread> others;
-      for (int number = 1; number < threads; ++number) others.emplace_back(part, number);
-      part(0);
-    }
+    crew->run();
     double total = 0;
-    for (const double sum : sums) total += sum;
+    for (const double sum : *sums) total += sum;
     return std::vector{wengert::Tensor(static_cast<float>(total)), shown};
   };
 }

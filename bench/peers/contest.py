@@ -56,6 +56,7 @@ class Line:
     calls: int = 1  # compared
     per: int = 1  # seconds are divided by it
     compared: dict | None = None  # sizes for the comparison, where at those that are timed the gradient is 0
+    note: str = ""
 
 
 ALL = [OURS, EAGER, TORCH, TORCH_COMPILED, JAX]
@@ -64,8 +65,9 @@ FEW = {"length": 20}  # each sigmoid makes the gradient four times smaller or mo
 # tens of roundings of 6e-8 (6e-7 were seen). A step of Adam moves a weight by the rate even where its gradient is nothing but
 # rounding: the losses of five steps were 4e-6 apart, and with a batch of 1 those of two 2e-5.
 F64, F32, STEPS, STEPS_OF_ANY_SIZE = 1e-9, 5e-6, 2e-5, 1e-4
+FUSED = "What PyTorch compiled compiles is the loss and its gradient: its fused Adam is faster than `Adam.step` compiled."
 LINES = [
-    Line("mlp1024: one step, batch 128", "mlp", "step", ALL, STEPS, calls=5),
+    Line("mlp1024: one step, batch 128", "mlp", "step", ALL, STEPS, calls=5, note=FUSED),
     Line("chain4M: value and gradient", "chain", "gradient", [*ALL, BY_HAND], F32),
     Line("tiny1000: one of 1,000 operations, forward and backward", "tiny", "gradient", [OURS, EAGER, TORCH, JAX], F32, per=1000, compared=FEW),
     Line("Gaussian mixture: value", "gmm", "function", ALL, F64),
@@ -76,7 +78,7 @@ LINES = [
     Line("LSTM, 100 cells: value and gradient", "lstm", "gradient", [OURS, EAGER, TORCH, TORCH_1, JAX], F32),
 ]
 MAIN_JOB = {"width": 128, "depth": 1, "batch": 32}
-START = Line("main job", "mlp", "step", [OURS, TORCH, TORCH_COMPILED, JAX], F32, MAIN_JOB)
+START = Line("main job", "mlp", "step", [OURS, TORCH, TORCH_COMPILED, JAX], F32, MAIN_JOB, note=FUSED)
 RECORDS = Line("5,000 records", "tiny", "gradient", [OURS, JAX], F32, {"length": 2500}, compared=FEW)
 GROWTH = {"width": [64, 256, 1024, 4096], "depth": [1, 4, 16, 64], "batch": [1, 16, 256, 4096]}
 GROWTH_BASE = {"width": 256, "depth": 2, "batch": 128}
@@ -181,7 +183,7 @@ class Contest:
                 time.sleep(SETTLE_SECONDS)
                 seconds[name].append(run(name, max(1, int(least_seconds / once[name]))) / line.per)
         self.clear()
-        return {"work": line.title, "seconds": seconds, "apart": differences}
+        return {"work": line.title, "note": line.note, "seconds": seconds, "apart": differences}
 
     def first(self, line, rounds):
         """Programs started anew: seconds to the end of the first call, and of that call alone."""
@@ -243,7 +245,7 @@ def main():
             started, called = contest.first(START, min(3, options.rounds))
             _, records = contest.first(RECORDS, min(3, options.rounds))
             results["first"] = [
-                {"work": "process start to the end of the first step, main job", "seconds": started},
+                {"work": "process start to the end of the first step, main job", "note": FUSED, "seconds": started},
                 {"work": "first call, compiled, main job", "seconds": {k: v for k, v in called.items() if k != TORCH}},
                 {"work": "first call, compiled, about 5,000 records", "seconds": records},
             ]

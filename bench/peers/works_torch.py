@@ -19,6 +19,8 @@ def mlp(how, inputs):
     model = torch.nn.Sequential(*modules[:-1])
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
     loss_of = lambda x, y: F.cross_entropy(model(x), y)
+    # Nor is anything gained by torch.compile of adam.step, which then is not the fused one: a step of mlp1024 takes 1.23
+    # times as long with foreach, 1.05 without; one of the main job 1.8 and 1.1 times.
     if how == "compiled":
         loss_of = torch.compile(loss_of)
     x, y = inputs["x"], inputs["y"].long()
