@@ -80,7 +80,7 @@ void write_table(std::size_t count, std::span<char*> names) {
   for (const acc::Function& function : acc::functions) {
     const std::string_view name = k::name_of(function.primitive);
     if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
-    acc::Worst<float> narrow = acc::measure<float>(function, count / 10, 2);
+    acc::Worst<float> narrow = acc::measure<float>(function, count, 2);
     if (function.unary != nullptr)
       narrow = std::max(narrow, measure_all(function.primitive), [](auto& a, auto& b) { return a.ulps < b.ulps; });
     const acc::Worst<double> wide = acc::measure<double>(function, count, 3);
