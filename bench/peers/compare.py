@@ -25,8 +25,8 @@ import works
 HERE = pathlib.Path(__file__).parent
 # Two correct programs in f32 part by 5e-6 at most over the first thirty steps; another ε in Adam shows at 1e-4.
 LOSS_TOLERANCE = 2e-5
-# Each draws its own weights and orders; over those a model's loss after five epochs scatters by 0.6 % (docs/results.md).
-# Five times that: of 4 models, none is further apart by chance.
+# Each draws its own weights and orders; over those a model's loss after five epochs scatters by 0.6 % (docs/results.md),
+# and the difference of two by 0.85 %. Nearly five times that is no chance.
 FINAL_LOSS_TOLERANCE = 0.04
 SETTLE_SECONDS = 0.2  # threads of the one that ran last may still spin
 SLOW_SECONDS = 15  # what takes longer for all its rounds takes part in fewer

@@ -19,8 +19,9 @@ def mlp(how, inputs):
     model = torch.nn.Sequential(*modules[:-1])
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
     loss_of = lambda x, y: F.cross_entropy(model(x), y)
-    # Nor is anything gained by torch.compile of adam.step, which then is not the fused one: a step of mlp1024 takes 1.23
-    # times as long with foreach, 1.05 without; one of the main job 1.8 and 1.1 times.
+    # Nothing is gained by torch.compile of adam.step, which then is not the fused one: on one thread a step of mlp1024 takes
+    # 1.23 times the processor's time with foreach, 1.05 without; one of the main job 1.8 and 1.1 times (PyTorch 2.15, the
+    # least of eight rounds; ε as a tensor, so that it is not compiled anew).
     if how == "compiled":
         loss_of = torch.compile(loss_of)
     x, y = inputs["x"], inputs["y"].long()
