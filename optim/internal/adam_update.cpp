@@ -92,9 +92,13 @@ void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* 
   (are_arrays ? update_entries<T, decays, true> : update_entries<T, decays, false>)(in, uniforms, out, count);
 }
 
-kernels::NativePointwise find_native(bool decays) {
+kernels::NativePointwise find_native([[maybe_unused]] bool decays) {
+#if HWY_TARGET == HWY_SCALAR
+  return {};  // it has no fused multiply-add: products would be rounded, as those of the program are not
+#else
   if (decays) return {update<float, true>, update<double, true>};
   return {update<float, false>, update<double, false>};
+#endif
 }
 
 }  // namespace
