@@ -183,11 +183,8 @@ class BlockedProduct {
   // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
   static void pack(const T* from, const MatrixOperand<T>& layout, std::size_t count, std::size_t terms,
                    std::size_t width, T* to, std::size_t ahead) {
-    if (layout.row == 1) {
-      pack_rows(from, layout.column, count, terms, width, to, ahead);
-    } else {
-      pack_transposed(from, layout.row, count, terms, width, to);
-    }
+    layout.row == 1 ? pack_rows(from, layout.column, count, terms, width, to, ahead)
+                    : pack_transposed(from, layout.row, count, terms, width, to);
   }
 
   // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows, one during so many terms.
@@ -207,8 +204,7 @@ class BlockedProduct {
     return {quotient_up(terms.size, step), step, problem_.b.row, terms.size / step};
   }
 
-  // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand,
-  // too.
+  // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand.
   Ahead<T> ahead_in_b(const Asking& asking, std::size_t strip, Range panel, Range terms) const {
     const T* const first = b_at(terms.begin + std::min(strip * asking.step, terms.size - 1), panel.begin);
     return {first + vector_length<T> - 1, asking.row, asking.terms};
@@ -217,11 +213,9 @@ class BlockedProduct {
   // For a tile that does not ask for B: the next rows of an A whose rows are too short to be foreseen and stand one
   // after the other, where a panel is the first to read them; or where its results are to be written.
   Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, Range strip, bool is_first_panel) const {
-    constexpr std::size_t short_row = 64;
-    const std::size_t k = tile.k;
-    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == k && k <= short_row)
-      return {tile.a + strip.size * k, panel_width, std::max<std::size_t>(panel_width / max_rows, 1)};
-    return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(k / max_rows, 1)};
+    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= 64)
+      return {tile.a + strip.size * tile.k, panel_width, std::max<std::size_t>(panel_width / max_rows, 1)};
+    return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(tile.k / max_rows, 1)};
   }
 
   // What all tiles of a panel have in common.
