@@ -110,9 +110,10 @@ void require_room(const Tensor& images, double scale, const Tensor& result) {
   const std::span<const double> from = wide.data<double>(), to = scaled.data<double>();
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (!std::isinf(to[i]) || !std::isfinite(from[i])) continue;
-    throw ValueError(fmt::format("batches: the images hold {:.6g}{}, which is infinite in {}; expected smaller numbers{}",
-                                 from[i], scale == 1 ? "" : fmt::format(" · {}", scale), name_of(result.dtype()),
-                                 result.dtype() == DType::f32 ? ", or f64" : ""));
+    throw ValueError(
+        fmt::format("batches: the images hold {:.6g}{}, which is infinite in {}; expected smaller numbers{}", from[i],
+                    scale == 1 ? "" : fmt::format(" · {}", scale), name_of(result.dtype()),
+                    result.dtype() == DType::f32 ? ", or f64" : ""));
   }
 }
 
