@@ -86,7 +86,7 @@ Attributes with_parameters(const Operation& operation, std::string_view name, st
 
 Activation::Activation(const Operation& operation, const Attributes& attributes)
     : operation_(&operation), attributes_(operation.completed(attributes)) {
-  if (operation.inputs > 1 || operation.results(attributes_) != 1) {
+  if (operation.inputs != 1 || operation.results(attributes_) != 1) {
     throw ValueError(fmt::format("activation: {} is not of one tensor with one result", operation.name));
   }
 }

@@ -29,23 +29,24 @@ Tensor draw(const std::string& path, const Parameter& parameter, const Initializ
   return initializer(parameter.shape(), generator, parameter.dtype());
 }
 
-/// The model that this thread is calling: the module that was called by none.
-constinit thread_local Module* model_called = nullptr;
+[[noreturn]] void refuse_second(const std::string& path) {
+  throw ValueError("visit: two parameters are called '" + path + "'; give each part a name of its own");
+}
 
+/// A call of a module on this thread, within others.
 class Call {
  public:
-  explicit Call(Module& module) : is_outermost_(model_called == nullptr) {
-    if (is_outermost_) model_called = &module;
-  }
-  ~Call() {
-    if (is_outermost_) model_called = nullptr;
-  }
+  explicit Call(Module& called) : module(called), outer(std::exchange(innermost, this)) {}
+  ~Call() { innermost = outer; }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
- private:
-  bool is_outermost_;
+  static constinit thread_local const Call* innermost;
+
+  Module& module;
+  const Call* const outer;
 };
+constinit thread_local const Call* Call::innermost = nullptr;
 
 /// Shows all that is below a module to two functions, with its path.
 class PathVisitor : public Visitor {
@@ -136,7 +137,8 @@ Tensor Module::operator()(const Tensor& x) {
 
 void Module::build_now() {
   // A part that is new in a model which is being called has its path from there.
-  if (model_called != nullptr) PathVisitor::visit(*model_called, model_called->path_, build_part, {});
+  for (const Call* call = Call::innermost; call != nullptr && !built_; call = call->outer)
+    PathVisitor::visit(call->module, call->module.path_, build_part, {});
   if (!built_) name_and_draw(path_);
 }
 
@@ -157,9 +159,8 @@ void Module::name_and_draw(const std::string& path) {
   std::vector<Parameter> seen;  // called by their paths
   const auto name = [&](const std::string& own_path, Parameter& parameter, const Initializer& initializer) {
     if (std::find(seen.begin(), seen.end(), parameter) != seen.end()) return;
-    if (std::any_of(seen.begin(), seen.end(), [&](const Parameter& other) { return other.name() == own_path; })) {
-      throw ValueError("visit: two parameters are called '" + own_path + "'; give each part a name of its own");
-    }
+    if (std::any_of(seen.begin(), seen.end(), [&](const Parameter& other) { return other.name() == own_path; }))
+      refuse_second(own_path);
     seen.push_back(parameter);
     const bool fresh = parameter.name().empty() && !parameter.is_assigned();
     if (fresh && initializer) parameter.assign(draw(own_path, parameter, initializer, 0));
@@ -180,7 +181,10 @@ std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
   std::vector<std::pair<std::string, Parameter>> named;
   PathVisitor::visit(*this, path_, build_part, [&](const std::string& path, Parameter& parameter, const Initializer&) {
     const auto same = [&](const auto& entry) { return entry.second == parameter; };
-    if (std::none_of(named.begin(), named.end(), same)) named.emplace_back(path, parameter);
+    if (std::any_of(named.begin(), named.end(), same)) return;
+    if (std::any_of(named.begin(), named.end(), [&](const auto& entry) { return entry.first == path; }))
+      refuse_second(path);
+    named.emplace_back(path, parameter);
   });
   return named;
 }

@@ -125,6 +125,7 @@ TEST(Activation, TakesOperationsOfOneTensorAlone) {
   EXPECT_EQ(message_of<ValueError>([] { Activation{*find_operation("add")}; }),
             "activation: add is not of one tensor with one result");
   EXPECT_THROW((Activation{*find_operation("split"), {{"sections", 2}}}), ValueError);
+  EXPECT_THROW(Activation{*find_operation("concat")}, ValueError);  // of any number
 }
 
 }  // namespace

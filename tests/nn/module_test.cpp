@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "support/message_of.h"
+#include "support/models.h"
 #include "support/tensors.h"
 #include <gtest/gtest.h>
 
@@ -13,15 +14,7 @@
 namespace wengert::nn {
 namespace {
 
-class Mlp : public Module {
- public:
-  Tensor forward(const Tensor& x) override { return output(hidden(x)); }
-  void visit(Visitor& v) override {
-    v("hidden", hidden);
-    v("output", output);
-  }
-  Dense hidden{4, 3, nn::relu}, output{3, 3};
-};
+using test::four_numbers, test::Mlp, test::names;
 
 /// A layer with a parameter of its own and one that it need not have.
 class Scale : public Module {
@@ -45,17 +38,6 @@ class Tied : public Module {
   }
   Dense first{3, 3}, second = first;
 };
-
-std::vector<std::string> names(Module& module) {
-  std::vector<std::string> result;
-  for (const auto& [name, parameter] : module.named_parameters()) {
-    EXPECT_EQ(name, parameter.name());
-    result.push_back(name);
-  }
-  return result;
-}
-
-const Tensor four_numbers({1.0F, -2.0F, 0.5F, 3.0F}, {1, 4});
 
 TEST(Module, NamesItsParametersByTheirPath) {
   Mlp model;
@@ -130,72 +112,6 @@ TEST(Module, DoesNotDrawWhatWasAssignedBeforeItWasNamed) {
   EXPECT_EQ(values<float>(cloned.parameters()[0]), (std::vector<float>{5, 7}));
   EXPECT_EQ(values<float>(assigned.parameters()[0]), (std::vector<float>{5, 7}));
   EXPECT_EQ(values<float>(fresh.parameters()[0]), (std::vector<float>{1, 1}));
-}
-
-TEST(Module, NamesWhatIsAddedToAPartLater) {
-  struct Net : Module {
-    Tensor forward(const Tensor& x) override { return dense(body(x)); }
-    void visit(Visitor& v) override {
-      v("body", body);
-      v("dense", dense);
-    }
-    Sequential body{Dense{4, 4}};
-    Dense dense{4, 2};
-  };
-  const std::vector<std::string> expected{"body.dense.weight", "body.dense.bias", "body.dense_1.weight",
-                                          "body.dense_1.bias", "dense.weight",    "dense.bias"};
-  Net listed, used, whole;
-  listed.parameters();
-  used(four_numbers);
-  for (Net* net : {&listed, &used, &whole}) net->body.add(Dense{4, 4});
-  used(four_numbers);
-  for (Net* net : {&listed, &used, &whole}) {
-    EXPECT_EQ(names(*net), expected);
-    EXPECT_EQ(values<float>(net->parameters()[2]), values<float>(whole.parameters()[2]));
-  }
-}
-
-TEST(Module, NamesAndDrawsByItsPathWhatIsPutInThePlaceOfAPart) {
-  Mlp listed, used, fresh;
-  listed.parameters();
-  used(four_numbers);
-  for (Mlp* model : {&listed, &used}) {
-    model->hidden = Dense{4, 3, nn::relu};
-    model->output = Dense{3, 3};
-  }
-  used(four_numbers);
-  for (Mlp* model : {&listed, &used}) {
-    EXPECT_EQ(names(*model), names(fresh));
-    for (std::size_t i = 0; i < 4; ++i)
-      EXPECT_EQ(values<float>(model->parameters()[i]), values<float>(fresh.parameters()[i])) << i;
-  }
-}
-
-TEST(Module, NamesAndDrawsByItsPathWhatIsAddedToAContainerLater) {
-  struct Stack : Module {
-    Tensor forward(const Tensor& x) override {
-      Tensor y = x;
-      for (Sequential& layer : layers) y = layer(y);
-      return y;
-    }
-    void visit(Visitor& v) override {
-      for (std::size_t i = 0; i < layers.size(); ++i) v(std::to_string(i), layers[i]);
-    }
-    void add() { layers.emplace_back(Dense{4, 4}); }
-    std::vector<Sequential> layers;
-  };
-  Stack listed, used, whole;
-  for (Stack* stack : {&listed, &used, &whole}) stack->add();
-  listed.parameters();
-  used(four_numbers);
-  for (Stack* stack : {&listed, &used, &whole}) stack->add(), stack->add();
-  used(four_numbers);
-  for (Stack* stack : {&used, &listed}) {
-    EXPECT_EQ(stack->parameters()[4].name(), "2.dense.weight");
-    EXPECT_EQ(names(*stack), names(whole));
-    for (std::size_t i = 0; i < 6; ++i)
-      EXPECT_EQ(values<float>(stack->parameters()[i]), values<float>(whole.parameters()[i])) << i;
-  }
 }
 
 TEST(Module, OfTwoThatShareALayerGivesThePathInTheOneThatIsAsked) {
