@@ -47,6 +47,13 @@ std::string not_finite(const optim::Optimizer& optimizer) {
   return {};
 }
 
+bool are_alike(const datasets::Dataset& a, const datasets::Dataset& b) {
+  const auto sample = [](const Tensor& all) {
+    return std::pair(all.dtype(), Shape(std::span(all.shape().begin() + 1, all.shape().end())));
+  };
+  return sample(a.images) == sample(b.images) && sample(a.labels) == sample(b.labels);
+}
+
 bool holds(const std::vector<Parameter>& parameters, const Parameter& one) {
   return std::find(parameters.begin(), parameters.end(), one) != parameters.end();
 }
@@ -58,10 +65,11 @@ void require_known(const Gradients& used, const Gradients& gradients, nn::Module
   const std::vector<Parameter> listed = model.parameters(), held = optimizer.parameters();
   for (const auto& [parameter, gradient] : used) {
     if (!gradients.matters(parameter) || holds(listed, parameter) || holds(held, parameter)) continue;
-    throw ValueError(
-        fmt::format("fit: parameter '{}' {} takes part in the loss, but neither does the model list it (visit), nor "
-                    "does the optimizer hold it; list it, or use it behind stop_gradient",
-                    parameter.name(), to_string(parameter.shape())));
+    throw ValueError(fmt::format(
+        "fit: parameter '{}' {} takes part in the loss, but neither does the model list it (visit), nor "
+        "does the optimizer hold it; list it (what the optimizer does not hold stays as it is), or use it behind "
+        "stop_gradient",
+        parameter.name(), to_string(parameter.shape())));
   }
 }
 
@@ -104,11 +112,14 @@ class Training {
     }
   };
 
-  /// What does not fit is to be known before the first step, not after an epoch.
+  /// What does not fit is to be known before the first step, not after an epoch. What is like the data of the training
+  /// needs no trial, which would run the model and the metrics once more.
   void try_validation() {
     const EvaluateOptions options{.metrics = options_.metrics, .compile = false};
-    const auto [images, labels] =
-        datasets::batches(options_.validation, {.size = options.batch_size, .dtype = dtype_})[0];
+    const datasets::Batches batches =
+        datasets::batches(options_.validation, {.size = options.batch_size, .dtype = dtype_});
+    if (are_alike(options_.validation, data_)) return;
+    const auto [images, labels] = batches[0];
     evaluate(model_, loss_, {images, labels}, options);
   }
 
