@@ -175,7 +175,6 @@ int run(const Options& options) {
   screen.print('\n' + table(results) + (note.empty() ? "" : '\n' + note + '\n'));
 
   std::vector<std::string> written = write_figures(options, results);
-  if (failure) std::rethrow_exception(failure);
   std::vector<std::string> complaints = divergences(results);
   try {
     const std::vector<std::string> drawn = draw_pictures(options, results);
@@ -184,6 +183,7 @@ int run(const Options& options) {
     complaints.emplace_back(error.what());
   }
   screen.print(fmt::format("\nWritten to {}: {}\n", options.out, fmt::join(written, ", ")));
+  if (failure) std::rethrow_exception(failure);
 
   const int status = Interrupt::requested() ? 130 : complaints.empty() ? 0 : 1;
   return complaints.empty() ? status : report(status, fmt::format("{}", fmt::join(complaints, "; ")));

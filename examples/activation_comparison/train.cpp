@@ -58,12 +58,14 @@ class Share {
   std::optional<wengert::ThreadLimit> limit_;
 };
 
+constexpr const char* other_failed = "another training failed";
+
 Result train_one(const Options& options, Candidate& candidate, const wengert::datasets::TrainAndTest& data,
                  Share& share, const std::atomic<bool>& failed, Screen& screen) {
   Result result{.activation = candidate.activation};
   std::vector<training::Callback> callbacks{{.on_step_end = [&](const training::StepReport& report) {
     share.renew();
-    if (failed) report.stop("another training failed");
+    if (failed) report.stop(other_failed);
   }}};
   if (!options.record_steps.empty()) {
     callbacks.push_back(
@@ -118,7 +120,11 @@ Outcome train(const Options& options, std::vector<Candidate> candidates, const w
   std::vector<std::future<void>> workers;
   for (std::int64_t i = 0; i < count; ++i) workers.push_back(std::async(std::launch::async, work));
   for (std::future<void>& worker : workers) worker.get();
-  if (outcome.failure) std::erase_if(outcome.results, [](const Result& each) { return each.history.epochs.empty(); });
+  if (outcome.failure) {
+    std::erase_if(outcome.results, [](const Result& each) {
+      return each.history.epochs.empty() || each.history.stopped_reason.ends_with(other_failed);
+    });
+  }
   return outcome;
 }
 

@@ -246,6 +246,16 @@ TEST_F(Comparison, ReplacesWhatAnEarlierRunLeft) {
   EXPECT_EQ(result(".probe"), "mine too");
 }
 
+TEST_F(Comparison, KeepsWhatIsFinishedWhereATrainingFails) {
+  const Finished finished =
+      compare({"--activations", "relu,softmax:7,gelu", "--epochs", "1", "--jobs", "1"});  // which no axis 7 has
+  EXPECT_EQ(finished.status, 1);
+  EXPECT_EQ(finished.errors, "error: softmax: axis 7 is out of range; expected -2 … 1 for rank 2\n");
+  const std::vector<std::string> lines = lines_of(result("history.csv"));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(lines[1].starts_with("relu,1,"));
+}
+
 TEST_F(Comparison, KeepsItsFiguresWhereGnuplotIsMissing) {
   const Finished finished = compare({"--epochs", "1"}, [] { setenv("PATH", "/nonexistent", 1); });
   EXPECT_EQ(finished.status, 1);
