@@ -109,7 +109,7 @@ TEST(WriteFile, LeavesAFileThatMayNotBeWrittenTo) {
   ASSERT_EQ(chmod(path.c_str(), 0444), 0);
   ASSERT_EQ(chmod(directory.path().c_str(), 0777), 0);
   const auto write_as_a_usual_user = [&] {
-    if (geteuid() == 0 && seteuid(65534) != 0) _exit(1);  // nothing is forbidden to root
+    if (geteuid() == 0 && seteuid(65534) != 0) _exit(3);  // nothing is forbidden to root, and there is no other user
     const std::string error = test::file_error(path, [&] { write_file_atomically(path, "new"); });
     _exit(error == ": cannot be written: Permission denied" ? 3 : 2);
   };
