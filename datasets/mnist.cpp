@@ -83,7 +83,7 @@ std::string find_directory(const Source& source, const std::string& given) {
     directories.push_back(given);
   } else if (named) {
     for (const std::string& place : source.places)
-      directories.push_back((std::filesystem::path(base) / place).string());
+      directories.push_back(place.empty() ? base : (std::filesystem::path(base) / place).string());
   }
   const auto found = std::find_if(directories.begin(), directories.end(), holds_any_file);
   if (found != directories.end()) return *found;
