@@ -17,6 +17,7 @@
 #include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/gemm_ranges-inl.h>
 #include <wengert/autograd/kernels/memory.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -26,33 +27,6 @@ namespace {
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
 constexpr std::size_t block_m = 144;
 constexpr std::size_t block_n = 2048;
-
-struct Range {
-  std::size_t begin;
-  std::size_t size;
-  constexpr std::size_t end() const { return begin + size; }
-};
-
-// The part of `whole` that starts at `begin`, of `size` or what is left.
-constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
-  return {begin, std::min(size, whole.end() - begin)};
-}
-
-// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of max_rows, so
-// that no thin tile remains, in which few sums would wait for each other.
-inline Range next_strip(Range rows, std::size_t begin) {
-  const std::size_t left = rows.end() - begin;
-  const bool are_last_two = left > max_rows && left <= 2 * max_rows;
-  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
-}
-
-// The next columns from `begin` that make a panel: two vectors, or one where half a vector will do for what is left.
-template <typename T>
-Range next_panel(Range columns, std::size_t begin) {
-  constexpr std::size_t v = vector_length<T>;
-  const std::size_t left = columns.end() - begin;
-  return part(columns, begin, has_half_vectors && left > v && left <= v + v / 2 ? v : max_vectors * v);
-}
 
 // The terms of a block. A B that is read once or twice, for few rows of A, is read as fast as rows of memory are
 // foreseen, and those are no more than so many at a time.
@@ -183,8 +157,11 @@ class BlockedProduct {
   // Packs `count` rows of A (columns of B, transposed) side by side, term after term.
   static void pack(const T* from, const MatrixOperand<T>& layout, std::size_t count, std::size_t terms,
                    std::size_t width, T* to, std::size_t ahead) {
-    layout.row == 1 ? pack_rows(from, layout.column, count, terms, width, to, ahead)
-                    : pack_transposed(from, layout.row, count, terms, width, to);
+    if (layout.row == 1) {
+      pack_rows(from, layout.column, count, terms, width, to, ahead);
+    } else {
+      pack_transposed(from, layout.row, count, terms, width, to);
+    }
   }
 
   // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows, one during so many terms.
@@ -204,7 +181,8 @@ class BlockedProduct {
     return {quotient_up(terms.size, step), step, problem_.b.row, terms.size / step};
   }
 
-  // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand.
+  // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand,
+  // too.
   Ahead<T> ahead_in_b(const Asking& asking, std::size_t strip, Range panel, Range terms) const {
     const T* const first = b_at(terms.begin + std::min(strip * asking.step, terms.size - 1), panel.begin);
     return {first + vector_length<T> - 1, asking.row, asking.terms};
@@ -213,7 +191,8 @@ class BlockedProduct {
   // For a tile that does not ask for B: the next rows of an A whose rows are too short to be foreseen and stand one
   // after the other, where a panel is the first to read them; or where its results are to be written.
   Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, Range strip, bool is_first_panel) const {
-    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= 64)
+    constexpr std::size_t short_row = 64;
+    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= short_row)
       return {tile.a + strip.size * tile.k, panel_width, std::max<std::size_t>(panel_width / max_rows, 1)};
     return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(tile.k / max_rows, 1)};
   }
