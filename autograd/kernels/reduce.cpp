@@ -148,6 +148,11 @@ std::array<T, width> reduce_in_chunks(const Columns<Op, T, width>& columns, cons
   return result;
 }
 
+// Whether rows of so many times `lanes` elements are reduced by the code for long rows.
+bool are_long_rows(const RowReducers& reducers, std::int64_t rows) {
+  return reducers.long_rows != nullptr && rows > 0 && rows < chunk_rows;
+}
+
 // Reduces n contiguous elements: as columns, then what is left, which is all of a short row, then the lanes.
 template <typename Op, typename T>
 T reduce_row(const RowReducers& reducers, const T* in, std::int64_t n) {
@@ -156,7 +161,7 @@ T reduce_row(const RowReducers& reducers, const T* in, std::int64_t n) {
   const T last = rest == 0 ? Op::template neutral<T> : Columns<Op, T, 1>(reducers)(in + (n - rest), rest, 1)[0];
   if (n < width) return last;
   T sum;
-  if (reducers.long_rows != nullptr && rows < chunk_rows) {
+  if (are_long_rows(reducers, rows)) {
     reducers.long_rows(&sum, in, 1, rows);
   } else {
     sum = fold<Op>(reduce_in_chunks(Columns<Op, T, lanes<T>>(reducers), in, rows));
@@ -202,7 +207,7 @@ void reduce_part(const T* in, T* out, std::int64_t n, std::int64_t inner, const 
   out += part.outer_begin * inner;
   if (inner == 1 && n < width && rows >= many_rows && reducers.short_rows != nullptr)
     return reducers.short_rows(reducers.wide, out, in, rows, n);
-  if (inner == 1 && n > 0 && n % width == 0 && n / width < chunk_rows && reducers.long_rows != nullptr)
+  if (inner == 1 && n % width == 0 && are_long_rows(reducers, n / width))
     return reducers.long_rows(out, in, rows, n / width);
   for (std::int64_t o = 0; o < rows; ++o, in += n * inner, out += inner) {
     if (inner == 1)
