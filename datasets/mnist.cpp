@@ -24,16 +24,13 @@ constexpr int classes = 10;
 struct Source {
   std::string name;
   std::string folder;
-  std::vector<std::string> places;  // in $WENGERT_DATA
-  std::string help;                 // what brings the files to where they are found
+  bool is_bare_too;  // its files may also stand in $WENGERT_DATA itself
+  std::string help;  // what brings the files to where they are found
 };
 
-const Source fashion_source{
-    "Fashion-MNIST", "fashion-mnist", {"fashion-mnist", ""}, "sudo apt-get install dataset-fashion-mnist"};
+const Source fashion_source{"Fashion-MNIST", "fashion-mnist", true, "sudo apt-get install dataset-fashion-mnist"};
 const Source digits_source{
-    "MNIST",
-    "mnist",
-    {"mnist"},
+    "MNIST", "mnist", false,
     "wget -P ~/.local/share/datasets/mnist "
     "https://ossci-datasets.s3.amazonaws.com/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"};
 
@@ -82,8 +79,8 @@ std::string find_directory(const Source& source, const std::string& given) {
   if (!given.empty()) {
     directories.push_back(given);
   } else if (named) {
-    for (const std::string& place : source.places)
-      directories.push_back(place.empty() ? base : (std::filesystem::path(base) / place).string());
+    directories.push_back((std::filesystem::path(base) / source.folder).string());
+    if (source.is_bare_too) directories.push_back(base);
   }
   const auto found = std::find_if(directories.begin(), directories.end(), holds_any_file);
   if (found != directories.end()) return *found;
