@@ -22,8 +22,8 @@ namespace wengert::training {
 struct FitOptions {
   std::int64_t epochs = 1;
   std::int64_t batch_size = 32;
-  /// Evaluated after every epoch, where given; and the first batch of it before the first step, so that what does not
-  /// fit is known then.
+  /// Evaluated after every epoch, where given. Where its samples or labels are of another shape or dtype than those of
+  /// the training, its first batch is evaluated before the first step, so that what does not fit is known then.
   datasets::Dataset validation = {};
   /// Their names become columns of the history, and so must differ, also from "epoch", "loss", "steps", "seconds" and,
   /// with "val_" before it, from one another.
