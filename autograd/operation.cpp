@@ -60,11 +60,9 @@ Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, cons
                                  to_string(node.shape), name_of(type.dtype), to_string(type.shape)));
   }
   // A record needs results of its own: what was merely passed on gets a new handle on the same elements.
-  const detail::Capture* capture = detail::Capture::current();
-  const std::uint32_t own = capture != nullptr && capture->holds(result) ? 2 : 1;
   const bool is_input = std::any_of(inputs.begin(), inputs.end(),
                                     [&](const Tensor& input) { return Access::node(input) == Access::node(result); });
-  if (is_input || Access::node(result)->references.load(std::memory_order_relaxed) > own) return Access::alias(result);
+  if (is_input || Access::node(result)->references.load(std::memory_order_relaxed) != 1) return Access::alias(result);
   return result;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,15 @@ constexpr std::int64_t few_elements = 64;
 Tensor apart(const Tensor& tensor) {
   return Tensor::borrow(Access::elements(tensor), tensor.dtype(), tensor.shape(),
                         std::make_shared<const Tensor>(tensor));
+}
+
+std::uint64_t identity_of(const Tensor& tensor) {
+  static constinit std::atomic<std::uint64_t> given{0};
+  std::atomic<std::uint64_t>& identity = Access::checked(tensor).buffer->identity;
+  std::uint64_t present = identity.load(std::memory_order_relaxed);
+  if (present != 0) return present;
+  const std::uint64_t next = given.fetch_add(1, std::memory_order_relaxed) + 1;
+  return identity.compare_exchange_strong(present, next, std::memory_order_relaxed) ? next : present;
 }
 
 std::string description_of(const ParameterState& state) {
@@ -51,20 +61,24 @@ std::uint32_t Capture::add_value(const Tensor& tensor, Source source, std::uint3
   const auto number = static_cast<std::uint32_t>(graph_.values.size());
   graph_.values.push_back(
       {source, tensor.dtype(), tensor.size(), place, source == Source::constant ? tensor : Tensor()});
-  alive_.push_back(tensor);
-  numbers_.emplace(Access::node(tensor)->buffer, number);
+  numbers_.emplace(identity_of(tensor), number);
   return number;
 }
 
+std::optional<std::uint32_t> Capture::known(const Tensor& tensor) const {
+  const auto found = numbers_.find(identity_of(tensor));
+  return found != numbers_.end() ? std::optional(found->second) : std::nullopt;
+}
+
 std::uint32_t Capture::number_of(const Tensor& tensor) {
-  const auto found = numbers_.find(Access::checked(tensor).buffer);
-  return found != numbers_.end() ? found->second : add_value(tensor, Source::constant, 0);
+  const std::optional<std::uint32_t> number = known(tensor);
+  return number ? *number : add_value(tensor, Source::constant, 0);
 }
 
 void Capture::record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
                      std::span<const Tensor> results) {
   // A view of what is there already computes nothing; what constants give is a constant, unless it takes more memory.
-  if (std::all_of(results.begin(), results.end(), [&](const Tensor& result) { return holds(result); })) return;
+  if (std::all_of(results.begin(), results.end(), [&](const Tensor& result) { return known(result); })) return;
   // The parts of what is evaluated were seen one by one: what comes of none of them is a constant.
   if (operation.evaluate) return;
   GraphRecord record{.operation = &operation, .attributes = attributes};
@@ -142,12 +156,12 @@ void Capture::set(const std::shared_ptr<bool>& flag, bool value) {
 }
 
 void Capture::check_host_read(const Tensor& tensor, const char* what) const {
-  const auto found = numbers_.find(Access::checked(tensor).buffer);
-  if (found == numbers_.end() || graph_.values[found->second].source == Source::constant) return;
+  const std::optional<std::uint32_t> number = known(tensor);
+  if (!number || graph_.values[*number].source == Source::constant) return;
   std::string origin = "an input, a parameter or a slot of the function";
   for (std::size_t i = 0; i < graph_.records.size(); ++i) {
     const GraphRecord& record = graph_.records[i];
-    const auto made = [&](const Use& use) { return use.value == found->second; };
+    const auto made = [&](const Use& use) { return use.value == *number; };
     if (std::any_of(record.outputs.begin(), record.outputs.end(), made)) {
       origin =
           fmt::format("the result of record {}, {} {},", i, record.operation->name, to_string(record.outputs[0].shape));
@@ -170,7 +184,6 @@ Graph Capture::finish(std::span<const Tensor> results) {
   }
   std::erase_if(graph_.flags, [](const FlagUse& use) { return use.flag.use_count() == 1; });
   current_ = outer_;
-  alive_.clear();
   return std::move(graph_);
 }
 

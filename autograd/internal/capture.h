@@ -13,7 +13,8 @@ namespace wengert::detail {
 
 /// While one lives, everything that its thread computes is written into a graph: operations, with a tape or without,
 /// and the reading and assigning of parameters and slots. Elements are told apart by the buffer they stand in, so that
-/// handles, aliases and reshaped views of one value are one value.
+/// handles, aliases and reshaped views of one value are one value. Values that nobody needs any more are let go of, as
+/// without a capture: a buffer that is gone and one that takes its place in memory have different identities.
 class Capture {
  public:
   /// The capture at work on this thread; null where there is none, or a kernel runs.
@@ -28,9 +29,6 @@ class Capture {
 
   /// The inputs as the function is to see them: apart from each other, even where one tensor was given twice.
   std::span<const Tensor> inputs() const { return inputs_; }
-
-  /// Whether the elements are a value of this capture, which then has a handle of its own on them.
-  bool holds(const Tensor& tensor) const { return numbers_.contains(Access::checked(tensor).buffer); }
 
   void record(const Operation& operation, const Attributes& attributes, std::span<const Tensor> inputs,
               std::span<const Tensor> results);
@@ -49,6 +47,7 @@ class Capture {
 
  private:
   std::uint32_t add_value(const Tensor& tensor, Source source, std::uint32_t place);
+  std::optional<std::uint32_t> known(const Tensor& tensor) const;
   /// The number of a value; one that is not known yet was made on the host, and is a constant.
   std::uint32_t number_of(const Tensor& tensor);
   std::uint32_t slot_of(const std::shared_ptr<ParameterState>& state);
@@ -57,7 +56,6 @@ class Capture {
 
   Graph graph_;
   std::vector<Tensor> inputs_;
-  std::vector<Tensor> alive_;  // one handle per value: a buffer that is gone could come back as another
   struct SlotState {
     Tensor value = {};                           // as last read or assigned; undefined before
     std::optional<std::uint32_t> assigned = {};  // which value, at last
@@ -71,7 +69,7 @@ class Capture {
   };
   std::vector<SlotState> slot_states_;
   std::vector<FlagState> flag_states_;  // of those that were set
-  std::unordered_map<const Buffer*, std::uint32_t> numbers_;
+  std::unordered_map<std::uint64_t, std::uint32_t> numbers_;  // by the buffers' identities
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;
   bool kept_ = false;

@@ -39,6 +39,7 @@ struct Buffer {
   static constexpr std::size_t header_bytes = 192;  // keeps the elements aligned as the block is
 
   std::atomic<std::uint32_t> references;
+  std::atomic<std::uint64_t> identity{0};  // given when first asked for, and to no other buffer of the process
   std::size_t block_bytes;
   void* elements;
   std::shared_ptr<const void> owner;
