@@ -119,6 +119,7 @@ void reduce_rows(void* result, const void* in, std::int64_t rows, std::int64_t s
   columns_of<Op, T, width>(static_cast<const T*>(in), rows, stride).store(static_cast<T*>(result));
 }
 
+#if HWY_TARGET != HWY_SCALAR
 // Combines the lanes pairwise, the upper half with the lower, until one is left.
 template <class Op, typename T, std::size_t width>
 HWY_INLINE void fold(T* lanes) {
@@ -132,12 +133,6 @@ HWY_INLINE void fold(T* lanes) {
 }
 
 // The same of as many vectors as one has lanes: lane i of the result is what is left of vector i.
-#if HWY_TARGET == HWY_SCALAR
-template <class Op, class D, class V>
-V fold_side_by_side(D, const V* v) {
-  return *v;
-}
-#else
 template <class Op, class D, class V>
 HWY_INLINE V fold_side_by_side(D d, V* v) {
   constexpr std::size_t n = hn::MaxLanes(D()), bytes = n * sizeof(hn::TFromD<D>);
@@ -169,7 +164,6 @@ HWY_INLINE V fold_side_by_side(D d, V* v) {
   }
   return v[0];
 }
-#endif
 
 // Each row as so many rows of `width` columns, and their sums.
 template <class Op, typename T, std::size_t width>
@@ -194,6 +188,7 @@ void reduce_long_rows(void* results, const void* in, std::int64_t count, std::in
     *to++ = lanes[0];
   }
 }
+#endif
 
 template <typename T, std::size_t width>
 void reduce_short_rows(ReduceRows wide, void* results, const void* in, std::int64_t count, std::int64_t n) {
@@ -219,7 +214,9 @@ RowReducers find() {
                     .eight = reduce_rows<Op, T, 8>,
                     .one = reduce_rows<Op, T, 1>,
                     .short_rows = reduce_short_rows<T, wide>};
-  if constexpr (std::is_same_v<Op, Sum>) found.long_rows = reduce_long_rows<Op, T, wide>;
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (!std::is_same_v<Op, Product>) found.long_rows = reduce_long_rows<Op, T, wide>;
+#endif
   return found;
 }
 template <class Op>

@@ -21,8 +21,8 @@ using ReduceLongRows = void (*)(void* results, const void* in, std::int64_t coun
 /// transpose, by what reduces 128 bytes of them.
 using ReduceShortRows = void (*)(ReduceRows wide, void* results, const void* in, std::int64_t count, std::int64_t n);
 
-/// For as many columns as fill 128 bytes, for eight, and for one; for long rows, of which sums alone are so frequent
-/// that they have code of their own: null for the others; and for many short rows.
+/// For as many columns as fill 128 bytes, for eight, and for one; for long rows, null for products, which are rare, and
+/// where there are no vectors; and for many short rows.
 struct RowReducers {
   ReduceRows wide = nullptr, eight = nullptr, one = nullptr;
   ReduceLongRows long_rows = nullptr;

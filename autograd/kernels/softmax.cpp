@@ -9,6 +9,7 @@
 #include <wengert/autograd/kernels/primitives.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/softmax.h>
+#include <wengert/autograd/kernels/softmax_rows.h>
 
 namespace wengert::kernels {
 namespace {
@@ -21,7 +22,7 @@ struct Extents {
 };
 
 // Elements worked on together, within the first-level cache, unless one slab [n, inner] has more.
-constexpr std::int64_t group_elements = 1024;
+constexpr std::int64_t group_elements = 2048;
 // In multiply-adds (threads.h): an exponential, and some passes over the cache.
 constexpr double cost_of_element = 100;
 
@@ -38,24 +39,6 @@ std::size_t padded(std::int64_t count) {
   return (static_cast<std::size_t>(count) + block - 1) / block * block;
 }
 
-// y[o, j, i] = f(x[o, j, i], rows[o, i] …), of which x and y have rows `x_stride` and `y_stride` apart.
-template <typename T, typename F, typename... Rows>
-void along_rows(const Extents& e, const T* x, std::int64_t x_stride, T* y, std::int64_t y_stride, F f,
-                const Rows*... rows) {
-  if (e.inner == 1 && x_stride == 1 && y_stride == 1) {
-    for (std::int64_t o = 0; o < e.outer; ++o, x += e.n, y += e.n) {
-      const auto of_row = [f, ... values = rows[o]](T element) { return f(element, values...); };
-      for (std::int64_t j = 0; j < e.n; ++j) y[j] = of_row(x[j]);
-    }
-    return;
-  }
-  for (std::int64_t o = 0; o < e.outer; ++o) {
-    for (std::int64_t j = 0; j < e.n; ++j, x += x_stride, y += y_stride) {
-      for (std::int64_t i = 0; i < e.inner; ++i) y[i] = f(x[i], rows[o * e.inner + i]...);
-    }
-  }
-}
-
 // The work on a group of slabs: exponentials of differences to the largest, and their sums.
 template <typename T>
 class Exponentials {
@@ -63,6 +46,10 @@ class Exponentials {
   explicit Exponentials(const Extents& largest_group)
       : exp_(find_primitive(Primitive::exp, dtype_of<T>)),
         log1p_(find_primitive(Primitive::log1p, dtype_of<T>)),
+        subtract_(find_row_map(RowMap::subtract, dtype_of<T>)),
+        subtract_both_(find_row_map(RowMap::subtract_both, dtype_of<T>)),
+        divide_(find_row_map(RowMap::divide, dtype_of<T>)),
+        clear_first_(find_row_map(RowMap::clear_first, dtype_of<T>)),
         terms_(padded<T>(largest_group.elements())),
         rows_(padded<T>(largest_group.rows())) {}
 
@@ -70,8 +57,7 @@ class Exponentials {
     reduced(Reduction::max, e, x, e.stride, rows_.at(0));
     exponentiate(e, x, rows_.at(0));
     reduced(Reduction::sum, e, terms_.at(0), e.inner, rows_.at(0));
-    along_rows(
-        e, terms_.at(0), e.inner, y, e.stride, [](T term, T sum) { return term / sum; }, rows_.at(0));
+    divide_(rows_from_to(e, e.inner, e.stride), terms_.at(0), y, rows_.at(0), rows_.at(0));
   }
 
   void log_sum_exp(const Extents& e, const T* x, T* largest, T* rest) const {
@@ -82,8 +68,7 @@ class Exponentials {
   void log_softmax(const Extents& e, const T* x, T* y) const {
     const PoolArray<T> largest(static_cast<std::size_t>(e.rows()));
     find_rest(e, x, largest.at(0));
-    const auto less_both = [](T element, T m, T rest) { return element - m - rest; };
-    along_rows(e, x, e.stride, y, e.stride, less_both, largest.at(0), rows_.at(0));
+    subtract_both_(rows_from_to(e, e.stride, e.stride), x, y, largest.at(0), rows_.at(0));
   }
 
  private:
@@ -91,9 +76,13 @@ class Exponentials {
   void find_rest(const Extents& e, const T* x, T* largest) const {
     reduced(Reduction::max, e, x, e.stride, largest);
     exponentiate(e, x, largest);
-    leave_out_largest(e, x, largest);
+    clear_first_(rows_from_to(e, e.stride, e.inner), x, terms_.at(0), largest, largest);
     reduced(Reduction::sum, e, terms_.at(0), e.inner, rows_.at(0));
     log1p_({rows_.at(0)}, {}, {}, rows_.at(0), static_cast<std::size_t>(e.rows()));
+  }
+
+  static RowExtents rows_from_to(const Extents& e, std::int64_t x_stride, std::int64_t y_stride) {
+    return {e.outer, e.n, e.inner, x_stride, y_stride};
   }
 
   // Rows of `in` are `stride` apart. Some columns of a matrix are reduced as columns also where they are one.
@@ -105,25 +94,12 @@ class Exponentials {
   }
 
   void exponentiate(const Extents& e, const T* x, const T* largest) const {
-    along_rows(
-        e, x, e.stride, terms_.at(0), e.inner, [](T element, T m) { return element - m; }, largest);
+    subtract_(rows_from_to(e, e.stride, e.inner), x, terms_.at(0), largest, largest);
     exp_({terms_.at(0)}, {}, {}, terms_.at(0), static_cast<std::size_t>(e.elements()));
   }
 
-  void leave_out_largest(const Extents& e, const T* x, const T* largest) const {
-    for (std::int64_t o = 0; o < e.outer; ++o) {
-      for (std::int64_t i = 0; i < e.inner; ++i) {
-        const T found = largest[o * e.inner + i];
-        if (!std::isfinite(found)) continue;
-        const T* at = x + o * e.n * e.stride + i;
-        std::int64_t j = 0;
-        for (; *at != found; at += e.stride) ++j;
-        terms_.at(0)[(o * e.n + j) * e.inner + i] = 0;
-      }
-    }
-  }
-
   PrimitiveFunction exp_, log1p_;
+  MapRows subtract_, subtract_both_, divide_, clear_first_;
   PoolArray<T> terms_, rows_;
 };
 

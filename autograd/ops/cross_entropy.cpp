@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <wengert/autograd/catalogue.h>
@@ -7,12 +9,15 @@
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/softmax.h>
+#include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operations.h>
 
 namespace wengert {
 namespace {
 
 using detail::Access;
+
+constexpr double multiply_adds_of_term = 8;  // threads.h
 
 bool are_labels(const Tensor& targets) { return !is_floating(targets.dtype()); }
 
@@ -66,15 +71,24 @@ void cross_entropy_of_labels(const Rows<T>& rows, const Label* labels, T* losses
   }
 }
 
-/// Σ t · surprisal; where t is 0, x may be anything finite or −inf.
+/// Σ t · surprisal; where t is 0, x may be anything finite or −inf. As many rows at a time as the first-level cache holds.
 template <typename T>
 void cross_entropy_of_rows(const Rows<T>& rows, const T* t, T* losses) {
-  const kernels::PoolArray<T> terms(static_cast<std::size_t>(rows.classes));
-  for (std::int64_t row = 0; row < rows.count; ++row, t += rows.classes) {
-    const T nothing = *rows.rest.at(static_cast<std::size_t>(row)) * 0;  // NaN where the whole row is
-    for (std::int64_t j = 0; j < rows.classes; ++j) terms.at(0)[j] = t[j] == 0 ? nothing : t[j] * rows.surprisal(row, j);
-    kernels::reduce(kernels::Reduction::sum, dtype_of<T>, terms.at(0), losses + row, 1, rows.classes, 1);
-  }
+  const std::int64_t step = std::max<std::int64_t>(1, 2048 / std::max<std::int64_t>(1, rows.classes));
+  const double work = kernels::work_of<T>(multiply_adds_of_term, rows.count * rows.classes);
+  kernels::parallel_ranges(rows.count, step, work, [&](std::int64_t begin, std::int64_t end) {
+    const kernels::PoolArray<T> terms(static_cast<std::size_t>(step * rows.classes));
+    for (; begin < end; begin += step) {
+      const std::int64_t count = std::min(step, end - begin);
+      T* term = terms.at(0);
+      for (std::int64_t row = begin; row < begin + count; ++row) {
+        const T* const given = t + row * rows.classes;
+        const T nothing = *rows.rest.at(static_cast<std::size_t>(row)) * 0;  // NaN where the whole row is
+        for (std::int64_t j = 0; j < rows.classes; ++j) *term++ = given[j] == 0 ? nothing : given[j] * rows.surprisal(row, j);
+      }
+      kernels::reduce(kernels::Reduction::sum, dtype_of<T>, terms.at(0), losses + begin, count, rows.classes, 1);
+    }
+  });
 }
 
 void cross_entropy(const Tensor& logits, const Tensor& targets, Tensor& result) {
