@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "language_model.h"
 #include <fmt/format.h>
 
 #include <wengert/autograd/autograd.h>
@@ -41,19 +42,42 @@ struct Perceptron {
     }
     adam = std::make_unique<wg::optim::Adam>(model.parameters());
   }
+};
 
-  Tensor step(const Tensor& x, const Tensor& y) {
-    wg::Tape tape;
-    const Tensor loss = wg::nn::SparseCategoricalCrossentropy{.from_logits = true}(model(x), y);
-    adam->step(tape.gradient(loss));
-    return loss;
+struct Language {
+  LanguageModel model;
+  std::unique_ptr<wg::optim::Adam> adam;
+
+  explicit Language(const Inputs& inputs) : model(sizes(inputs)) {
+    for (auto& [name, parameter] : model.named_parameters()) parameter.assign(named(inputs, name));
+    adam = std::make_unique<wg::optim::Adam>(model.parameters());
+  }
+
+  static LanguageModel::Sizes sizes(const Inputs& inputs) {
+    const wg::Shape tokens = named(inputs, "tokens").shape(), places = named(inputs, "places").shape();
+    std::int64_t depth = 0;
+    while (inputs.contains(fmt::format("block{}.qkv.weight", depth))) ++depth;
+    return {.tokens = tokens[0], .length = places[0], .width = tokens[1], .heads = 4, .depth = depth};
   }
 };
 
-Call mlp(const Inputs& inputs, bool compiled) {
-  const auto job = std::make_shared<Perceptron>(inputs);
+/// Of logits whose last axis is that of the classes.
+Tensor mean_cross_entropy(const Tensor& logits, const Tensor& labels) {
+  const std::int64_t classes = logits.shape()[logits.rank() - 1];
+  return wg::nn::SparseCategoricalCrossentropy{.from_logits = true}(wg::reshape(logits, {-1, classes}),
+                                                                    wg::reshape(labels, {-1}));
+}
+
+template <typename Job>
+Call training(const Inputs& inputs, bool compiled) {
+  const auto job = std::make_shared<Job>(inputs);
   const Tensor x = named(inputs, "x"), y = named(inputs, "y");
-  const auto step = [job](const Tensor& images, const Tensor& labels) { return job->step(images, labels); };
+  const auto step = [job](const Tensor& images, const Tensor& labels) {
+    wg::Tape tape;
+    const Tensor loss = mean_cross_entropy(job->model(images), labels);
+    job->adam->step(tape.gradient(loss));
+    return loss;
+  };
   if (!compiled) return [=] { return Tensors{step(x, y)}; };
   return [x, y, replayed = wg::compile(step)] { return Tensors{replayed(x, y)}; };
 }
@@ -146,7 +170,7 @@ Function function_of(const std::string& work, const Inputs& inputs) {
   if (work == "gmm") return gmm(inputs);
   if (work == "ode") return ode(inputs);
   if (work == "lstm") return lstm(inputs);
-  throw wg::ValueError(fmt::format("contest: no work '{}'; expected mlp, chain, tiny, gmm, ode or lstm", work));
+  throw wg::ValueError(fmt::format("contest: no work '{}'; expected mlp, lm, chain, tiny, gmm, ode or lstm", work));
 }
 
 Tensors value_and_gradient(const Function& function, std::span<const Tensor> variables) {
@@ -163,7 +187,8 @@ Tensors value_and_gradient(const Function& function, std::span<const Tensor> var
 Call make(const Request& request, const Inputs& inputs) {
   if (request.how == "by hand") return chain_by_hand(named(inputs, "x"), request.threads);
   const bool compiled = request.how == "compiled";
-  if (request.work == "mlp") return mlp(inputs, compiled);
+  if (request.work == "mlp") return training<Perceptron>(inputs, compiled);
+  if (request.work == "lm") return training<Language>(inputs, compiled);
   const Function function = function_of(request.work, inputs);
   Tensors variables;
   for (const std::string& name : function.variables) variables.push_back(named(inputs, name));

@@ -68,6 +68,7 @@ F64, F32, STEPS, STEPS_OF_ANY_SIZE = 1e-9, 5e-6, 2e-5, 1e-4
 FUSED = "What PyTorch compiled compiles is the loss and its gradient: its fused Adam is faster than `Adam.step` compiled."
 LINES = [
     Line("mlp1024: one step, batch 128", "mlp", "step", ALL, STEPS, calls=5, note=FUSED),
+    Line("language model: one step of a transformer, batch 16 × 128", "lm", "step", ALL, STEPS, calls=5, note=FUSED),
     Line("chain4M: value and gradient", "chain", "gradient", [*ALL, BY_HAND], F32),
     Line("tiny1000: one of 1,000 operations, forward and backward", "tiny", "gradient", [OURS, EAGER, TORCH, JAX], F32, per=1000, compared=FEW),
     Line("Gaussian mixture: value", "gmm", "function", ALL, F64),

@@ -5,6 +5,8 @@ What comes out of a call are tensors, the value first; `mlp` trains one step fur
 
     mlp        x [b, 784], y [b], w0 b0 w1 b1 …: one step of Adam in Keras's form (rate 1e-3, ε 1e-7) on the cross-entropy
                of Dense + relu … Dense; gives the loss before the step
+    lm         x, y [b, t], and by their names in bench/contest/language_model.h the parameters of a transformer: the same step
+               for a language model, of 4 heads, each attending to what came before, with the exact gelu
     chain      x: Σ tanh(x) x + sigmoid(x) / 2 + x², and its gradient
     tiny       x, length: sigmoid `length` times over, summed, and its gradient
     gmm        x [n, d], alpha [k], mean [k, d], log_diagonal [k, d], lower [k, d, d]: the log-likelihood of a Gaussian mixture
@@ -45,6 +47,29 @@ def mlp(random, width=1024, depth=2, batch=128):
     return inputs
 
 
+def lm(random, tokens=96, length=128, width=128, depth=2, batch=16):
+    words = lambda: random.integers(0, tokens, (batch, length)).astype(np.int32)
+    normal = lambda *shape: random.normal(0, shape[0] ** -0.5, shape).astype(np.float32)
+    inputs = {"x": words(), "y": words(), "tokens": normal(tokens, width), "places": normal(length, width)}
+
+    def dense(name, fan_in, fan_out):
+        inputs.update({f"{name}.weight": normal(fan_in, fan_out), f"{name}.bias": np.zeros(fan_out, np.float32)})
+
+    def norm(name):
+        inputs.update({f"{name}.gain": np.ones(width, np.float32), f"{name}.bias": np.zeros(width, np.float32)})
+
+    for block in (f"block{i}" for i in range(depth)):
+        norm(f"{block}.norm1")
+        dense(f"{block}.qkv", width, 3 * width)
+        dense(f"{block}.out", width, width)
+        norm(f"{block}.norm2")
+        dense(f"{block}.up", width, 4 * width)
+        dense(f"{block}.down", 4 * width, width)
+    norm("norm")
+    dense("logits", width, tokens)
+    return inputs
+
+
 def chain(random, size=4_000_000):
     return {"x": random.normal(size=size).astype(np.float32)}
 
@@ -82,7 +107,7 @@ def lstm(random, length=100, batch=32, inputs=64, hidden=128):
     }
 
 
-INPUTS = {"mlp": mlp, "chain": chain, "tiny": tiny, "gmm": gmm, "ode": ode, "lstm": lstm}
+INPUTS = {"mlp": mlp, "lm": lm, "chain": chain, "tiny": tiny, "gmm": gmm, "ode": ode, "lstm": lstm}
 
 
 def write(path, tensors):

@@ -10,24 +10,48 @@ import works
 from main_job_jax import adam
 
 
-def mlp(mode, inputs):
-    layers = (len(inputs) - 2) // 2
-    x, y = inputs["x"], inputs["y"]
+def perceptron(weights, x):
+    layers = len(weights) // 2
+    for i in range(layers):
+        x = x @ weights[f"w{i}"] + weights[f"b{i}"]
+        x = jax.nn.relu(x) if i < layers - 1 else x
+    return x
+
+
+def language_model(weights, x, heads=4):
+    (batch, time), width = x.shape, weights["tokens"].shape[1]
+    dense = lambda name, x: x @ weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def norm(name, x):
+        centred = x - x.mean(-1, keepdims=True)
+        return centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * weights[f"{name}.gain"] + weights[f"{name}.bias"]
+
+    def attention(name, x):
+        query, key, value = jnp.moveaxis(dense(f"{name}.qkv", x).reshape(batch, time, 3, heads, width // heads), 2, 0)
+        scores = jnp.einsum("bthd,bshd->bhts", query, key) / (width // heads) ** 0.5
+        attended = jax.nn.softmax(jnp.where(jnp.tril(jnp.ones((time, time), bool)), scores, -1e30))
+        return dense(f"{name}.out", jnp.einsum("bhts,bshd->bthd", attended, value).reshape(batch, time, width))
+
+    h = weights["tokens"][x] + weights["places"]
+    for name in (f"block{i}" for i in range(sum(name.endswith(".qkv.weight") for name in weights))):
+        h = h + attention(name, norm(f"{name}.norm1", h))
+        h = h + dense(f"{name}.down", jax.nn.gelu(dense(f"{name}.up", norm(f"{name}.norm2", h)), approximate=False))
+    return dense("logits", norm("norm", h))
+
+
+def training(logits, inputs):
+    x, y = inputs.pop("x"), inputs.pop("y")
 
     def loss(weights, x, y):
-        for i in range(layers):
-            x = x @ weights[2 * i] + weights[2 * i + 1]
-            x = jax.nn.relu(x) if i < layers - 1 else x
-        return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1).mean()
+        return -jnp.take_along_axis(jax.nn.log_softmax(logits(weights, x)), y[..., None], axis=-1).mean()
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def step(weights, state, x, y):
         value, gradients = jax.value_and_grad(loss)(weights, x, y)
         return adam(weights, state, gradients), value
 
-    weights = [inputs[f"{kind}{i}"] for i in range(layers) for kind in "wb"]
-    zeros = lambda: [jnp.zeros_like(weight) for weight in weights]
-    carried = [weights, (jnp.zeros((), jnp.int32), zeros(), zeros())]
+    zeros = lambda: jax.tree.map(jnp.zeros_like, inputs)
+    carried = [inputs, (jnp.zeros((), jnp.int32), zeros(), zeros())]
 
     def call():
         carried[:], value = step(*carried, x, y)
@@ -81,6 +105,7 @@ def lstm(wx, wh, bias, x):
     return (h * h).mean()
 
 
+MODELS = {"mlp": perceptron, "lm": language_model}
 # The function, by which inputs it is differentiated, and what else it takes.
 WORKS = {
     "chain": (chain, ["x"], []),
@@ -95,8 +120,8 @@ def make(work, mode, how, inputs):
     # Only for the works in f64: with it a number computed from an integer, as Adam's rate is, would be f64 as well.
     jax.config.update("jax_enable_x64", any(value.dtype == np.float64 for value in inputs.values()))
     inputs = {name: int(value) if name == "length" else jnp.asarray(value) for name, value in inputs.items()}
-    if work == "mlp":
-        return mlp(mode, inputs)
+    if work in MODELS:
+        return training(MODELS[work], inputs)
     function, variables, constants = WORKS[work]
     arguments = [inputs[name] for name in variables + constants]
     static = [len(variables) + i for i, name in enumerate(constants) if name == "length"]

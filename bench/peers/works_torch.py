@@ -6,17 +6,57 @@ import torch.nn.functional as F
 import works
 
 
-def mlp(how, inputs):
-    layers = (len(inputs) - 2) // 2
-    modules = []
-    for i in range(layers):
-        weight, bias = inputs[f"w{i}"], inputs[f"b{i}"]
-        linear = torch.nn.Linear(*weight.shape)
-        with torch.no_grad():
-            linear.weight.copy_(weight.T)  # PyTorch keeps [out, in]
-            linear.bias.copy_(bias)
-        modules += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*modules[:-1])
+class Perceptron(torch.nn.Sequential):
+    def __init__(self, inputs):
+        layers = (len(inputs) - 2) // 2
+        modules = []
+        for i in range(layers):
+            modules += [dense(inputs[f"w{i}"], inputs[f"b{i}"]), torch.nn.ReLU()]
+        super().__init__(*modules[:-1])
+
+
+def dense(weight, bias):
+    linear = torch.nn.Linear(*weight.shape)
+    with torch.no_grad():
+        linear.weight.copy_(weight.T)  # PyTorch keeps [out, in]
+        linear.bias.copy_(bias)
+    return linear
+
+
+class Block(torch.nn.Module):
+    HEADS = 4
+
+    def __init__(self, inputs, name):
+        super().__init__()
+        layer = lambda part: dense(inputs[f"{name}.{part}.weight"], inputs[f"{name}.{part}.bias"])
+        self.qkv, self.out, self.up, self.down = layer("qkv"), layer("out"), layer("up"), layer("down")
+        # Gains of 1 and biases of 0, as they begin.
+        self.norm1, self.norm2 = (torch.nn.LayerNorm(self.out.out_features) for _ in range(2))
+
+    def forward(self, x):
+        batch, time, width = x.shape
+        heads = self.qkv(self.norm1(x)).view(batch, time, 3, self.HEADS, width // self.HEADS)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        attention = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        x = x + self.out(attention.transpose(1, 2).reshape(batch, time, width))
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
+
+
+class LanguageModel(torch.nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        depth = sum(name.endswith(".qkv.weight") for name in inputs)
+        self.tokens, self.places = (torch.nn.Embedding.from_pretrained(inputs[name], freeze=False) for name in ("tokens", "places"))
+        self.blocks = torch.nn.Sequential(*(Block(inputs, f"block{i}") for i in range(depth)))
+        self.norm = torch.nn.LayerNorm(self.tokens.embedding_dim)
+        self.logits = dense(inputs["logits.weight"], inputs["logits.bias"])
+
+    def forward(self, x):
+        h = self.tokens(x) + self.places.weight
+        return self.logits(self.norm(self.blocks(h))).flatten(0, 1)
+
+
+def training(how, model, x, y):
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
     loss_of = lambda x, y: F.cross_entropy(model(x), y)
     # Nothing is gained by torch.compile of adam.step, which then is not the fused one: on one thread a step of mlp1024 takes
@@ -24,7 +64,7 @@ def mlp(how, inputs):
     # least of eight rounds; ε as a tensor, so that it is not compiled anew).
     if how == "compiled":
         loss_of = torch.compile(loss_of)
-    x, y = inputs["x"], inputs["y"].long()
+    x, y = x if x.is_floating_point() else x.long(), y.long().flatten()
     steps = 0
 
     def call():
@@ -96,6 +136,7 @@ def lstm(inputs):
     return function, [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0]
 
 
+MODELS = {"mlp": Perceptron, "lm": LanguageModel}
 VARIABLES = {"chain": ["x"], "tiny": ["x"], "gmm": ["alpha", "mean", "log_diagonal", "lower"], "ode": ["x", "w", "b"]}
 CONSTANTS = {"chain": [], "tiny": ["length"], "gmm": ["x"], "ode": ["length"]}
 
@@ -117,8 +158,8 @@ def bound(work, how, inputs):
 def make(work, mode, how, inputs):
     torch._dynamo.reset()  # a work is compiled for its own shapes, whatever came before
     inputs = {name: int(v) if name == "length" else torch.tensor(v) for name, v in inputs.items()}
-    if work == "mlp":
-        return mlp(how, inputs)
+    if work in MODELS:
+        return training(how, MODELS[work](inputs), inputs["x"], inputs["y"])
     function, variables = bound(work, how, inputs)
 
     def value():
