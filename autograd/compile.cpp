@@ -15,8 +15,6 @@
 namespace wengert::detail {
 namespace {
 
-constexpr std::size_t most_programs = 8;
-
 std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
   std::vector<TensorType> types;
   for (const Tensor& tensor : tensors) types.push_back({tensor.dtype(), tensor.shape()});
@@ -82,6 +80,8 @@ struct CompiledFunction::State {
 };
 
 CompiledFunction::CompiledFunction(const CompileOptions& options) : state_(std::make_unique<State>()) {
+  if (options.programs == 0)
+    throw ValueError("compile: programs is 0; expected 1 or more, the one that runs among them");
   state_->options = options;
 }
 CompiledFunction::~CompiledFunction() = default;
@@ -128,7 +128,7 @@ void CompiledFunction::record(Body body, void* function, std::span<const Tensor>
   Graph graph = capture_call(capture, body, function, state_->results);
   auto program = std::make_unique<Program>(types_of(inputs), std::move(graph), state_->options);
   auto& programs = state_->programs;
-  if (programs.size() == most_programs) programs.erase(programs.begin());
+  if (programs.size() >= state_->options.programs) programs.erase(programs.begin());
   programs.push_back(std::move(program));
   capture.keep();
 }

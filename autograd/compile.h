@@ -2,6 +2,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,9 @@ struct CompileOptions {
   /// Record again at every call instead of replaying, and throw ValueError naming the first record that differs: finds
   /// what the host does beside computing with tensors (a counter, an `if` on something that changes).
   bool verify = false;
+  /// How many programs are kept, one for each combination of shapes, dtypes and modes; beyond that, the one that was
+  /// not used for longest is recorded anew when it is needed.
+  std::size_t programs = 8;
   /// Passes over the recorded program, each to be left out alone.
   bool skip_broadcasts = true;
   bool merge_equal = true;

@@ -37,6 +37,12 @@ Shape::Shape(std::span<const std::int64_t> extents) : extents_(extents) {
   }
 }
 
+void Shape::refuse_axis(std::int64_t axis) const {
+  if (rank() == 0) throw ShapeError(fmt::format("axis {}: the shape is that of a scalar, which has no axes", axis));
+  throw ShapeError(fmt::format("axis {} of shape {}: expected {} … {}", axis, to_string(*this),
+                               -static_cast<std::int64_t>(rank()), rank() - 1));
+}
+
 std::string to_string(std::span<const std::int64_t> extents) { return fmt::format("[{}]", fmt::join(extents, ", ")); }
 
 Ints row_major_strides(const Shape& shape) {

@@ -1,21 +1,33 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace wengert {
 
 /// Highest number of dimensions of a tensor.
 inline constexpr std::size_t max_rank = 8;
 
-/// Up to eight integers in place: axes, permutations, bounds of a slice. Copying one never allocates.
+class Shape;
+
+/// Up to eight integers in place: axes, permutations, bounds of a slice. Copying one never allocates. One axis is given
+/// as a number, and extents as another tensor's shape: `sum(x, 1)`, `reshape(x, y.shape())`.
 class Ints {
  public:
   Ints() = default;
   Ints(std::initializer_list<std::int64_t> values) : Ints(std::span(values.begin(), values.size())) {}
+  // NOLINTBEGIN(google-explicit-constructor): that each of them may stand there is the point
+  template <std::integral Value>
+  requires(!std::same_as<Value, bool>) Ints(Value value) : values_{static_cast<std::int64_t>(value)}, size_(1) {}
+  Ints(const Shape& shape);
+  /// Throws ShapeError for more than eight.
+  Ints(const std::vector<std::int64_t>& values) : Ints(std::span(values)) {}
+  // NOLINTEND(google-explicit-constructor)
   /// Throws ShapeError for more than eight.
   explicit Ints(std::span<const std::int64_t> values);
 
@@ -50,13 +62,26 @@ class Shape {
   Shape() = default;
   /// Throws ShapeError for more than eight extents, a negative one, or more elements than 2⁶³ − 1.
   Shape(std::initializer_list<std::int64_t> extents);
+  // NOLINTNEXTLINE(google-explicit-constructor): that it may stand there is the point
+  Shape(const std::vector<std::int64_t>& extents) : Shape(std::span(extents)) {}
   explicit Shape(std::span<const std::int64_t> extents);
 
   std::size_t rank() const { return extents_.size(); }
-  std::int64_t operator[](std::size_t axis) const { return extents_[axis]; }
-  std::int64_t back() const { return extents_.back(); }
+  /// The extent along an axis; those below 0 count from the end. Throws ShapeError for an axis that there is not.
+  template <std::integral Axis>
+  std::int64_t operator[](Axis axis) const {
+    // One below 0 becomes a large number, and wraps.
+    const auto from_begin = static_cast<std::size_t>(axis);
+    const std::size_t place = from_begin < rank() ? from_begin : from_begin + rank();
+    if (place >= rank()) refuse_axis(static_cast<std::int64_t>(axis));
+    return extents_[place];
+  }
+  /// The last extent. Throws ShapeError for the shape of a scalar.
+  std::int64_t back() const { return (*this)[rank() - 1]; }
   const std::int64_t* begin() const { return extents_.begin(); }
   const std::int64_t* end() const { return extents_.end(); }
+
+  const Ints& extents() const { return extents_; }
 
   /// Number of elements: the product of the extents, 1 for a scalar.
   std::int64_t elements() const { return elements_; }
@@ -64,9 +89,13 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b) { return a.extents_ == b.extents_; }
 
  private:
+  [[noreturn]] void refuse_axis(std::int64_t axis) const;
+
   Ints extents_;
   std::int64_t elements_ = 1;
 };
+
+inline Ints::Ints(const Shape& shape) : Ints(shape.extents()) {}
 
 /// As written in messages: "[32, 784]", "[]" for a scalar.
 std::string to_string(std::span<const std::int64_t> extents);

@@ -36,6 +36,22 @@ TEST(Compile, KeepsTheEightProgramsThatWereUsedLast) {
   EXPECT_TRUE(is_recorded_anew(2));
 }
 
+TEST(Compile, KeepsAsManyProgramsAsItIsTold) {
+  int runs = 0;
+  const auto counted = [&](const Tensor& x) {
+    ++runs;
+    return sum(x);
+  };
+  const auto two = compile(counted, {.programs = 2}), twenty = compile(counted, {.programs = 20});
+  for (int round = 0; round < 2; ++round) {
+    for (std::int64_t size = 1; size <= 20; ++size) twenty(row(size));
+  }
+  EXPECT_EQ(runs, 20);
+  for (const int size : {1, 2, 1, 2, 3, 1}) two(row(size));
+  EXPECT_EQ(runs, 20 + 4);
+  EXPECT_THROW(compile(counted, {.programs = 0}), ValueError);
+}
+
 TEST(Compile, GivesResultsThatOutliveTheirProgram) {
   const auto scaled = compile([](const Tensor& x) {
     return std::vector<Tensor>{exp(x) * x, x.reshape({1, x.size()})};

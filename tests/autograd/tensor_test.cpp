@@ -128,6 +128,31 @@ TEST(Tensor, GivesTheShapeOfATemporaryToKeep) {
   static_assert(!std::is_reference_v<decltype(std::declval<const Parameter&>().shape())>, "it may be assigned");
 }
 
+TEST(Tensor, HasExtentsCountedFromEitherEnd) {
+  const Shape shape{2, 3, 5};
+  EXPECT_EQ(shape[0], 2);
+  EXPECT_EQ(shape[-1], 5);
+  const int third_last = -3;
+  EXPECT_EQ(shape[third_last], 2);
+  EXPECT_EQ(message_of<ShapeError>([&] { static_cast<void>(shape[3]); }), "axis 3 of shape [2, 3, 5]: expected -3 … 2");
+  EXPECT_THROW(static_cast<void>(shape[-4]), ShapeError);
+  EXPECT_EQ(message_of<ShapeError>([] { static_cast<void>(Shape{}.back()); }),
+            "axis -1: the shape is that of a scalar, which has no axes");
+}
+
+TEST(Tensor, TakesAxesAndExtentsInEveryFormTheyCome) {
+  const Tensor x({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});
+  EXPECT_TRUE(same_bits(sum(x, 1), Tensor({6.0, 15.0})));
+  EXPECT_TRUE(same_bits(sum(x, -1, true), Tensor({{6.0}, {15.0}})));
+  EXPECT_EQ(unsqueeze(x, 0).shape(), (Shape{1, 2, 3}));
+  EXPECT_TRUE(same_bits(flip(x, 0), Tensor({{4.0, 5.0, 6.0}, {1.0, 2.0, 3.0}})));
+  EXPECT_TRUE(same_bits(reshape(Tensor({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}), x.shape()), x));
+  const std::vector<std::int64_t> extents{3, 2};
+  EXPECT_EQ(reshape(x, extents).shape(), (Shape{3, 2}));
+  EXPECT_EQ(zeros(extents).shape(), (Shape{3, 2}));
+  static_assert(!std::is_convertible_v<bool, Ints> && !std::is_convertible_v<double, Ints>);
+}
+
 TEST(Tensor, HoldsRanksFromZeroToEight) {
   Ints extents;
   for (std::size_t rank = 0; rank <= max_rank; ++rank) {

@@ -13,6 +13,7 @@
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
+#include <wengert/autograd/transforms.h>
 
 // Every pointwise operation of floating numbers against its formula as a textbook has it, in 2000 binary digits: values
 // on the catalogue's samples and on a grid that reaches from the smallest to the largest number; first and second
@@ -288,6 +289,27 @@ TEST_P(PointwiseAccuracy, SecondDerivativesAreThoseOfTheFormula) {
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, PointwiseAccuracy, testing::ValuesIn(cases()),
                          [](const testing::TestParamInfo<Case>& given) { return given.param.name; });
+
+/// Of odd functions, near 0: x (1 + O(x²)) times a number, in which nothing is to cancel.
+TEST(PointwiseAccuracyNearZero, SecondDerivativesKeepTheirDigits) {
+  struct Function {
+    Tensor (*function)(const Tensor&);
+    double per_x;
+  };
+  for (const auto& [function, per_x] : {Function{tanh, -2}, Function{asin, 1}, Function{acos, -1}, Function{atan, -2}, Function{atanh, 2}}) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const auto f = function;
+      const auto slope = grad([f](const Tensor& x) { return sum(f(x)); });
+      const auto curvature = grad([slope](const Tensor& x) { return sum(slope(x)); });
+      for (const double x : {1e-5, -1e-9, 1e-20}) {
+        const double near = cast(scalar(x, dtype), DType::f64).item();
+        const double found = cast(curvature(scalar(x, dtype)), DType::f64).item();
+        const double digits = dtype == DType::f32 ? 4e-7 : 1e-9;  // roundings; and x² of what is left out
+        EXPECT_NEAR(found / (per_x * near), 1, digits) << per_x << " x at " << x << " in " << name_of(dtype);
+      }
+    }
+  }
+}
 
 TEST(PointwiseAccuracyTable, NamesEveryPointwiseOperationOfFloatingNumbers) {
   std::set<std::string> named = {"where"};  // chooses; see its own tests
