@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <wengert/autograd/kernels/instruction_sets.h>
+#include <wengert/autograd/kernels/processor.h>
 #include <wengert/autograd/scalar.h>
 #include <wengert/optim/internal/adam_update.h>
 #include <wengert/optim/internal/zero_below.h>
@@ -40,8 +41,8 @@ HWY_INLINE Entry<Number> moved(Entry<Number> old, Number g, Number rate, Number 
   return {On::less_product(old.p, rate, m * On::reciprocal(On::root(v) + epsilon)), m, v};
 }
 
-/// What is done on vectors, each rounded once.
-template <typename T>
+/// What is done on vectors, each rounded once: the bits are the same whether it `divides` or not.
+template <typename T, bool divides>
 struct Vectors {
   using D = hn::ScalableTag<T>;
   using V = hn::Vec<D>;
@@ -49,7 +50,12 @@ struct Vectors {
   static HWY_INLINE V fma_less(V a, V b, V c) { return hn::MulSub(a, b, c); }
   static HWY_INLINE V less_product(V a, V b, V c) { return hn::NegMulAdd(b, c, a); }
   static HWY_INLINE V root(V x) { return hn::Sqrt(x); }
-  static HWY_INLINE V reciprocal(V x) { return kernels::HWY_NAMESPACE::reciprocal(D(), x); }
+  static HWY_INLINE V reciprocal(V x) {
+    if constexpr (divides)
+      return hn::Div(hn::Set(D(), 1), x);
+    else
+      return kernels::HWY_NAMESPACE::reciprocal(D(), x);
+  }
   static HWY_INLINE V abs(V x) { return hn::Abs(x); }
   static HWY_INLINE V unless_below(V least, V size, V x) { return hn::IfThenZeroElse(hn::Lt(size, least), x); }
 };
@@ -60,7 +66,7 @@ HWY_INLINE hn::Vec<hn::ScalableTag<T>> load(const kernels::Operand& x, std::size
 }
 
 /// The interpreter would read and write every intermediate result; here they stay in registers.
-template <typename T, bool decays, bool are_arrays>
+template <typename T, bool decays, bool are_arrays, bool divides = false>
 void update_entries(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
   const hn::ScalableTag<T> d;
   const auto c1 = load<T>(uniforms[0], 0), c2 = load<T>(uniforms[1], 0), epsilon = load<T>(uniforms[2], 0),
@@ -73,7 +79,7 @@ void update_entries(const kernels::Operand* in, const kernels::Operand* uniforms
   const auto update_vector = [&](std::size_t i) HWY_ATTR {
     Entry<hn::Vec<decltype(d)>> old{entry(p, i), entry(m, i), entry(v, i)};
     if constexpr (decays) old.p = old.p - old.p * decay;
-    const auto next = moved<Vectors<T>>(old, entry(gradient, i), rate, c1, c2, epsilon, least_m, least_v);
+    const auto next = moved<Vectors<T, divides>>(old, entry(gradient, i), rate, c1, c2, epsilon, least_m, least_v);
     hn::StoreU(next.p, d, results[0] + i);
     hn::StoreU(next.m, d, results[1] + i);
     hn::StoreU(next.v, d, results[2] + i);
@@ -89,6 +95,10 @@ void update_entries(const kernels::Operand* in, const kernels::Operand* uniforms
 template <typename T, bool decays>
 void update(const kernels::Operand* in, const kernels::Operand* uniforms, void* const* out, std::size_t count) {
   const bool are_arrays = std::all_of(in, in + 4, [](const kernels::Operand& x) { return x.mask != 0; });
+  if constexpr (HWY_TARGET <= HWY_AVX3 && sizeof(T) == sizeof(float)) {
+    static const bool divides = kernels::divides_quickly();
+    if (are_arrays && divides) return update_entries<T, decays, true, true>(in, uniforms, out, count);
+  }
   (are_arrays ? update_entries<T, decays, true> : update_entries<T, decays, false>)(in, uniforms, out, count);
 }
 
