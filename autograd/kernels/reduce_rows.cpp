@@ -22,6 +22,9 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Columns that stand in registers; the plain fallback has none for as many, and is made small.
+constexpr int unrolled = HWY_TARGET == HWY_SCALAR ? 1 : 8;
+
 // What stands in reduce.cpp for single numbers.
 struct Sum {
   static constexpr double neutral = 0;
@@ -62,16 +65,16 @@ class Columns {
 
   HWY_INLINE void combine_rows(const T* in, std::int64_t rows, std::int64_t stride) {
     for (std::int64_t r = 0; r < rows; ++r, in += stride) {
-      HWY_UNROLL(8)
+      HWY_UNROLL(unrolled)
       for (std::size_t j = 0; j < vectors; ++j) values_[j] = Op::combine(values_[j], hn::LoadU(D(), in + j * n));
     }
   }
   HWY_INLINE void combine_with_earlier(const T* earlier) {
-    HWY_UNROLL(8)
+    HWY_UNROLL(unrolled)
     for (std::size_t j = 0; j < vectors; ++j) values_[j] = Op::combine(hn::LoadU(D(), earlier + j * n), values_[j]);
   }
   HWY_INLINE void store(T* to) const {
-    HWY_UNROLL(8)
+    HWY_UNROLL(unrolled)
     for (std::size_t j = 0; j < vectors; ++j) hn::StoreU(values_[j], D(), to + j * n);
   }
 

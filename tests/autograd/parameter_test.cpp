@@ -3,6 +3,7 @@
 
 #include "support/message_of.h"
 #include <gtest/gtest.h>
+#include <support/tensors.h>
 
 #include <wengert/autograd/autograd.h>
 
@@ -61,6 +62,18 @@ TEST(Parameter, IsWatchedByReadingIt) {
   EXPECT_EQ(tape.gradient(loss, w).data<double>()[0], 6.0);
   EXPECT_EQ(tape.gradient(loss, {w, b})[1].data<double>()[0], 1.0);
   EXPECT_THROW(tape.gradient(loss, unused), GradientError);
+}
+
+TEST(Parameter, HasItsGradientAmongThoseOfAList) {
+  const Parameter a(Tensor({1.0, 2.0})), b(Tensor(3.0));
+  const std::vector<Parameter> both{a, b};
+  Tape tape;
+  const Tensor y = sum(a * a) * b;
+  const std::vector<Tensor> gradients = tape.gradient(y, both);
+  ASSERT_EQ(gradients.size(), 2U);
+  EXPECT_TRUE(same_bits(gradients[0], Tensor({6.0, 12.0})));
+  EXPECT_TRUE(same_bits(gradients[1], Tensor(5.0)));
+  EXPECT_TRUE(same_bits(tape.gradient(y, {a, b})[0], gradients[0])) << "as in braces";
 }
 
 TEST(Parameter, TakesPartOnceHoweverOftenItIsRead) {
