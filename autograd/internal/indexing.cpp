@@ -70,15 +70,19 @@ void AxisIndices::for_each(const Part& part, F f) const {
   using One = std::integral_constant<std::int64_t, 1>;
   const std::int64_t* const index = indices_.data<std::int64_t>().data();
   for (std::int64_t o = part.outer.begin; o < part.outer.end; ++o) {
+    const std::int64_t array = o * run_.n, first = part.inner.begin;
+    if (run_.inner == 1) {
+      const std::int64_t* const own = kind_ == per_entry ? index + o * count_ : index;
+      for (std::int64_t j = part.indices.begin; j < part.indices.end; ++j) f(array + own[j], o * count_ + j, One());
+      continue;
+    }
     for (std::int64_t j = part.indices.begin; j < part.indices.end; ++j) {
-      const std::int64_t array = o * run_.n, row = (o * count_ + j) * run_.inner, first = part.inner.begin;
-      if (kind_ == per_entry) {
+      const std::int64_t row = (o * count_ + j) * run_.inner;
+      if (kind_ == per_slice) {
+        f((array + index[j]) * run_.inner + first, row + first, part.inner.end - first);
+      } else {
         for (std::int64_t i = first; i < part.inner.end; ++i)
           f((array + index[row + i]) * run_.inner + i, row + i, One());
-      } else if (run_.inner == 1) {
-        f(array + index[j], row, One());
-      } else {
-        f((array + index[j]) * run_.inner + first, row + first, part.inner.end - first);
       }
     }
   }
