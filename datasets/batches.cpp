@@ -117,9 +117,24 @@ void require_room(const Tensor& images, double scale, const Tensor& result) {
   }
 }
 
+/// Integers, which do not go through floating numbers. Throws ValueError where one would become another.
+Tensor take_integers(const Tensor& source, const Selection& selection, DType dtype) {
+  const Tensor taken = take(source, selection);
+  Tensor result = cast(taken, dtype);
+  const Tensor before = cast(taken, DType::i64), after = cast(result, DType::i64);
+  const std::span<const std::int64_t> from = before.data<std::int64_t>(), to = after.data<std::int64_t>();
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (from[i] == to[i]) continue;
+    throw ValueError(fmt::format("batches: the images hold {}, which {} does not; expected smaller numbers, or i64",
+                                 from[i], name_of(dtype)));
+  }
+  return result;
+}
+
 Tensor take_scaled(const Tensor& source, const Selection& selection, double scale, DType dtype) {
   const Scaling scaled(scale);
   if (source.dtype() == dtype && scaled.is_one()) return take(source, selection);
+  if (!is_floating(dtype)) return take_integers(source, selection, dtype);
   Tensor result = empty(shape_of(source, selection.count), dtype);
   const auto make = [&]<typename From, typename To>(From, To) {
     if constexpr (std::is_same_v<From, std::uint8_t>) {
@@ -141,6 +156,14 @@ Tensor take_scaled(const Tensor& source, const Selection& selection, double scal
   return result;
 }
 
+/// Throws DTypeError for images that are no integers, where integers are asked for.
+void require_integers(const Dataset& data, DType dtype) {
+  if (!is_floating(data.images.dtype()) && data.scale == 1) return;
+  throw DTypeError(
+      fmt::format("batches: the images are {} of scale {}, and {} is asked for; expected integers of scale 1",
+                  name_of(data.images.dtype()), data.scale, name_of(dtype)));
+}
+
 }  // namespace
 
 Batches::Batches(Dataset data, const BatchOptions& options)
@@ -149,9 +172,7 @@ Batches::Batches(Dataset data, const BatchOptions& options)
   if (options.epoch < 0) throw ValueError(fmt::format("batches: epoch is {}; expected 0 or more", options.epoch));
   if (!std::isfinite(data_.scale))
     throw ValueError(fmt::format("batches: the data set's scale is {}; expected a finite number", data_.scale));
-  if (!is_floating(options.dtype)) {
-    throw DTypeError(fmt::format("batches: dtype is {}; expected f32 or f64", name_of(options.dtype)));
-  }
+  if (!is_floating(options.dtype)) require_integers(data_, options.dtype);
   if (options.shuffle) {
     Generator generator(options.seed, static_cast<std::uint64_t>(options.epoch));
     order_ = permutation(samples_, generator);

@@ -11,7 +11,7 @@ namespace wengert::datasets {
 
 /// What one step is trained on.
 struct Batch {
-  /// [size, …], f32 or f64.
+  /// [size, …], of the dtype asked for.
   Tensor images;
   /// [size, …], of the dtype of the data set's labels; undefined where it has none.
   Tensor labels;
@@ -27,7 +27,7 @@ struct BatchOptions {
   std::int64_t epoch = 0;
   /// Leave out a last batch that is shorter than the others.
   bool drop_last = false;
-  /// Of the images: f32 or f64.
+  /// Of the images: f32 or f64; or, for tokens and the like, u8, i32 or i64.
   DType dtype = DType::f32;
 };
 
@@ -42,8 +42,8 @@ class Batches {
 
   /// Number of batches.
   std::int64_t size() const;
-  /// Makes batch i of 0 … size()−1. Throws ValueError for another, and where a finite element of the images is infinite
-  /// once scaled, in the dtype asked for.
+  /// Makes batch i of 0 … size()−1. Throws ValueError for another, and where the dtype asked for does not hold
+  /// an integer of the images, or where a finite element is infinite in it once scaled.
   Batch operator[](std::int64_t i) const;
 
   Iterator begin() const;
@@ -89,8 +89,9 @@ inline Batches::Iterator Batches::end() const { return {this, size()}; }
 ///     for (auto [images, labels] : datasets::batches(data.train, {.size = 32, .shuffle = true, .seed = 7}))
 ///
 /// Images come out as element · scale in the dtype asked for; where scale is 1/n for a whole n, as element ÷ n
-/// correctly rounded. Throws ValueError for a size below 1, a negative epoch or a scale that is not finite, DTypeError
-/// for a dtype that is not floating, and as `Dataset::size`.
+/// correctly rounded. Integers come out as they are in an integer dtype. Throws ValueError for a size below 1, a
+/// negative epoch or a scale that is not finite; DTypeError where integers are asked for and the images are floating or
+/// their scale is not 1; and as `Dataset::size`.
 Batches batches(const Dataset& data, const BatchOptions& options = {});
 
 }  // namespace wengert::datasets

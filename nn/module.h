@@ -74,15 +74,17 @@ class Module {
   virtual std::string type_name() const;
   /// Shape of one sample, where the module knows it ([784] for a Dense(784, …)); a summary then needs no other.
   virtual std::optional<Shape> input_shape() const;
+  /// The dtype in which it takes its inputs, to which fit, evaluate, predict and summary convert them: that of its
+  /// first floating parameter, f32 where it has none. A model that begins with a look-up of integers (`take`) says so:
+  ///
+  ///     DType input_dtype() override { return DType::i32; }
+  virtual DType input_dtype();
 
   Tensor operator()(const Tensor& x);
 
   /// Every parameter once, in the order of `visit`; and with its path in the model.
   std::vector<Parameter> parameters();
   std::vector<std::pair<std::string, Parameter>> named_parameters();
-
-  /// The dtype in which it takes its inputs: that of its first floating parameter, f32 where it has none.
-  DType input_dtype();
 
   /// Draws anew every parameter that has an initialiser. Equal seeds and paths give equal bits. Where one throws,
   /// nothing was changed.

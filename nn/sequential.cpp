@@ -28,6 +28,13 @@ void Sequential::visit(Visitor& visitor) {
   for (const Entry& entry : entries_) visitor(entry.name, *entry.layer);
 }
 
+DType Sequential::input_dtype() {
+  const DType usual = Module::input_dtype();  // also names the layers by their paths
+  if (entries_.empty()) return usual;
+  const DType first = entries_[0].layer->input_dtype();
+  return is_floating(first) ? usual : first;
+}
+
 Module& Sequential::operator[](std::size_t i) {
   if (i >= size()) throw ValueError(fmt::format("sequential: layer {} of {}; they are counted from 0", i, size()));
   return *entries_[i].layer;

@@ -89,13 +89,16 @@ class Rows : public Visitor {
 /// The shape of a sample that the first module knows that knows one.
 class FindInputShape : public Visitor {
  public:
+  explicit FindInputShape(bool floating) : floating_(floating) {}
   std::optional<Shape> found;
   void module(std::string_view, Module& child) override {
-    if (!found) found = child.input_shape();
+    // Where the model takes integers, a layer of floating numbers does not come first.
+    if (!found && is_floating(child.input_dtype()) == floating_) found = child.input_shape();
     if (!found) child.visit(*this);
   }
 
  private:
+  bool floating_;
   void parameter(std::string_view, Parameter&, const Initializer&) override {}
 };
 
@@ -143,7 +146,7 @@ std::string Module::summary(const Shape& sample) {
 }
 
 std::string Module::summary() {
-  FindInputShape find;
+  FindInputShape find(is_floating(input_dtype()));
   find.module({}, *this);
   if (find.found) {
     try {

@@ -33,8 +33,8 @@ struct PredictOptions {
   bool compile = true;
 };
 
-/// The model's results for every sample, one behind the other: [samples, …]. Inputs become the dtype of the model's
-/// parameters. Probabilities carry no logits (see `softmax`). In evaluation mode meanwhile. Throws ValueError for no
+/// The model's results for every sample, one behind the other: [samples, …]. Inputs are converted to the model's
+/// `input_dtype`. Probabilities carry no logits (see `softmax`). In evaluation mode meanwhile. Throws ValueError for no
 /// samples or a batch size below 1, ShapeError where the model does not give one result for each sample, and what the
 /// model throws.
 Tensor predict(nn::Module& model, const datasets::Dataset& data, const PredictOptions& options = {});

@@ -50,7 +50,8 @@ struct FitOptions {
 
 /// Trains a model: for each batch the loss of the model's result, its gradients, and one step of the optimiser.
 /// Losses and metrics are means over the samples of an epoch of what the model gave before each update, as in Keras;
-/// inputs come in the dtype of the model's parameters, which is also the one that is trained in.
+/// inputs come in the model's `input_dtype`: that of its parameters, which is also the one that is trained in, unless
+/// it takes integers.
 ///
 /// Its steps take subnormal numbers for zero (SubnormalsAsZero), as TensorFlow's do.
 ///

@@ -10,6 +10,7 @@
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/operations.h>
 #include <wengert/datasets/batches.h>
 
 namespace wengert::datasets {
@@ -164,6 +165,48 @@ TEST(Batches, RefuseFiniteNumbersThatTheirDtypeDoesNotHold) {
   EXPECT_EQ(error(scaled, DType::f64), outcome);
   const Dataset infinite{Tensor({inf, -inf}, {2, 1})};
   EXPECT_EQ(error(infinite, DType::f32), outcome);
+}
+
+TEST(Batches, GiveIntegersThroughNoFloatingDtype) {
+  const std::int32_t odd = (1 << 24) + 1;  // which f32 does not hold
+  const Dataset words{Tensor({odd, -2, 3, 4}, {2, 2}), Tensor({0, 1})};
+  const Batch same = batches(words, {.dtype = DType::i32})[0], wide = batches(words, {.dtype = DType::i64})[0];
+  EXPECT_EQ(values<std::int32_t>(same.images), (std::vector<std::int32_t>{odd, -2, 3, 4}));
+  EXPECT_EQ(values<std::int64_t>(wide.images), (std::vector<std::int64_t>{odd, -2, 3, 4}));
+  EXPECT_EQ(wide.images.shape(), Shape({2, 2}));
+  EXPECT_EQ(wide.labels.dtype(), DType::i32);
+  Dataset bytes = all_bytes();
+  bytes.scale = 1;
+  const Tensor last = batches(bytes, {.size = 3, .dtype = DType::i32})[1].images;
+  EXPECT_EQ(last.shape(), Shape({1, 8, 8}));
+  EXPECT_EQ(values<std::int32_t>(last)[63], 255);
+  const Tensor places = numbered(9).labels;
+  const Dataset shuffled{places, places};
+  for (const auto& [images, labels] : batches(shuffled, {.size = 4, .shuffle = true, .dtype = DType::u8}))
+    EXPECT_TRUE(same_bits(cast(images, DType::i32), labels));
+}
+
+TEST(Batches, RefuseIntegersThatTheirDtypeDoesNotHold) {
+  const auto error = [](const Tensor& images, DType dtype) {
+    return message_of<ValueError>([&] { batches({images}, {.dtype = dtype})[0]; });
+  };
+  const Tensor large(std::vector<std::int64_t>{5, std::int64_t{1} << 31}, {2, 1});
+  EXPECT_EQ(error(large, DType::i32),
+            "batches: the images hold 2147483648, which i32 does not; expected smaller numbers, or i64");
+  EXPECT_EQ(error(large, DType::i64), "nothing was thrown");
+  EXPECT_EQ(error(Tensor({3, -1}), DType::u8),
+            "batches: the images hold -1, which u8 does not; expected smaller numbers, or i64");
+  EXPECT_EQ(error(Tensor({3, 255}), DType::u8), "nothing was thrown");
+}
+
+TEST(Batches, RefuseFractionsWhereIntegersAreAskedFor) {
+  const auto error = [](const Dataset& data) {
+    return message_of<DTypeError>([&] { batches(data, {.dtype = DType::i32}); });
+  };
+  EXPECT_EQ(error(numbered(3)),
+            "batches: the images are f32 of scale 1, and i32 is asked for; expected integers of scale 1");
+  EXPECT_EQ(error({Tensor({1, 2}), {}, 0.5}),
+            "batches: the images are i32 of scale 0.5, and i32 is asked for; expected integers of scale 1");
 }
 
 TEST(Batches, ThreadsMayAskForThemAtOnce) {

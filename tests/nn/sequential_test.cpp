@@ -5,6 +5,7 @@
 
 #include "support/message_of.h"
 #include "support/tensors.h"
+#include "support/token_models.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -143,6 +144,16 @@ TEST(Sequential, DrawsAndNamesALayerThatIsAddedLater) {
   later.add(Dense{2, 2});
   EXPECT_EQ(values<float>(later(input)), values<float>(at_once(input)));
   EXPECT_EQ(names(later), names(at_once));
+}
+
+TEST(Sequential, TakesTheIntegersThatItsFirstLayerTakes) {
+  EXPECT_EQ(test::token_model().input_dtype(), DType::i32);
+  Sequential outer{test::token_model(), Dense{3, 2}};
+  EXPECT_EQ(outer.input_dtype(), DType::i32);
+  EXPECT_EQ(names(outer)[0], "sequential.embedding.rows");
+  EXPECT_EQ((Sequential{Dense{3, 2}, test::Embedding{7, 4}}.input_dtype()), DType::f32);
+  EXPECT_EQ((Sequential{Flatten{}, Dense{3, 2, {}, {.dtype = DType::f64}}}.input_dtype()), DType::f64);
+  EXPECT_EQ(Sequential{}.input_dtype(), DType::f32);
 }
 
 }  // namespace

@@ -1,3 +1,6 @@
+#include <string>
+
+#include "support/token_models.h"
 #include <gtest/gtest.h>
 
 #include <wengert/autograd/error.h>
@@ -87,6 +90,22 @@ TEST(Summary, ShowsQuestionMarksWhereTheFirstLayerTakesNoNumbersOfThatType) {
   Sequential model{Embedding{}, Dense{4, 2}};
   EXPECT_NE(model.summary().find("│ dense (Dense)                   │ ?  "), std::string::npos);
   EXPECT_THROW(model.summary({3}), DTypeError);
+}
+
+TEST(Summary, ShowsAModelOfTokens) {
+  Sequential model = test::token_model();
+  const std::string text = model.summary({5});
+  EXPECT_NE(text.find("│ embedding (Embedding)           │ (None, 5, 4)           │            28 │"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("│ dense (Dense)                   │ (None, 3)              │            63 │"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Summary, TakesNoShapeFromALayerOfNumbersBehindOneOfTokens) {
+  Sequential model{test::Embedding{9, 4}, Dense{4, 2}};
+  EXPECT_NE(model.summary().find("│ dense (Dense)                   │ ?  "), std::string::npos) << model.summary();
 }
 
 TEST(Summary, GrowsWithLongNames) {
