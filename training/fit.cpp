@@ -29,6 +29,8 @@ bool is_validated(const FitOptions& options) {
 
 const FitOptions& checked(const FitOptions& options, const nn::Loss& loss, const datasets::Dataset& data) {
   require(options.epochs >= 1, "fit", "epochs", options.epochs, "1 or more");
+  require(options.initial_epoch >= 0 && options.initial_epoch <= options.epochs, "fit", "initial_epoch",
+          options.initial_epoch, fmt::format("0 to {}, the number of epochs", options.epochs).c_str());
   require(options.batch_size >= 1, "fit", "batch_size", options.batch_size, "1 or more");
   require(options.max_steps >= 0, "fit", "max_steps", options.max_steps, "0 (no limit) or more");
   require_labels("fit", data);
@@ -99,7 +101,7 @@ class Training {
       history_.interrupted = true;
       history_.stopped_reason = "interrupted before the first step";
     }
-    for (std::int64_t epoch = 1; epoch <= options_.epochs && !ended(); ++epoch) run_epoch(epoch);
+    for (std::int64_t epoch = options_.initial_epoch; epoch < options_.epochs && !ended();) run_epoch(++epoch);
     if (!history_.stopped_reason.empty()) display_.note(history_.stopped_reason);
     return std::move(history_);
   }
@@ -126,7 +128,8 @@ class Training {
   std::int64_t steps_per_epoch() const { return (data_.size() - 1) / options_.batch_size + 1; }
 
   Display::Plan plan() const {
-    const double all = static_cast<double>(steps_per_epoch()) * static_cast<double>(options_.epochs);
+    const double all =
+        static_cast<double>(steps_per_epoch()) * static_cast<double>(options_.epochs - options_.initial_epoch);
     const bool limited = options_.max_steps > 0 && static_cast<double>(options_.max_steps) < all;
     constexpr double most = 1e18;  // which nobody is going to see
     Display::Plan plan{options_.label,

@@ -20,7 +20,11 @@
 namespace wengert::training {
 
 struct FitOptions {
+  /// The number of the last epoch, counted from 1.
   std::int64_t epochs = 1;
+  /// How many epochs an earlier training has done: `epochs` counts them too, and their numbers, the order of the
+  /// samples and the history go on from there. `fit` to 2 and then from 2 to 4 gives the bits of `fit` to 4.
+  std::int64_t initial_epoch = 0;
   std::int64_t batch_size = 32;
   /// Evaluated after every epoch, where given. Where its samples or labels are of another shape or dtype than those of
   /// the training, its first batch is evaluated before the first step, so that what does not fit is known then.
@@ -31,7 +35,7 @@ struct FitOptions {
   /// Another order of the samples in every epoch, determined by the seed.
   bool shuffle = true;
   std::uint64_t seed = 0;
-  /// The training ends after that many steps, in whichever epoch; 0: no limit.
+  /// The training ends after that many steps of its own, in whichever epoch; 0: no limit.
   std::int64_t max_steps = 0;
   std::vector<Callback> callbacks = {};
   /// Record a step once and replay it from then on (see compile.h): what the model and the loss take from the host,

@@ -80,12 +80,14 @@ TEST_F(Checkpoint, RefusesFiniteNumbersThatTheDtypeOfTheModelDoesNotHold) {
 TEST_F(Checkpoint, LetsATrainingGoOnAsIfItHadNeverStopped) {
   const nn::Loss loss = nn::sparse_categorical_crossentropy;
   const datasets::Dataset data = toy_data(32);
-  const FitOptions options{.epochs = 2, .batch_size = 8, .shuffle = false, .progress = Progress::silent};
+  FitOptions options{.epochs = 2, .batch_size = 8, .progress = Progress::silent};
   nn::Sequential model = toy_model();
   optim::Adam adam{model.parameters()};
   fit(model, adam, loss, data, options);
   save_weights(model, path);
   write_safetensors(directory / "state", adam.state());
+  options.epochs = 4;
+  options.initial_epoch = 2;
   fit(model, adam, loss, data, options);
 
   nn::Sequential resumed = toy_model();

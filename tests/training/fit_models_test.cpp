@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -125,6 +127,41 @@ TEST(Fit, FindsWhatAStepTakesFromTheHostWhenAskedToVerify) {
   EXPECT_NE(trained(halving).find("was 1, and now is 0.5"), std::string::npos);
   options.verify = false;
   EXPECT_EQ(trained(halving), "nothing was thrown");
+}
+
+TEST(Fit, GoesOnFromAnInitialEpochAsIfItHadNotEnded) {
+  const nn::Loss loss = nn::sparse_categorical_crossentropy;
+  const auto trained = [&](const std::vector<std::int64_t>& ends) {
+    nn::Sequential model = toy_model();
+    optim::Adam adam{model.parameters()};
+    std::vector<std::int64_t> epochs;
+    std::int64_t done = 0;
+    for (const std::int64_t end : ends) {
+      FitOptions options = quiet(end, 4);
+      options.initial_epoch = std::exchange(done, end);
+      options.callbacks = {{.on_epoch_begin = [&](std::int64_t epoch) { epochs.push_back(-epoch); }}};
+      for (const EpochRecord& record : fit(model, adam, loss, toy_data(18), options).epochs)
+        epochs.push_back(record.epoch);
+    }
+    return std::pair(test::values_of(model), epochs);
+  };
+  const auto [at_once, numbers] = trained({4});
+  EXPECT_EQ(numbers, (std::vector<std::int64_t>{-1, -2, -3, -4, 1, 2, 3, 4}));
+  const auto [in_parts, parts] = trained({2, 4, 4});
+  EXPECT_EQ(in_parts, at_once);
+  EXPECT_EQ(parts, (std::vector<std::int64_t>{-1, -2, 1, 2, -3, -4, 3, 4}));
+  EXPECT_NE(trained({2, 3}).first, at_once);
+}
+
+TEST(Fit, ShowsEpochsFromTheInitialOneOn) {
+  std::ostringstream output;
+  FitOptions options{.epochs = 3, .initial_epoch = 2, .batch_size = 4, .progress = Progress::lines, .output = &output};
+  nn::Sequential model = toy_model();
+  optim::Adam adam{model.parameters()};
+  fit(model, adam, nn::sparse_categorical_crossentropy, toy_data(8), options);
+  const std::string text = output.str();
+  EXPECT_EQ(text.substr(0, 16), "epoch 3/3: loss ");
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
 }  // namespace

@@ -311,6 +311,11 @@ TEST(Fit, RefusesWhatCannotBeTrained) {
   FitOptions options = quiet(1, 4);
   options.max_steps = -1;
   EXPECT_EQ(error(options, data), "fit: max_steps is -1; expected 0 (no limit) or more");
+  options = quiet(4, 4);
+  options.initial_epoch = -1;
+  EXPECT_EQ(error(options, data), "fit: initial_epoch is -1; expected 0 to 4, the number of epochs");
+  options.initial_epoch = 5;
+  EXPECT_EQ(error(options, data), "fit: initial_epoch is 5; expected 0 to 4, the number of epochs");
   EXPECT_EQ(error(quiet(1, 4), {data.images}), "fit: the data set has no labels; expected Dataset{images, labels}");
   EXPECT_EQ(error(quiet(1, 4), toy_data(0)), "fit: the data set is empty");
   options = quiet(1, 4);
