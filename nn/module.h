@@ -62,6 +62,11 @@ class Visitor {
 /// values are a function of the seed and the path alone; two of one path are a ValueError then. A part of a model is
 /// named, drawn and saved by its paths in that model. Models may share parameters: each has paths of its own for them,
 /// of which `Parameter::name` is the latest. Threads may call one model together once it was used or listed.
+///
+/// A method of your own that uses parts begins with `build()`, as `operator()` does. Otherwise a model that is first
+/// used by it has parts that were drawn as if each stood alone, and those of equal shapes begin with equal values:
+///
+///     Tensor similarity(const Tensor& a, const Tensor& b) { build(); return sum(left(a) * right(b), {1}); }
 class Module {
  public:
   virtual ~Module();
@@ -116,6 +121,7 @@ class Module {
   Module& operator=(Module&& other) noexcept;
 
   /// Names the parameters and draws those that nobody named or assigned before; does nothing from the second time on.
+  /// Methods that use parts, beside `forward`, begin with it.
   void build() {
     if (!built_) build_now();
   }

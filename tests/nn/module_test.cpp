@@ -69,6 +69,25 @@ TEST(Module, FirstUseDrawsTheSameBitsAsListing) {
   EXPECT_EQ(values<float>(listed(four_numbers)), values<float>(result));
 }
 
+TEST(Module, DrawsByTheirPathsThePartsThatAMethodOfOnesOwnUses) {
+  struct Pair : Module {
+    Tensor forward(const Tensor& x) override { return similarity(x, x); }
+    void visit(Visitor& v) override { v("left", left), v("right", right); }
+    Tensor similarity(const Tensor& a, const Tensor& b) {
+      build();
+      return sum(left(a) * right(b), {1});
+    }
+    Dense left{4, 3}, right{4, 3};
+  };
+  Pair used, listed;
+  used.similarity(four_numbers, four_numbers);
+  EXPECT_EQ(used.left.weight().name(), "left.weight");
+  EXPECT_NE(values<float>(used.left.weight()), values<float>(used.right.weight()));
+  listed.parameters();
+  EXPECT_EQ(values<float>(used.left.weight()), values<float>(listed.left.weight()));
+  EXPECT_EQ(values<float>(used.right.weight()), values<float>(listed.right.weight()));
+}
+
 TEST(Module, DrawsDifferentNumbersForDifferentPathsAndSeeds) {
   Sequential model{Dense{3, 3}, Dense{3, 3}};
   const auto parameters = model.parameters();
