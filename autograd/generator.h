@@ -31,6 +31,8 @@ class Generator {
   /// How many blocks of 128 bits were drawn; may be set, to go on where another run ended.
   std::uint64_t position() const;
   void set_position(std::uint64_t position);
+  /// All three, i64 [3], as a slot of this generator: for who saves and sets it with others.
+  const Slot& state() const { return state_; }
 
  private:
   friend Tensor uniform(const Shape& shape, double low, double high, Generator& generator, DType dtype);

@@ -27,6 +27,9 @@ class Slot {
   /// A slot of its own with the same value.
   Slot clone() const;
 
+  /// Whether both are handles on the same slot.
+  friend bool operator==(const Slot& a, const Slot& b) { return a.state_ == b.state_; }
+
  private:
   std::shared_ptr<detail::ParameterState> state_;
 };

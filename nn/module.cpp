@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <typeinfo>
 
@@ -29,8 +28,38 @@ Tensor draw(const std::string& path, const Parameter& parameter, const Initializ
   return initializer(parameter.shape(), generator, parameter.dtype());
 }
 
-[[noreturn]] void refuse_second(const std::string& path) {
-  throw ValueError("visit: two parameters are called '" + path + "'; give each part a name of its own");
+/// What is listed, each once and with its path.
+struct Listed {
+  std::vector<std::pair<std::string, Parameter>> parameters;
+  std::vector<std::pair<std::string, Slot>> slots, generators;  // of these the states
+
+  /// False for what is listed already. Throws ValueError for a second one of a path.
+  template <typename T>
+  bool add(std::vector<std::pair<std::string, T>>& list, const std::string& path, const T& one) {
+    for (const auto& entry : list) {
+      if (entry.second == one) return false;
+    }
+    const bool of_parameter = has(parameters, path);
+    if (of_parameter || has(slots, path) || has(generators, path))
+      refuse_second(path, of_parameter && std::is_same_v<T, Parameter>);
+    list.emplace_back(path, one);
+    return true;
+  }
+
+ private:
+  template <typename List>
+  static bool has(const List& list, const std::string& path) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return entry.first == path; });
+  }
+  [[noreturn]] static void refuse_second(const std::string& path, bool are_parameters) {
+    throw ValueError(std::string(are_parameters ? "visit: two parameters" : "visit: two parameters or slots") +
+                     " are called '" + path + "'; give each part a name of its own");
+  }
+};
+
+/// A generator that was given no stream is told apart from those of other paths.
+void give_stream(Generator& generator, const std::string& path) {
+  if (generator.stream() == 0 && generator.position() == 0) generator = Generator(generator.seed(), fnv1a(path));
 }
 
 /// A call of a module on this thread, within others.
@@ -48,50 +77,114 @@ class Call {
 };
 constinit thread_local const Call* Call::innermost = nullptr;
 
-/// Shows all that is below a module to two functions, with its path.
+/// Calls a function that outlives it. A std::function would bring code that copies each, for nothing.
+template <typename... Arguments>
+class Callee {
+ public:
+  Callee() = default;
+  template <typename F>
+  Callee(const F& function)  // NOLINT(google-explicit-constructor): functions are given as they are
+      : function_(&function),
+        call_([](const void* called, Arguments... arguments) { (*static_cast<const F*>(called))(arguments...); }) {}
+
+  void operator()(Arguments... arguments) const {
+    if (call_ != nullptr) call_(function_, arguments...);
+  }
+
+ private:
+  const void* function_ = nullptr;
+  void (*call_)(const void*, Arguments...) = nullptr;
+};
+
+/// Shows all that is below a module to functions, with its path.
 class PathVisitor : public Visitor {
  public:
   /// For every child, before what is in it; the path ends in a dot.
-  using Enter = std::function<void(const std::string& path, Module& child)>;
+  using Enter = Callee<const std::string&, Module&>;
   /// For every parameter, as often as it is listed.
-  using Action = std::function<void(const std::string& path, Parameter&, const Initializer&)>;
+  using Action = Callee<const std::string&, Parameter&, const Initializer&>;
+  /// For every slot; and for the state of every generator, which is null for others.
+  using Keep = Callee<const std::string&, Slot&, Generator*>;
 
-  static void visit(Module& root, std::string path, const Enter& enter, const Action& action) {
-    PathVisitor visitor(std::move(path), enter, action);
+  static void visit(Module& root, std::string path, Enter enter, Action action, Keep keep = {}) {
+    PathVisitor visitor(std::move(path), enter, action, keep);
     root.visit(visitor);
   }
 
  private:
-  PathVisitor(std::string path, const Enter& enter, const Action& action)
-      : path_(std::move(path)), enter_(enter), action_(action) {}
+  PathVisitor(std::string path, Enter enter, Action action, Keep keep)
+      : path_(std::move(path)), enter_(enter), action_(action), keep_(keep) {}
 
   void module(std::string_view name, Module& child) override {
     const std::size_t length = path_.size();
     path_.append(name).push_back('.');
-    if (enter_) enter_(path_, child);
+    enter_(path_, child);
     child.visit(*this);
     path_.resize(length);
   }
   void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) override {
-    if (action_) action_(std::string(path_).append(name), parameter, initializer);
+    action_(path_of(name), parameter, initializer);
   }
+  void slot(std::string_view name, Slot& slot) override { keep_(path_of(name), slot, nullptr); }
+  void generator(std::string_view name, Generator& generator) override {
+    Slot state = generator.state();
+    keep_(path_of(name), state, &generator);
+  }
+  std::string path_of(std::string_view name) const { return std::string(path_).append(name); }
 
   std::string path_;
-  const Enter& enter_;
-  const Action& action_;
+  Enter enter_;
+  Action action_;
+  Keep keep_;
 };
 
-/// Puts `make(old)` in the place of every parameter; one that is listed twice is replaced by one.
-void replace_parameters(Module& module, const std::function<Parameter(const Parameter&)>& make) {
-  std::vector<std::pair<Parameter, Parameter>> made;
-  PathVisitor::visit(module, {}, {}, [&](const std::string&, Parameter& parameter, const Initializer&) {
-    auto known = std::find_if(made.begin(), made.end(), [&](const auto& pair) { return pair.first == parameter; });
-    if (known == made.end()) known = made.emplace(made.end(), parameter, make(parameter));
-    parameter = known->second;
-  });
+/// Things of a model and what takes the place of each.
+template <typename T>
+class Replacements {
+ public:
+  /// One that is listed twice is replaced by one.
+  template <typename F>
+  void replace(T& old, const F& make) {
+    const auto known = std::find(old_.begin(), old_.end(), old);
+    const auto i = static_cast<std::size_t>(known - old_.begin());
+    if (known == old_.end()) old_.push_back(old), new_.push_back(make(old));
+    old = new_[i];
+  }
+
+ private:
+  std::vector<T> old_, new_;
+};
+
+/// Puts others in the place of every parameter and slot. Every copy of a generator has a state of its own already.
+template <typename OfParameter, typename OfSlot>
+void replace_all(Module& module, const OfParameter& parameter, const OfSlot& slot) {
+  Replacements<Parameter> parameters;
+  Replacements<Slot> slots;
+  PathVisitor::visit(
+      module, {}, {},
+      [&](const std::string&, Parameter& old, const Initializer&) { parameters.replace(old, parameter); },
+      [&](const std::string&, Slot& old, const Generator* generator) {
+        if (generator == nullptr) slots.replace(old, slot);
+      });
+}
+
+Listed list_all(Module& module, const std::string& path, PathVisitor::Enter enter) {
+  Listed listed;
+  PathVisitor::visit(
+      module, path, enter,
+      [&](const std::string& own_path, const Parameter& parameter, const Initializer&) {
+        listed.add(listed.parameters, own_path, parameter);
+      },
+      [&](const std::string& own_path, const Slot& slot, const Generator* generator) {
+        listed.add(generator == nullptr ? listed.slots : listed.generators, own_path, slot);
+      });
+  return listed;
 }
 
 }  // namespace
+
+void Visitor::slot(std::string_view, Slot&) {}
+void Visitor::generator(std::string_view, Generator&) {}
 
 Module::Module() = default;
 Module::Module(const Module& other) = default;
@@ -138,7 +231,7 @@ Tensor Module::operator()(const Tensor& x) {
 void Module::build_now() {
   // A part that is new in a model which is being called has its path from there.
   for (const Call* call = Call::innermost; call != nullptr && !built_; call = call->outer)
-    PathVisitor::visit(call->module, call->module.path_, build_part, {});
+    PathVisitor::visit(call->module, call->module.path_, &build_part, {});
   if (!built_) name_and_draw(path_);
 }
 
@@ -156,17 +249,18 @@ void Module::name_and_draw(const std::string& path) {
     parts.push_back(&part);
     part.path_ = part_path;
   };
-  std::vector<Parameter> seen;  // called by their paths
-  const auto name = [&](const std::string& own_path, Parameter& parameter, const Initializer& initializer) {
-    if (std::find(seen.begin(), seen.end(), parameter) != seen.end()) return;
-    if (std::any_of(seen.begin(), seen.end(), [&](const Parameter& other) { return other.name() == own_path; }))
-      refuse_second(own_path);
-    seen.push_back(parameter);
+  Listed listed;
+  const auto draw_one = [&](const std::string& own_path, Parameter& parameter, const Initializer& initializer) {
+    if (!listed.add(listed.parameters, own_path, parameter)) return;
     const bool fresh = parameter.name().empty() && !parameter.is_assigned();
     if (fresh && initializer) parameter.assign(draw(own_path, parameter, initializer, 0));
     parameter.set_name(own_path);
   };
-  PathVisitor::visit(*this, path, enter, name);
+  const auto keep_one = [&](const std::string& own_path, const Slot& slot, Generator* generator) {
+    listed.add(generator == nullptr ? listed.slots : listed.generators, own_path, slot);
+    if (generator != nullptr) give_stream(*generator, own_path);
+  };
+  PathVisitor::visit(*this, path, enter, draw_one, keep_one);
   for (Module* part : parts) part->built_ = true;  // unless something threw
 }
 
@@ -178,15 +272,17 @@ std::vector<Parameter> Module::parameters() {
 
 std::vector<std::pair<std::string, Parameter>> Module::named_parameters() {
   build();
-  std::vector<std::pair<std::string, Parameter>> named;
-  PathVisitor::visit(*this, path_, build_part, [&](const std::string& path, Parameter& parameter, const Initializer&) {
-    const auto same = [&](const auto& entry) { return entry.second == parameter; };
-    if (std::any_of(named.begin(), named.end(), same)) return;
-    if (std::any_of(named.begin(), named.end(), [&](const auto& entry) { return entry.first == path; }))
-      refuse_second(path);
-    named.emplace_back(path, parameter);
-  });
-  return named;
+  return list_all(*this, path_, &build_part).parameters;
+}
+
+std::vector<std::pair<std::string, Slot>> Module::named_slots() {
+  build();
+  return list_all(*this, path_, &build_part).slots;
+}
+
+std::vector<std::pair<std::string, Slot>> Module::named_generators() {
+  build();
+  return list_all(*this, path_, &build_part).generators;
 }
 
 DType Module::input_dtype() {
@@ -199,14 +295,17 @@ void Module::initialize(std::uint64_t seed) {
   build();
   std::vector<Parameter> drawn;
   std::vector<Tensor> values;  // of all, before the first is changed
-  PathVisitor::visit(*this, path_, build_part,
-                     [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
-                       if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
-                       values.push_back(draw(path, parameter, initializer, seed));
-                       parameter.clone().assign(values.back());  // refuses what does not fit
-                       drawn.push_back(parameter);
-                     });
+  const auto draw_one = [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
+    if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
+    values.push_back(draw(path, parameter, initializer, seed));
+    parameter.clone().assign(values.back());  // refuses what does not fit
+    drawn.push_back(parameter);
+  };
+  PathVisitor::visit(*this, path_, &build_part, draw_one);
   for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i].assign(values[i]);
+  PathVisitor::visit(*this, path_, {}, {}, [seed](const std::string& path, const Slot&, Generator* generator) {
+    if (generator != nullptr) *generator = Generator(seed, fnv1a(path));
+  });
 }
 
 void Module::train(bool on) {
@@ -217,14 +316,19 @@ void Module::train(bool on) {
 void Module::to(DType dtype) {
   if (!is_floating(dtype)) throw DTypeError("to: parameters are f32 or f64, not " + std::string(name_of(dtype)));
   parameters();  // named and drawn
-  const auto converted = [dtype](const Parameter& old) {
+  const auto parameter = [dtype](const Parameter& old) {
     return is_floating(old.dtype()) ? Parameter(cast(old.value(), dtype), old.name()) : old;
   };
-  replace_parameters(*this, converted);
+  const auto slot = [dtype](const Slot& old) {
+    const Tensor value = old.value();
+    return is_floating(value.dtype()) ? Slot(cast(value, dtype)) : old;
+  };
+  replace_all(*this, parameter, slot);
 }
 
-void detail::separate_parameters(Module& module) {
-  replace_parameters(module, [](const Parameter& old) { return old.clone(); });
+void detail::separate(Module& module) {
+  replace_all(
+      module, [](const Parameter& old) { return old.clone(); }, [](const Slot& old) { return old.clone(); });
 }
 
 void detail::require_class(const Module& module, const std::type_info& copied) {

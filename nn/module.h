@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include <wengert/autograd/generator.h>
 #include <wengert/autograd/host.h>
 #include <wengert/autograd/parameter.h>
+#include <wengert/autograd/slot.h>
 #include <wengert/autograd/tensor.h>
 #include <wengert/nn/initializers.h>
 
@@ -41,10 +43,18 @@ class Visitor {
   void operator()(std::string_view name, std::optional<Parameter>& parameter, const Initializer& initializer = {}) {
     if (parameter) this->parameter(name, *parameter, initializer);
   }
+  /// What is kept from call to call and not trained, such as running statistics.
+  void operator()(std::string_view name, Slot& slot) { this->slot(name, slot); }
+  /// Random numbers (of a dropout). One that was given no stream, and has drawn nothing when the model is first used,
+  /// gets a stream by its path, so that no two layers draw the same.
+  void operator()(std::string_view name, Generator& generator) { this->generator(name, generator); }
 
  private:
   virtual void module(std::string_view name, Module& child) = 0;
   virtual void parameter(std::string_view name, Parameter& parameter, const Initializer& initializer) = 0;
+  // Of no interest to most visitors.
+  virtual void slot(std::string_view name, Slot& slot);
+  virtual void generator(std::string_view name, Generator& generator);
 };
 
 /// A layer or a model. One of your own has members, lists them, and says what it computes:
@@ -56,8 +66,8 @@ class Visitor {
 ///       nn::Dense hidden{784, 128, nn::relu}, output{128, 10};
 ///     };
 ///
-/// Modules are values: copies share their parameters, `nn::clone` gives parameters of its own. So a module holds its
-/// children as members or in containers, not by pointers that copies would share. Parts may be added and replaced
+/// Modules are values: copies share their parameters and slots, `nn::clone` gives some of its own. So a module holds
+/// its children as members or in containers, not by pointers that copies would share. Parts may be added and replaced
 /// later. Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first
 /// values are a function of the seed and the path alone; two of one path are a ValueError then. A part of a model is
 /// named, drawn and saved by its paths in that model. Models may share parameters: each has paths of its own for them,
@@ -90,9 +100,12 @@ class Module {
   /// Every parameter once, in the order of `visit`; and with its path in the model.
   std::vector<Parameter> parameters();
   std::vector<std::pair<std::string, Parameter>> named_parameters();
+  /// The same of the slots that it lists, and of the states of the generators: what is saved with the parameters.
+  std::vector<std::pair<std::string, Slot>> named_slots();
+  std::vector<std::pair<std::string, Slot>> named_generators();
 
-  /// Draws anew every parameter that has an initialiser. Equal seeds and paths give equal bits. Where one throws,
-  /// nothing was changed.
+  /// Draws anew every parameter that has an initialiser, and begins every generator, by the seed and its path; slots
+  /// stay. Equal seeds and paths give equal bits. Where one throws, nothing was changed.
   void initialize(std::uint64_t seed = 0);
 
   /// Training or evaluation, for this module and all below: layers that differ (dropout) ask `is_training`.
@@ -100,13 +113,13 @@ class Module {
   void eval() { train(false); }
   bool is_training() const { return training_.get(); }
 
-  /// Converts every floating parameter. Copies and optimisers made before keep the old ones. Throws DTypeError for a
-  /// dtype of integers.
+  /// Converts every floating parameter and slot. Copies and optimisers made before keep the old ones. Throws DTypeError
+  /// for a dtype of integers.
   void to(DType dtype);
 
   /// The table that Keras prints: layers, shapes of their results, numbers of parameters. `sample` is the shape of one
   /// sample; without it the shape that the first layer knows is taken, or else shapes are shown as "?". Shapes are
-  /// found by passing zeros through the module, in evaluation mode.
+  /// found by passing zeros through the module, in evaluation mode. What is kept in slots is not trainable.
   std::string summary();
   std::string summary(const Shape& sample);
 
@@ -140,19 +153,20 @@ class Module {
 };
 
 namespace detail {
-/// Gives the module parameters of its own with the present values; those that were shared within it stay so.
-void separate_parameters(Module& module);
+/// Gives the module parameters and slots of its own with the present values; those that were shared within it stay so.
+void separate(Module& module);
 /// Throws ValueError where the module is of a class derived from the one that is to be copied.
 void require_class(const Module& module, const std::type_info& copied);
 }  // namespace detail
 
-/// A copy with parameters of its own; a Slot is shared, unless the class's copy constructor clones it. What was not
-/// drawn yet the copy draws for itself. Throws ValueError for a module of a class derived from M.
+/// A copy with parameters and slots of its own; a Slot that `visit` does not list is shared, unless the class's copy
+/// constructor clones it. What was not drawn yet the copy draws for itself. Throws ValueError for a module of a class
+/// derived from M.
 template <typename M>
 requires std::is_base_of_v<Module, M> M clone(const M& module) {
   detail::require_class(module, typeid(M));
   M copy = module;
-  detail::separate_parameters(copy);
+  detail::separate(copy);
   return copy;
 }
 

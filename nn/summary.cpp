@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -61,10 +60,28 @@ std::string shape_text(const std::optional<Shape>& shape) {
   return text + (shape->rank() == 1 ? ",)" : ")");
 }
 
-std::int64_t elements(const std::vector<Parameter>& parameters) {
-  return std::accumulate(
-      parameters.begin(), parameters.end(), std::int64_t{0},
-      [](std::int64_t sum, const Parameter& parameter) { return sum + parameter.shape().elements(); });
+/// Of some parameters or slots.
+struct Size {
+  std::int64_t elements = 0;
+  double bytes = 0;
+
+  void add(const Shape& shape, DType dtype) {
+    elements += shape.elements();
+    bytes += static_cast<double>(shape.elements()) * static_cast<double>(size_of(dtype));
+  }
+  std::string text() const { return fmt::format("{} ({})", grouped(elements), size_text(bytes)); }
+};
+
+Size size_of_parameters(Module& module) {
+  Size size;
+  for (const Parameter& parameter : module.parameters()) size.add(parameter.shape(), parameter.dtype());
+  return size;
+}
+
+Size size_of_slots(Module& module) {
+  Size size;
+  for (const auto& [path, slot] : module.named_slots()) size.add(slot.value().shape(), slot.value().dtype());
+  return size;
 }
 
 /// One row for each direct part of a module.
@@ -76,10 +93,14 @@ class Rows : public Visitor {
  private:
   void module(std::string_view name, Module& child) override {
     rows_.push_back({fmt::format("{} ({})", name, child.type_name()), shape_text(log_.result_of(child)),
-                     grouped(elements(child.parameters()))});
+                     grouped(size_of_parameters(child).elements + size_of_slots(child).elements)});
   }
   void parameter(std::string_view name, Parameter& parameter, const Initializer&) override {
-    rows_.push_back({fmt::format("{} (Parameter)", name), "-", grouped(parameter.shape().elements())});
+    add(name, "Parameter", parameter.shape().elements());
+  }
+  void slot(std::string_view name, Slot& slot) override { add(name, "Slot", slot.value().size()); }
+  void add(std::string_view name, const char* type, std::int64_t elements) {
+    rows_.push_back({fmt::format("{} ({})", name, type), "-", grouped(elements)});
   }
 
   const CallLog& log_;
@@ -121,15 +142,10 @@ std::string table(const std::vector<Cells>& rows) {
 std::string describe(Module& module, const CallLog& log) {
   Rows visitor(log);
   module.visit(visitor);
-  const std::vector<Parameter> parameters = module.parameters();
-  const double bytes =
-      std::accumulate(parameters.begin(), parameters.end(), 0.0, [](double sum, const Parameter& parameter) {
-        return sum +
-               static_cast<double>(parameter.shape().elements()) * static_cast<double>(size_of(parameter.dtype()));
-      });
-  const std::string total = fmt::format("{} ({})", grouped(elements(parameters)), size_text(bytes));
-  return fmt::format("Model: \"{}\"\n{} Total params: {}\n Trainable params: {}\n Non-trainable params: 0 (0.00 B)\n",
-                     module.default_name(), table(visitor.take()), total, total);
+  const Size trained = size_of_parameters(module), kept = size_of_slots(module);
+  const Size all{trained.elements + kept.elements, trained.bytes + kept.bytes};
+  return fmt::format("Model: \"{}\"\n{} Total params: {}\n Trainable params: {}\n Non-trainable params: {}\n",
+                     module.default_name(), table(visitor.take()), all.text(), trained.text(), kept.text());
 }
 
 }  // namespace

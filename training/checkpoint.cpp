@@ -46,37 +46,47 @@ void require_room(const std::string& path, const std::string& name, std::span<co
   }
 }
 
-Tensor fitted(const std::string& path, const std::string& name, const Parameter& parameter, const Tensor& tensor) {
-  const bool convertible = is_floating(tensor.dtype()) && is_floating(parameter.dtype());
-  if (tensor.shape() != parameter.shape() || (tensor.dtype() != parameter.dtype() && !convertible)) {
+Tensor fitted(const std::string& path, const std::string& name, const Tensor& present, const Tensor& tensor) {
+  const bool convertible = is_floating(tensor.dtype()) && is_floating(present.dtype());
+  if (tensor.shape() != present.shape() || (tensor.dtype() != present.dtype() && !convertible)) {
     throw FileError(fmt::format("{}: {} is {} {}; the model expects {} {}", path, name, name_of(tensor.dtype()),
-                                to_string(tensor.shape()), name_of(parameter.dtype()), to_string(parameter.shape())));
+                                to_string(tensor.shape()), name_of(present.dtype()), to_string(present.shape())));
   }
-  if (tensor.dtype() == parameter.dtype()) return tensor;
-  Tensor converted = cast(tensor, parameter.dtype());
+  if (tensor.dtype() == present.dtype()) return tensor;
+  Tensor converted = cast(tensor, present.dtype());
   if (tensor.dtype() == DType::f64) require_room(path, name, tensor.data<double>(), converted.data<float>());
   return converted;
 }
 
+/// Calls f for all that is kept of a model: its parameters, its slots, and where its generators stand.
+template <typename F>
+void for_each_kept(nn::Module& model, const F& f) {
+  for (auto& [name, parameter] : model.named_parameters()) f(name, parameter);
+  for (auto& [name, slot] : model.named_slots()) f(name, slot);
+  for (auto& [name, state] : model.named_generators()) f(name, state);
+}
+
+NamedTensors values_of(nn::Module& model) {
+  NamedTensors values;
+  for_each_kept(model, [&](const std::string& name, const auto& kept) { values.emplace_back(name, kept.value()); });
+  return values;
+}
+
 }  // namespace
 
-void save_weights(nn::Module& model, const std::string& path) {
-  NamedTensors tensors;
-  for (const auto& [name, parameter] : model.named_parameters()) tensors.emplace_back(name, parameter.value());
-  write_safetensors(path, tensors);
-}
+void save_weights(nn::Module& model, const std::string& path) { write_safetensors(path, values_of(model)); }
 
 void load_weights(nn::Module& model, const std::string& path) {
   const NamedTensors tensors = read_safetensors(path);
-  const auto parameters = model.named_parameters();
-  require_same_names(path, names_beyond(parameters, tensors), names_beyond(tensors, parameters));
-  std::vector<Tensor> values;
-  for (const auto& [name, parameter] : parameters) {
+  NamedTensors values = values_of(model);
+  require_same_names(path, names_beyond(values, tensors), names_beyond(tensors, values));
+  for (auto& [name, value] : values) {
     const auto found =
         std::find_if(tensors.begin(), tensors.end(), [&name = name](const auto& entry) { return entry.first == name; });
-    values.push_back(fitted(path, name, parameter, found->second));
+    value = fitted(path, name, value, found->second);
   }
-  for (std::size_t i = 0; i < values.size(); ++i) Parameter(parameters[i].second).assign(values[i]);
+  auto next = values.begin();
+  for_each_kept(model, [&](const std::string&, auto& kept) { kept.assign((next++)->second); });
 }
 
 }  // namespace wengert::training
