@@ -17,12 +17,16 @@ Ints::Ints(std::span<const std::int64_t> values) {
   size_ = values.size();
 }
 
+Ints::Ints(const std::vector<std::int64_t>& values) : Ints(std::span(values)) {}
+
 void Ints::push_back(std::int64_t value) {
   if (size_ == max_rank) throw ShapeError(fmt::format("a tensor has at most {} dimensions", max_rank));
   values_[size_++] = value;
 }
 
 Shape::Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+
+Shape::Shape(const std::vector<std::int64_t>& extents) : Shape(std::span(extents)) {}
 
 Shape::Shape(std::span<const std::int64_t> extents) : extents_(extents) {
   // The product over the non-zero extents must fit too: strides of an empty tensor are computed from it.
@@ -37,11 +41,7 @@ Shape::Shape(std::span<const std::int64_t> extents) : extents_(extents) {
   }
 }
 
-void Shape::refuse_axis(std::int64_t axis) const {
-  if (rank() == 0) throw ShapeError(fmt::format("axis {}: the shape is that of a scalar, which has no axes", axis));
-  throw ShapeError(fmt::format("axis {} of shape {}: expected {} … {}", axis, to_string(*this),
-                               -static_cast<std::int64_t>(rank()), rank() - 1));
-}
+std::int64_t Shape::from_end(std::int64_t axis) const { return extents_[normalize_axis("shape", axis, rank())]; }
 
 std::string to_string(std::span<const std::int64_t> extents) { return fmt::format("[{}]", fmt::join(extents, ", ")); }
 

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace wengert {
@@ -22,11 +23,11 @@ class Ints {
   Ints() = default;
   Ints(std::initializer_list<std::int64_t> values) : Ints(std::span(values.begin(), values.size())) {}
   // NOLINTBEGIN(google-explicit-constructor): that each of them may stand there is the point
-  template <std::integral Value>
-  requires(!std::same_as<Value, bool>) Ints(Value value) : values_{static_cast<std::int64_t>(value)}, size_(1) {}
+  template <std::signed_integral Value>
+  Ints(Value value) : values_{value}, size_(1) {}
   Ints(const Shape& shape);
   /// Throws ShapeError for more than eight.
-  Ints(const std::vector<std::int64_t>& values) : Ints(std::span(values)) {}
+  Ints(const std::vector<std::int64_t>& values);
   // NOLINTEND(google-explicit-constructor)
   /// Throws ShapeError for more than eight.
   explicit Ints(std::span<const std::int64_t> values);
@@ -63,24 +64,23 @@ class Shape {
   /// Throws ShapeError for more than eight extents, a negative one, or more elements than 2⁶³ − 1.
   Shape(std::initializer_list<std::int64_t> extents);
   // NOLINTNEXTLINE(google-explicit-constructor): that it may stand there is the point
-  Shape(const std::vector<std::int64_t>& extents) : Shape(std::span(extents)) {}
+  Shape(const std::vector<std::int64_t>& extents);
   explicit Shape(std::span<const std::int64_t> extents);
 
   std::size_t rank() const { return extents_.size(); }
-  /// The extent along an axis; those below 0 count from the end. Throws ShapeError for an axis that there is not.
+  /// The extent along an axis; those below 0 count from the end. Throws ValueError for an axis that there is not.
   template <std::integral Axis>
   std::int64_t operator[](Axis axis) const {
-    // One below 0 becomes a large number, and wraps.
-    const auto from_begin = static_cast<std::size_t>(axis);
-    const std::size_t place = from_begin < rank() ? from_begin : from_begin + rank();
-    if (place >= rank()) refuse_axis(static_cast<std::int64_t>(axis));
+    const auto place = static_cast<std::size_t>(axis);
+    if (std::cmp_less(axis, 0) || place >= rank()) return from_end(static_cast<std::int64_t>(axis));
     return extents_[place];
   }
-  /// The last extent. Throws ShapeError for the shape of a scalar.
-  std::int64_t back() const { return (*this)[rank() - 1]; }
+  /// The last extent. Throws ValueError for the shape of a scalar.
+  std::int64_t back() const { return (*this)[-1]; }
   const std::int64_t* begin() const { return extents_.begin(); }
   const std::int64_t* end() const { return extents_.end(); }
 
+  /// The same as a list.
   const Ints& extents() const { return extents_; }
 
   /// Number of elements: the product of the extents, 1 for a scalar.
@@ -89,7 +89,7 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b) { return a.extents_ == b.extents_; }
 
  private:
-  [[noreturn]] void refuse_axis(std::int64_t axis) const;
+  std::int64_t from_end(std::int64_t axis) const;  // throws unless it is below 0 and there
 
   Ints extents_;
   std::int64_t elements_ = 1;

@@ -190,6 +190,10 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const Tensor> xs, 
   return gradients_by(y, xs, seed);
 }
 
+std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const Parameter> xs, const Tensor& seed) {
+  return gradients_by(y, xs, seed);
+}
+
 Gradients Tape::gradient(const Tensor& y) {
   const List& list = list_of(serial_);
   kernels::PoolVector<std::shared_ptr<detail::ParameterState>> states;

@@ -103,9 +103,7 @@ class Tape {
   std::vector<Tensor> gradient(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed = {}) {
     return gradient(y, std::span<const Tensor>(xs), seed);
   }
-  std::vector<Tensor> gradient(const Tensor& y, const std::vector<Parameter>& xs, const Tensor& seed = {}) {
-    return gradient(y, std::span<const Variable>(std::vector<Variable>(xs.begin(), xs.end())), seed);
-  }
+  std::vector<Tensor> gradient(const Tensor& y, std::span<const Parameter> xs, const Tensor& seed = {});
   /// Gradients of every parameter that took part; of one that was assigned meanwhile, by all the values it had.
   Gradients gradient(const Tensor& y);
 

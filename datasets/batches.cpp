@@ -121,12 +121,14 @@ void require_room(const Tensor& images, double scale, const Tensor& result) {
 Tensor take_integers(const Tensor& source, const Selection& selection, DType dtype) {
   const Tensor taken = take(source, selection);
   Tensor result = cast(taken, dtype);
+  if (size_of(dtype) > size_of(source.dtype())) return result;  // u8 in others, i32 in i64
   const Tensor before = cast(taken, DType::i64), after = cast(result, DType::i64);
   const std::span<const std::int64_t> from = before.data<std::int64_t>(), to = after.data<std::int64_t>();
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (from[i] == to[i]) continue;
-    throw ValueError(fmt::format("batches: the images hold {}, which {} does not; expected smaller numbers, or i64",
-                                 from[i], name_of(dtype)));
+    throw ValueError(
+        fmt::format("batches: the images hold {}, which {} does not; expected numbers that it holds, or i64", from[i],
+                    name_of(dtype)));
   }
   return result;
 }
@@ -158,7 +160,8 @@ Tensor take_scaled(const Tensor& source, const Selection& selection, double scal
 
 /// Throws DTypeError for images that are no integers, where integers are asked for.
 void require_integers(const Dataset& data, DType dtype) {
-  if (!is_floating(data.images.dtype()) && data.scale == 1) return;
+  const auto is_integer = [](DType type) { return !is_floating(type) && type != DType::boolean; };
+  if (is_integer(dtype) && is_integer(data.images.dtype()) && data.scale == 1) return;
   throw DTypeError(
       fmt::format("batches: the images are {} of scale {}, and {} is asked for; expected integers of scale 1",
                   name_of(data.images.dtype()), data.scale, name_of(dtype)));

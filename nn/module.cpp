@@ -52,8 +52,9 @@ struct Listed {
     return std::any_of(list.begin(), list.end(), [&](const auto& entry) { return entry.first == path; });
   }
   [[noreturn]] static void refuse_second(const std::string& path, bool are_parameters) {
-    throw ValueError(std::string(are_parameters ? "visit: two parameters" : "visit: two parameters or slots") +
-                     " are called '" + path + "'; give each part a name of its own");
+    throw ValueError(
+        std::string(are_parameters ? "visit: two parameters" : "visit: two parameters, slots or generators") +
+        " are called '" + path + "'; give each part a name of its own");
   }
 };
 
@@ -147,7 +148,10 @@ class Replacements {
   void replace(T& old, const F& make) {
     const auto known = std::find(old_.begin(), old_.end(), old);
     const auto i = static_cast<std::size_t>(known - old_.begin());
-    if (known == old_.end()) old_.push_back(old), new_.push_back(make(old));
+    if (known == old_.end()) {
+      old_.push_back(old);
+      new_.push_back(make(old));
+    }
     old = new_[i];
   }
 
@@ -303,9 +307,8 @@ void Module::initialize(std::uint64_t seed) {
   };
   PathVisitor::visit(*this, path_, &build_part, draw_one);
   for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i].assign(values[i]);
-  PathVisitor::visit(*this, path_, {}, {}, [seed](const std::string& path, const Slot&, Generator* generator) {
-    if (generator != nullptr) *generator = Generator(seed, fnv1a(path));
-  });
+  for (auto& [path, state] : list_all(*this, path_, {}).generators)
+    state.assign(Generator(seed, fnv1a(path)).state().value());
 }
 
 void Module::train(bool on) {

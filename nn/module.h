@@ -66,12 +66,14 @@ class Visitor {
 ///       nn::Dense hidden{784, 128, nn::relu}, output{128, 10};
 ///     };
 ///
-/// Modules are values: copies share their parameters and slots, `nn::clone` gives some of its own. So a module holds
+/// Modules are values: copies share their parameters and slots (but no generators, each of which goes on by itself),
+/// `nn::clone` gives some of its own. So a module holds
 /// its children as members or in containers, not by pointers that copies would share. Parts may be added and replaced
 /// later. Parameters are named by their path ("hidden.weight") and drawn when the model is first used; their first
 /// values are a function of the seed and the path alone; two of one path are a ValueError then. A part of a model is
 /// named, drawn and saved by its paths in that model. Models may share parameters: each has paths of its own for them,
-/// of which `Parameter::name` is the latest. Threads may call one model together once it was used or listed.
+/// of which `Parameter::name` is the latest. Threads may call one model together once it was used or listed, unless it
+/// assigns slots or draws numbers meanwhile.
 ///
 /// A method of your own that uses parts begins with `build()`, as `operator()` does. Otherwise a model that is first
 /// used by it has parts that were drawn as if each stood alone, and those of equal shapes begin with equal values:
@@ -83,7 +85,7 @@ class Module {
 
   /// The result for a batch, whose first axis counts the samples. Called through `operator()`.
   virtual Tensor forward(const Tensor& x) = 0;
-  /// Shows every child module and every parameter, in the order of use. Nothing to show unless overridden.
+  /// Shows every child module, parameter, slot and generator, in the order of use. Nothing to show unless overridden.
   virtual void visit(Visitor& visitor);
   /// The class as shown in a summary: "Dense".
   virtual std::string type_name() const;
@@ -133,7 +135,8 @@ class Module {
   Module& operator=(const Module& other);
   Module& operator=(Module&& other) noexcept;
 
-  /// Names the parameters and draws those that nobody named or assigned before; does nothing from the second time on.
+  /// Names the parameters, draws those that nobody named or assigned before, and gives generators that have none a
+  /// stream; does nothing from the second time on.
   /// Methods that use parts, beside `forward`, begin with it.
   void build() {
     if (!built_) build_now();

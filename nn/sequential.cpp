@@ -30,9 +30,11 @@ void Sequential::visit(Visitor& visitor) {
 
 DType Sequential::input_dtype() {
   const DType usual = Module::input_dtype();  // also names the layers by their paths
-  if (entries_.empty()) return usual;
-  const DType first = entries_[0].layer->input_dtype();
-  return is_floating(first) ? usual : first;
+  for (const Entry& entry : entries_) {
+    if (const DType dtype = entry.layer->input_dtype(); !is_floating(dtype)) return dtype;
+    if (!entry.layer->parameters().empty()) break;
+  }
+  return usual;
 }
 
 Module& Sequential::operator[](std::size_t i) {

@@ -88,7 +88,7 @@ class Sequential : public Module {
 
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& visitor) override;
-  /// The integer dtype that the first layer says, otherwise as of any module.
+  /// The integer dtype that the first layer says, apart from those that have no parameters; else as of any module.
   DType input_dtype() override;
 
   /// The same model with parameters of its own.

@@ -162,6 +162,7 @@ std::string Module::summary(const Shape& sample) {
 }
 
 std::string Module::summary() {
+  build();  // before parts are asked, which by themselves would be drawn as if they stood alone
   FindInputShape find(is_floating(input_dtype()));
   find.module({}, *this);
   if (find.found) {

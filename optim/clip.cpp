@@ -14,7 +14,7 @@ Gradients clip_by_global_norm(const Gradients& gradients, double norm) {
     throw ValueError(fmt::format("clip_by_global_norm: norm is {}; expected a finite number above 0", norm));
   }
   Tensor squares = scalar(0, DType::f64);
-  for (const auto& [parameter, gradient] : gradients) squares = squares + cast(sum(square(gradient)), DType::f64);
+  for (const auto& [parameter, gradient] : gradients) squares = squares + sum(square(cast(gradient, DType::f64)));
   const Tensor found = sqrt(squares);
   // An infinite norm would make of finite gradients zeros, with which training stands still and says nothing.
   const Tensor factor =

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,8 +17,7 @@ namespace wengert::training {
 namespace {
 
 /// The names in one list that are not in the other.
-template <typename A, typename B>
-std::vector<std::string> names_beyond(const A& list, const B& other) {
+std::vector<std::string> names_beyond(const NamedTensors& list, const NamedTensors& other) {
   std::vector<std::string> names;
   for (const auto& [name, value] : list) {
     const auto same = [&name = name](const auto& entry) { return entry.first == name; };
@@ -58,35 +58,46 @@ Tensor fitted(const std::string& path, const std::string& name, const Tensor& pr
   return converted;
 }
 
-/// Calls f for all that is kept of a model: its parameters, its slots, and where its generators stand.
-template <typename F>
-void for_each_kept(nn::Module& model, const F& f) {
-  for (auto& [name, parameter] : model.named_parameters()) f(name, parameter);
-  for (auto& [name, slot] : model.named_slots()) f(name, slot);
-  for (auto& [name, state] : model.named_generators()) f(name, state);
-}
+/// What is kept of a model: its parameters, its slots, and where its generators stand.
+class Kept {
+ public:
+  explicit Kept(nn::Module& model) : parameters_(model.named_parameters()), slots_(model.named_slots()) {
+    for (auto& generator : model.named_generators()) slots_.push_back(std::move(generator));
+  }
 
-NamedTensors values_of(nn::Module& model) {
-  NamedTensors values;
-  for_each_kept(model, [&](const std::string& name, const auto& kept) { values.emplace_back(name, kept.value()); });
-  return values;
-}
+  NamedTensors values() const {
+    NamedTensors values;
+    for (const auto& [name, parameter] : parameters_) values.emplace_back(name, parameter.value());
+    for (const auto& [name, slot] : slots_) values.emplace_back(name, slot.value());
+    return values;
+  }
+  /// In the same order.
+  void assign(const NamedTensors& values) {
+    auto next = values.begin();
+    for (auto& [name, parameter] : parameters_) parameter.assign((next++)->second);
+    for (auto& [name, slot] : slots_) slot.assign((next++)->second);
+  }
+
+ private:
+  std::vector<std::pair<std::string, Parameter>> parameters_;
+  std::vector<std::pair<std::string, Slot>> slots_;
+};
 
 }  // namespace
 
-void save_weights(nn::Module& model, const std::string& path) { write_safetensors(path, values_of(model)); }
+void save_weights(nn::Module& model, const std::string& path) { write_safetensors(path, Kept(model).values()); }
 
 void load_weights(nn::Module& model, const std::string& path) {
   const NamedTensors tensors = read_safetensors(path);
-  NamedTensors values = values_of(model);
+  Kept kept(model);
+  NamedTensors values = kept.values();
   require_same_names(path, names_beyond(values, tensors), names_beyond(tensors, values));
   for (auto& [name, value] : values) {
     const auto found =
         std::find_if(tensors.begin(), tensors.end(), [&name = name](const auto& entry) { return entry.first == name; });
     value = fitted(path, name, value, found->second);
   }
-  auto next = values.begin();
-  for_each_kept(model, [&](const std::string&, auto& kept) { kept.assign((next++)->second); });
+  kept.assign(values);
 }
 
 }  // namespace wengert::training

@@ -210,8 +210,9 @@ class Training {
     std::string& reason = history_.stopped_reason;
     if (history_.diverged) {
       reason = fmt::format("stopped: the loss is {} at step {} (epoch {}){}", loss, total_steps_, epoch,
-                           total_steps_ == 1 ? ", before any update; look at the data and the initial weights"
-                                             : "; try a smaller learning rate");
+                           total_steps_ == 1 && options_.initial_epoch == 0
+                               ? ", before any update; look at the data and the initial weights"
+                               : "; try a smaller learning rate");
     } else if (Interrupt::requested()) {
       history_.interrupted = true;
       reason = fmt::format("interrupted after step {} (epoch {})", total_steps_, epoch);

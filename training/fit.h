@@ -22,8 +22,9 @@ namespace wengert::training {
 struct FitOptions {
   /// The number of the last epoch, counted from 1.
   std::int64_t epochs = 1;
-  /// How many epochs an earlier training has done: `epochs` counts them too, and their numbers, the order of the
-  /// samples and the history go on from there. `fit` to 2 and then from 2 to 4 gives the bits of `fit` to 4.
+  /// How many epochs an earlier training has done: `epochs` counts them too, and their numbers and the order of the
+  /// samples go on from there; the history has the new ones. `fit` to 2 and then from 2 to 4 gives the bits of `fit`
+  /// to 4.
   std::int64_t initial_epoch = 0;
   std::int64_t batch_size = 32;
   /// Evaluated after every epoch, where given. Where its samples or labels are of another shape or dtype than those of

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -21,14 +20,12 @@ struct Extents {
   std::int64_t elements() const { return rows() * n; }
 };
 
-// Elements worked on together, within the first-level cache, unless one slab [n, inner] has more.
-constexpr std::int64_t group_elements = 2048;
 // In multiply-adds (threads.h): an exponential, and some passes over the cache.
 constexpr double cost_of_element = 100;
 
 std::int64_t slabs_together(const Extents& all) {
   const std::int64_t slab = all.n * all.inner;
-  return std::clamp<std::int64_t>(group_elements / std::max<std::int64_t>(slab, 1), 1,
+  return std::clamp<std::int64_t>(elements_together / std::max<std::int64_t>(slab, 1), 1,
                                   std::max<std::int64_t>(all.outer, 1));
 }
 

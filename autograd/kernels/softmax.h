@@ -10,6 +10,10 @@
 
 namespace wengert::kernels {
 
+/// Elements of rows worked on together, within the first-level cache. (With 1024 of f32, arrays of 4 KiB, reads of one
+/// would wait for writes of another.)
+inline constexpr std::int64_t elements_together = 2048;
+
 /// y = eˣ / Σ eˣ, of x's shape.
 void softmax(DType dtype, const void* x, void* y, std::int64_t outer, std::int64_t n, std::int64_t inner);
 

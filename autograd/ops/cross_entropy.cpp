@@ -74,7 +74,7 @@ void cross_entropy_of_labels(const Rows<T>& rows, const Label* labels, T* losses
 /// Σ t · surprisal; where t is 0, x may be anything finite or −inf. As many rows at a time as the first-level cache holds.
 template <typename T>
 void cross_entropy_of_rows(const Rows<T>& rows, const T* t, T* losses) {
-  const std::int64_t step = std::max<std::int64_t>(1, 2048 / std::max<std::int64_t>(1, rows.classes));
+  const std::int64_t step = std::max<std::int64_t>(1, kernels::elements_together / std::max<std::int64_t>(1, rows.classes));
   const double work = kernels::work_of<T>(multiply_adds_of_term, rows.count * rows.classes);
   kernels::parallel_ranges(rows.count, step, work, [&](std::int64_t begin, std::int64_t end) {
     const kernels::PoolArray<T> terms(static_cast<std::size_t>(step * rows.classes));

@@ -81,7 +81,8 @@ Operation extremum_place(const char* name, bool largest) {
 
 #ifdef WENGERT_DECLARATIONS
 /// The largest entry over some axes (all of them when `axes` is empty), of any number dtype; NaN where any is NaN. Entries that tie
-/// share the adjoint equally, as of a subgradient; where the result is NaN none gets any. Throws ValueError where there is none.
+/// share the adjoint equally, as of a subgradient; where the result is NaN none gets any. Throws ValueError where there is none. Of two
+/// operands, entry by entry: `maximum`.
 Tensor max(const Tensor& x, const Ints& axes = {}, bool keepdims = false);
 #endif
 WENGERT_OPERATION(max) { return extremum(name, Reduction::max); }
@@ -91,7 +92,8 @@ Tensor max(const Tensor& x, const Ints& axes, bool keepdims) {
 
 #ifdef WENGERT_DECLARATIONS
 /// The smallest entry over some axes (all of them when `axes` is empty), of any number dtype; NaN where any is NaN. Entries that tie
-/// share the adjoint equally, as of a subgradient; where the result is NaN none gets any. Throws ValueError where there is none.
+/// share the adjoint equally, as of a subgradient; where the result is NaN none gets any. Throws ValueError where there is none. Of two
+/// operands, entry by entry: `minimum`.
 Tensor min(const Tensor& x, const Ints& axes = {}, bool keepdims = false);
 #endif
 WENGERT_OPERATION(min) { return extremum(name, Reduction::min); }

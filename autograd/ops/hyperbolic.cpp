@@ -28,8 +28,8 @@ WENGERT_OPERATION(cosh) {
 Tensor cosh(const Tensor& x) { return apply(operations::cosh(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
-/// Hyperbolic tangent, floating; as an activation, a sigmoid scaled to (−1, 1). ±1 at ±inf. Derivative 1 − tanh² x, as
-/// (1 − y)(1 + y): to within a rounding of 1, so that it is 0 from |x| ≈ 19 on (in f32, 9.5).
+/// Hyperbolic tangent, floating; as an activation, a sigmoid scaled to (−1, 1). ±1 at ±inf. Derivative 1 − tanh² x,
+/// rounded once from the value y: to within a rounding of 1, so that it is 0 from |x| ≈ 19 on (in f32, 9.5).
 Tensor tanh(const Tensor& x);
 #endif
 WENGERT_OPERATION(tanh) {

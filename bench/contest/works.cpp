@@ -61,20 +61,13 @@ struct Language {
   }
 };
 
-/// Of logits whose last axis is that of the classes.
-Tensor mean_cross_entropy(const Tensor& logits, const Tensor& labels) {
-  const std::int64_t classes = logits.shape()[logits.rank() - 1];
-  return wg::nn::SparseCategoricalCrossentropy{.from_logits = true}(wg::reshape(logits, {-1, classes}),
-                                                                    wg::reshape(labels, {-1}));
-}
-
 template <typename Job>
 Call training(const Inputs& inputs, bool compiled) {
   const auto job = std::make_shared<Job>(inputs);
   const Tensor x = named(inputs, "x"), y = named(inputs, "y");
   const auto step = [job](const Tensor& images, const Tensor& labels) {
     wg::Tape tape;
-    const Tensor loss = mean_cross_entropy(job->model(images), labels);
+    const Tensor loss = wg::nn::SparseCategoricalCrossentropy{.from_logits = true}(job->model(images), labels);
     job->adam->step(tape.gradient(loss));
     return loss;
   };

@@ -41,7 +41,8 @@ HWY_INLINE Entry<Number> moved(Entry<Number> old, Number g, Number rate, Number 
   return {On::less_product(old.p, rate, m * On::reciprocal(On::root(v) + epsilon)), m, v};
 }
 
-/// What is done on vectors, each rounded once: the bits are the same whether it `divides` or not.
+/// What is done on vectors, each rounded once: the bits are the same whether it `divides` or not, as the reciprocal is
+/// the correctly rounded quotient.
 template <typename T, bool divides>
 struct Vectors {
   using D = hn::ScalableTag<T>;

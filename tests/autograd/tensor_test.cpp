@@ -134,10 +134,11 @@ TEST(Tensor, HasExtentsCountedFromEitherEnd) {
   EXPECT_EQ(shape[-1], 5);
   const int third_last = -3;
   EXPECT_EQ(shape[third_last], 2);
-  EXPECT_EQ(message_of<ShapeError>([&] { static_cast<void>(shape[3]); }), "axis 3 of shape [2, 3, 5]: expected -3 … 2");
-  EXPECT_THROW(static_cast<void>(shape[-4]), ShapeError);
-  EXPECT_EQ(message_of<ShapeError>([] { static_cast<void>(Shape{}.back()); }),
-            "axis -1: the shape is that of a scalar, which has no axes");
+  EXPECT_EQ(message_of<ValueError>([&] { static_cast<void>(shape[3]); }),
+            "shape: axis 3 is out of range; expected -3 … 2 for rank 3");
+  EXPECT_THROW(static_cast<void>(shape[-4]), ValueError);
+  EXPECT_EQ(message_of<ValueError>([] { static_cast<void>(Shape{}.back()); }),
+            "shape: axis -1 given; a scalar has no axes");
 }
 
 TEST(Tensor, TakesAxesAndExtentsInEveryFormTheyCome) {
@@ -151,6 +152,7 @@ TEST(Tensor, TakesAxesAndExtentsInEveryFormTheyCome) {
   EXPECT_EQ(reshape(x, extents).shape(), (Shape{3, 2}));
   EXPECT_EQ(zeros(extents).shape(), (Shape{3, 2}));
   static_assert(!std::is_convertible_v<bool, Ints> && !std::is_convertible_v<double, Ints>);
+  static_assert(!std::is_convertible_v<std::size_t, Ints>, "as an attribute it would be a list");
 }
 
 TEST(Tensor, HoldsRanksFromZeroToEight) {

@@ -192,10 +192,10 @@ TEST(Batches, RefuseIntegersThatTheirDtypeDoesNotHold) {
   };
   const Tensor large(std::vector<std::int64_t>{5, std::int64_t{1} << 31}, {2, 1});
   EXPECT_EQ(error(large, DType::i32),
-            "batches: the images hold 2147483648, which i32 does not; expected smaller numbers, or i64");
+            "batches: the images hold 2147483648, which i32 does not; expected numbers that it holds, or i64");
   EXPECT_EQ(error(large, DType::i64), "nothing was thrown");
   EXPECT_EQ(error(Tensor({3, -1}), DType::u8),
-            "batches: the images hold -1, which u8 does not; expected smaller numbers, or i64");
+            "batches: the images hold -1, which u8 does not; expected numbers that it holds, or i64");
   EXPECT_EQ(error(Tensor({3, 255}), DType::u8), "nothing was thrown");
 }
 
@@ -266,6 +266,8 @@ TEST(Batches, SayWhichOptionIsOutOfRange) {
   EXPECT_THROW(batches(data, {.size = -1}), ValueError);
   EXPECT_THROW(batches(data, {.epoch = -1}), ValueError);
   EXPECT_THROW(batches(data, {.dtype = DType::i32}), DTypeError);
+  EXPECT_THROW(batches(Dataset{Tensor({0, 1})}, {.dtype = DType::boolean}), DTypeError);
+  EXPECT_THROW(batches(Dataset{Tensor({true, false})}, {.dtype = DType::i32}), DTypeError);
   EXPECT_THROW(batches(data)[1], ValueError);
   EXPECT_THROW(batches(data)[-1], ValueError);
   EXPECT_THROW(batches(Dataset{}), ValueError);

@@ -152,6 +152,7 @@ TEST(Sequential, TakesTheIntegersThatItsFirstLayerTakes) {
   EXPECT_EQ(outer.input_dtype(), DType::i32);
   EXPECT_EQ(names(outer)[0], "sequential.embedding.rows");
   EXPECT_EQ((Sequential{Dense{3, 2}, test::Embedding{7, 4}}.input_dtype()), DType::f32);
+  EXPECT_EQ((Sequential{Flatten{}, test::Embedding{7, 4}}.input_dtype()), DType::i32);
   EXPECT_EQ((Sequential{Flatten{}, Dense{3, 2, {}, {.dtype = DType::f64}}}.input_dtype()), DType::f64);
   EXPECT_EQ(Sequential{}.input_dtype(), DType::f32);
 }

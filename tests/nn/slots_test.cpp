@@ -113,7 +113,7 @@ TEST(Slots, OfOnePathAreRefused) {
     alike.has_parameter = has_parameter;
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(message_of<ValueError>([&] { alike.parameters(); }),
-                "visit: two parameters or slots are called 'mean'; give each part a name of its own");
+                "visit: two parameters, slots or generators are called 'mean'; give each part a name of its own");
     }
     EXPECT_THROW(alike.named_slots(), ValueError);
     EXPECT_THROW(alike(two_rows), ValueError);
@@ -133,7 +133,7 @@ TEST(Slots, OfOnePathAreRefusedWhereOneIsAddedLater) {
   other.average = Slot(Tensor(1));
   alike.layers.push_back(other);
   EXPECT_EQ(message_of<ValueError>([&] { alike.named_slots(); }),
-            "visit: two parameters or slots are called 'layer.average'; give each part a name of its own");
+            "visit: two parameters, slots or generators are called 'layer.average'; give each part a name of its own");
 }
 
 Sequential dropping() { return {Dropout{}, Dropout{}}; }
@@ -180,6 +180,17 @@ TEST(Generators, AreSetByInitialize) {
   EXPECT_EQ(masks(model), other);
   model.initialize();
   EXPECT_EQ(masks(model), first);
+}
+
+TEST(Generators, ThatAreListedTwiceGoByTheirFirstPath) {
+  struct DropsTwice : Module {
+    Tensor forward(const Tensor& x) override { return dropout(x); }
+    void visit(Visitor& v) override { v("first", dropout), v("second", dropout); }
+    Dropout dropout;
+  };
+  DropsTwice built, initialized;
+  initialized.initialize();
+  EXPECT_TRUE(same_bits(built(many), initialized(many)));
 }
 
 TEST(Generators, KeepTheSeedAndTheStreamThatTheyWereGiven) {

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "support/tensors.h"
 #include "support/token_models.h"
 #include <gtest/gtest.h>
 
@@ -143,6 +144,18 @@ TEST(Summary, LeavesAModelAsItWas) {
       << "although its first parameter is an integer";
   EXPECT_EQ(model.calls.value().item<int>(), 0);
   EXPECT_TRUE(model.is_training());
+}
+
+TEST(Summary, DrawsPartsByTheirPaths) {
+  struct Scores : Module {
+    Tensor forward(const Tensor& x) override { return output(cast(x, DType::f32)); }
+    void visit(Visitor& v) override { v("output", output); }
+    DType input_dtype() override { return DType::i32; }
+    Dense output{4, 3};
+  };
+  Scores summarized, listed;
+  static_cast<void>(summarized.summary());
+  EXPECT_TRUE(same_bits(summarized.parameters()[0].value(), listed.parameters()[0].value()));
 }
 
 }  // namespace

@@ -153,6 +153,18 @@ TEST(Fit, GoesOnFromAnInitialEpochAsIfItHadNotEnded) {
   EXPECT_NE(trained({2, 3}).first, at_once);
 }
 
+TEST(Fit, CountsItsOwnStepsFromTheInitialEpochOn) {
+  nn::Sequential model = toy_model();
+  optim::Adam adam{model.parameters()};
+  FitOptions options = quiet(5, 4);
+  options.initial_epoch = 3;
+  options.max_steps = 3;  // of 2 an epoch
+  const History history = fit(model, adam, nn::sparse_categorical_crossentropy, toy_data(8), options);
+  ASSERT_EQ(history.epochs.size(), 2U);
+  EXPECT_EQ(history.epochs[1].epoch, 5);
+  EXPECT_EQ(adam.steps(), 3);
+}
+
 TEST(Fit, ShowsEpochsFromTheInitialOneOn) {
   std::ostringstream output;
   FitOptions options{.epochs = 3, .initial_epoch = 2, .batch_size = 4, .progress = Progress::lines, .output = &output};
