@@ -68,7 +68,7 @@ class Capture {
     bool before;
   };
   std::vector<SlotState> slot_states_;
-  std::vector<FlagState> flag_states_;  // of those that were set
+  std::vector<FlagState> flag_states_;                        // of those that were set
   std::unordered_map<std::uint64_t, std::uint32_t> numbers_;  // by the buffers' identities
   std::unordered_map<const ParameterState*, std::uint32_t> slots_;
   Capture* outer_;

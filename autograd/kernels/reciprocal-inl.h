@@ -1,5 +1,6 @@
 // 1 / b by multiply-adds, compiled once per instruction set: for code that waits for the unit that divides and takes
-// square roots. By itself it takes no less time than the processor's division, and more where that is quick (processor.h).
+// square roots. By itself it takes no less time than the processor's division, and more where that is quick
+// (processor.h).
 
 #if defined(WENGERT_AUTOGRAD_KERNELS_RECIPROCAL_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef WENGERT_AUTOGRAD_KERNELS_RECIPROCAL_INL_H_
