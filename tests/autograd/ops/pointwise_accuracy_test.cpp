@@ -296,7 +296,8 @@ TEST(PointwiseAccuracyNearZero, SecondDerivativesKeepTheirDigits) {
     Tensor (*function)(const Tensor&);
     double per_x;
   };
-  for (const auto& [function, per_x] : {Function{tanh, -2}, Function{asin, 1}, Function{acos, -1}, Function{atan, -2}, Function{atanh, 2}}) {
+  for (const auto& [function, per_x] :
+       {Function{tanh, -2}, Function{asin, 1}, Function{acos, -1}, Function{atan, -2}, Function{atanh, 2}}) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       const auto f = function;
       const auto slope = grad([f](const Tensor& x) { return sum(f(x)); });
