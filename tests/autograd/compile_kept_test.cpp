@@ -6,6 +6,7 @@
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
 
@@ -50,6 +51,20 @@ TEST(Compile, KeepsAsManyProgramsAsItIsTold) {
   for (const int size : {1, 2, 1, 2, 3, 1}) two(row(size));
   EXPECT_EQ(runs, 20 + 4);
   EXPECT_THROW(compile(counted, {.programs = 0}), ValueError);
+}
+
+TEST(Compile, LetsGoOfWhatNobodyNeedsWhileItRecords) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the pool is off under the sanitizer";
+#endif
+  auto chain = compile([](Tensor x) {
+    for (int i = 0; i < 200; ++i) x = sin(x);
+    return x;
+  });
+  kernels::release_cached_memory();
+  const std::uint64_t before = kernels::system_allocations();
+  chain(random_tensor({1 << 16}, 1));
+  EXPECT_LT(kernels::system_allocations() - before, 30U) << "not one for each of the 200 results";
 }
 
 TEST(Compile, GivesResultsThatOutliveTheirProgram) {

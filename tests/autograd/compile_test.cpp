@@ -16,7 +16,6 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/internal/passes.h>
-#include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/logits.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
@@ -361,17 +360,6 @@ TEST(Compile, SharesMemoryBetweenValuesThatDoNotLiveTogether) {
   const std::string text = explain(chain);
   // Two results of 32 KiB at a time, however long the chain.
   EXPECT_NE(text.find("replayed, 65536 bytes"), std::string::npos) << text;
-}
-
-TEST(Compile, LetsGoOfWhatNobodyNeedsWhileItRecords) {
-  auto chain = compile([](Tensor x) {
-    for (int i = 0; i < 200; ++i) x = sin(x);
-    return x;
-  });
-  kernels::release_cached_memory();
-  const std::uint64_t before = kernels::system_allocations();
-  chain(random_tensor({1 << 16}, 1));
-  EXPECT_LT(kernels::system_allocations() - before, 30U) << "not one for each of the 200 results";
 }
 
 TEST(CompileThread, FunctionsOnTwoThreadsGiveWhatEachGivesAlone) {
