@@ -43,10 +43,7 @@ class Exponentials {
   explicit Exponentials(const Extents& largest_group)
       : exp_(find_primitive(Primitive::exp, dtype_of<T>)),
         log1p_(find_primitive(Primitive::log1p, dtype_of<T>)),
-        subtract_(find_row_map(RowMap::subtract, dtype_of<T>)),
-        subtract_both_(find_row_map(RowMap::subtract_both, dtype_of<T>)),
-        divide_(find_row_map(RowMap::divide, dtype_of<T>)),
-        clear_first_(find_row_map(RowMap::clear_first, dtype_of<T>)),
+        maps_(find_row_maps(dtype_of<T>)),
         terms_(padded<T>(largest_group.elements())),
         rows_(padded<T>(largest_group.rows())) {}
 
@@ -54,7 +51,7 @@ class Exponentials {
     reduced(Reduction::max, e, x, e.stride, rows_.at(0));
     exponentiate(e, x, rows_.at(0));
     reduced(Reduction::sum, e, terms_.at(0), e.inner, rows_.at(0));
-    divide_(rows_from_to(e, e.inner, e.stride), terms_.at(0), y, rows_.at(0), rows_.at(0));
+    maps_.divide(rows_from_to(e, e.inner, e.stride), terms_.at(0), y, rows_.at(0), rows_.at(0));
   }
 
   void log_sum_exp(const Extents& e, const T* x, T* largest, T* rest) const {
@@ -65,7 +62,7 @@ class Exponentials {
   void log_softmax(const Extents& e, const T* x, T* y) const {
     const PoolArray<T> largest(static_cast<std::size_t>(e.rows()));
     find_rest(e, x, largest.at(0));
-    subtract_both_(rows_from_to(e, e.stride, e.stride), x, y, largest.at(0), rows_.at(0));
+    maps_.subtract_both(rows_from_to(e, e.stride, e.stride), x, y, largest.at(0), rows_.at(0));
   }
 
  private:
@@ -73,7 +70,7 @@ class Exponentials {
   void find_rest(const Extents& e, const T* x, T* largest) const {
     reduced(Reduction::max, e, x, e.stride, largest);
     exponentiate(e, x, largest);
-    clear_first_(rows_from_to(e, e.stride, e.inner), x, terms_.at(0), largest, largest);
+    maps_.clear_first(rows_from_to(e, e.stride, e.inner), x, terms_.at(0), largest, largest);
     reduced(Reduction::sum, e, terms_.at(0), e.inner, rows_.at(0));
     log1p_({rows_.at(0)}, {}, {}, rows_.at(0), static_cast<std::size_t>(e.rows()));
   }
@@ -91,12 +88,12 @@ class Exponentials {
   }
 
   void exponentiate(const Extents& e, const T* x, const T* largest) const {
-    subtract_(rows_from_to(e, e.stride, e.inner), x, terms_.at(0), largest, largest);
+    maps_.subtract(rows_from_to(e, e.stride, e.inner), x, terms_.at(0), largest, largest);
     exp_({terms_.at(0)}, {}, {}, terms_.at(0), static_cast<std::size_t>(e.elements()));
   }
 
   PrimitiveFunction exp_, log1p_;
-  MapRows subtract_, subtract_both_, divide_, clear_first_;
+  RowMaps maps_;
   PoolArray<T> terms_, rows_;
 };
 

@@ -17,31 +17,41 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <RowMap map, class V>
-HWY_INLINE V map_vector(V x, V a, V b) {
-  switch (map) {
-    case RowMap::subtract: return hn::Sub(x, a);
-    case RowMap::subtract_both: return hn::Sub(hn::Sub(x, a), b);
-    default: return hn::Div(x, a);
+struct Subtract {
+  template <class V>
+  static HWY_INLINE V map(V x, V a, V) {
+    return hn::Sub(x, a);
   }
-}
+};
+struct SubtractBoth {
+  template <class V>
+  static HWY_INLINE V map(V x, V a, V b) {
+    return hn::Sub(hn::Sub(x, a), b);
+  }
+};
+struct Divide {
+  template <class V>
+  static HWY_INLINE V map(V x, V a, V) {
+    return hn::Div(x, a);
+  }
+};
 
 // `count` elements; up to `room` of them may be read and written. `values` gives a or b of those from the j-th on.
-template <RowMap map, typename T, class Values>
+template <class Op, typename T, class Values>
 HWY_INLINE void map_elements(const T* x, T* y, std::int64_t count, std::int64_t room, const T* a, const T* b,
                              Values values) {
   const hn::ScalableTag<T> d;
   const hn::CappedTag<T, 1> single;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto step = [&](auto tag, std::int64_t j) HWY_ATTR {
-    hn::StoreU(map_vector<map>(hn::LoadU(tag, x + j), values(tag, a, j), values(tag, b, j)), tag, y + j);
+    hn::StoreU(Op::map(hn::LoadU(tag, x + j), values(tag, a, j), values(tag, b, j)), tag, y + j);
   };
   std::int64_t j = 0;
   for (; j < count && j + lanes <= room; j += lanes) step(d, j);
   for (; j < count; ++j) step(single, j);
 }
 
-template <RowMap map, typename T>
+template <class Op, typename T>
 void map_rows(const RowExtents& e, const void* from, void* to, const void* first, const void* second) {
   const T *x = static_cast<const T*>(from), *a = static_cast<const T*>(first), *b = static_cast<const T*>(second);
   T* y = static_cast<T*>(to);
@@ -49,15 +59,15 @@ void map_rows(const RowExtents& e, const void* from, void* to, const void* first
     // A vector may reach into the next row: what it writes there is overwritten in its turn.
     std::int64_t room = e.outer * e.n;
     for (std::int64_t o = 0; o < e.outer; ++o, x += e.n, y += e.n, room -= e.n, ++a, ++b) {
-      map_elements<map>(x, y, e.n, room, a, b,
-                        [](auto tag, const T* value, std::int64_t) HWY_ATTR { return hn::Set(tag, *value); });
+      map_elements<Op>(x, y, e.n, room, a, b,
+                       [](auto tag, const T* value, std::int64_t) HWY_ATTR { return hn::Set(tag, *value); });
     }
     return;
   }
   for (std::int64_t o = 0; o < e.outer; ++o, a += e.inner, b += e.inner) {
     for (std::int64_t row = 0; row < e.n; ++row, x += e.x_stride, y += e.y_stride) {
-      map_elements<map>(x, y, e.inner, e.inner, a, b,
-                        [](auto tag, const T* value, std::int64_t j) HWY_ATTR { return hn::LoadU(tag, value + j); });
+      map_elements<Op>(x, y, e.inner, e.inner, a, b,
+                       [](auto tag, const T* value, std::int64_t j) HWY_ATTR { return hn::LoadU(tag, value + j); });
     }
   }
 }
@@ -93,20 +103,12 @@ void clear_first(const RowExtents& e, const void* from, void* to, const void* va
   }
 }
 
-template <RowMap map>
-MapRows find(bool is_f64) {
-  return is_f64 ? map_rows<map, double> : map_rows<map, float>;
+template <typename T>
+RowMaps find() {
+  return {map_rows<Subtract, T>, map_rows<SubtractBoth, T>, map_rows<Divide, T>, clear_first<T>};
 }
 
-MapRows find_here(RowMap map, bool is_f64) {
-  switch (map) {
-    case RowMap::subtract: return find<RowMap::subtract>(is_f64);
-    case RowMap::subtract_both: return find<RowMap::subtract_both>(is_f64);
-    case RowMap::divide: return find<RowMap::divide>(is_f64);
-    case RowMap::clear_first: return is_f64 ? clear_first<double> : clear_first<float>;
-  }
-  return nullptr;
-}
+RowMaps find_here(bool is_f64) { return is_f64 ? find<double>() : find<float>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -118,7 +120,7 @@ namespace wengert::kernels {
 
 HWY_EXPORT(find_here);
 
-MapRows find_row_map(RowMap map, DType dtype) { return HWY_DYNAMIC_DISPATCH(find_here)(map, dtype == DType::f64); }
+RowMaps find_row_maps(DType dtype) { return HWY_DYNAMIC_DISPATCH(find_here)(dtype == DType::f64); }
 
 }  // namespace wengert::kernels
 #endif

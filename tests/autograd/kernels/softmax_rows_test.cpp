@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "instruction_sets.h"
@@ -26,7 +25,7 @@ template <typename T>
 class SoftmaxRows : public testing::Test {
  protected:
   /// What `map` should make of y, element by element in the order of memory.
-  static std::vector<T> expected(RowMap map, const RowExtents& e, const std::vector<T>& x, std::vector<T> y,
+  static std::vector<T> expected(MapRows RowMaps::*map, const RowExtents& e, const std::vector<T>& x, std::vector<T> y,
                                  const std::vector<T>& a, const std::vector<T>& b) {
     for (std::int64_t row = 0; row < e.outer * e.inner; ++row) {
       const std::int64_t o = row / e.inner, i = row % e.inner;
@@ -35,10 +34,10 @@ class SoftmaxRows : public testing::Test {
       for (std::int64_t j = 0; j < e.n; ++j) {
         const T from = x[static_cast<std::size_t>((o * e.n + j) * e.x_stride + i)];
         T& to = y[static_cast<std::size_t>((o * e.n + j) * e.y_stride + i)];
-        if (map == RowMap::subtract) to = from - first;
-        if (map == RowMap::subtract_both) to = from - first - second;
-        if (map == RowMap::divide) to = from / first;
-        if (map == RowMap::clear_first && !is_found && from == first) {
+        if (map == &RowMaps::subtract) to = from - first;
+        if (map == &RowMaps::subtract_both) to = from - first - second;
+        if (map == &RowMaps::divide) to = from / first;
+        if (map == &RowMaps::clear_first && !is_found && from == first) {
           to = 0;
           is_found = true;
         }
@@ -58,10 +57,14 @@ class SoftmaxRows : public testing::Test {
       a[static_cast<std::size_t>(row)] = x[static_cast<std::size_t>(at)];
     }
     if (rows > 2) a[1] = std::numeric_limits<T>::infinity();
-    for (const RowMap map : {RowMap::subtract, RowMap::subtract_both, RowMap::divide, RowMap::clear_first}) {
-      SCOPED_TRACE("map " + std::to_string(static_cast<int>(map)));
+    for (MapRows RowMaps::*const map :
+         {&RowMaps::subtract, &RowMaps::subtract_both, &RowMaps::divide, &RowMaps::clear_first}) {
+      SCOPED_TRACE(map == &RowMaps::subtract        ? "subtract"
+                   : map == &RowMaps::subtract_both ? "subtract_both"
+                   : map == &RowMaps::divide        ? "divide"
+                                                    : "clear_first");
       std::vector<T> y = untouched;
-      find_row_map(map, dtype_of<T>)(e, x.data(), y.data(), a.data(), b.data());
+      (find_row_maps(dtype_of<T>).*map)(e, x.data(), y.data(), a.data(), b.data());
       const std::vector<T> right = expected(map, e, x, untouched, a, b);
       for (std::size_t i = 0; i < y.size(); ++i) {
         const bool same = y[i] == right[i] || (std::isnan(y[i]) && std::isnan(right[i]));
