@@ -26,49 +26,38 @@ const Tensor& named(const Inputs& inputs, const std::string& name) {
 
 // One step of training.
 
-struct Perceptron {
+wg::nn::Sequential perceptron(const Inputs& inputs) {
   wg::nn::Sequential model;
-  std::unique_ptr<wg::optim::Adam> adam;
-
-  explicit Perceptron(const Inputs& inputs) {
-    const std::size_t layers = (inputs.size() - 2) / 2;
-    for (std::size_t i = 0; i < layers; ++i) {
-      const Tensor& weight = named(inputs, fmt::format("w{}", i));
-      wg::nn::Dense dense{weight.shape()[0], weight.shape()[1],
-                          i + 1 < layers ? wg::nn::Activation(wg::nn::relu) : wg::nn::Activation(wg::nn::linear)};
-      dense.weight().assign(weight);
-      dense.bias()->assign(named(inputs, fmt::format("b{}", i)));
-      model.add(std::move(dense));
-    }
-    adam = std::make_unique<wg::optim::Adam>(model.parameters());
+  const std::size_t layers = (inputs.size() - 2) / 2;
+  for (std::size_t i = 0; i < layers; ++i) {
+    const Tensor& weight = named(inputs, fmt::format("w{}", i));
+    wg::nn::Dense dense{weight.shape()[0], weight.shape()[1],
+                        i + 1 < layers ? wg::nn::Activation(wg::nn::relu) : wg::nn::Activation(wg::nn::linear)};
+    dense.weight().assign(weight);
+    dense.bias()->assign(named(inputs, fmt::format("b{}", i)));
+    model.add(std::move(dense));
   }
-};
+  return model;
+}
 
-struct Language {
-  LanguageModel model;
-  std::unique_ptr<wg::optim::Adam> adam;
+LanguageModel language_model(const Inputs& inputs) {
+  const wg::Shape tokens = named(inputs, "tokens").shape(), places = named(inputs, "places").shape();
+  std::int64_t depth = 0;
+  while (inputs.contains(fmt::format("block{}.qkv.weight", depth))) ++depth;
+  LanguageModel model({.tokens = tokens[0], .length = places[0], .width = tokens[1], .heads = 4, .depth = depth});
+  for (auto& [name, parameter] : model.named_parameters()) parameter.assign(named(inputs, name));
+  return model;
+}
 
-  explicit Language(const Inputs& inputs) : model(sizes(inputs)) {
-    for (auto& [name, parameter] : model.named_parameters()) parameter.assign(named(inputs, name));
-    adam = std::make_unique<wg::optim::Adam>(model.parameters());
-  }
-
-  static LanguageModel::Sizes sizes(const Inputs& inputs) {
-    const wg::Shape tokens = named(inputs, "tokens").shape(), places = named(inputs, "places").shape();
-    std::int64_t depth = 0;
-    while (inputs.contains(fmt::format("block{}.qkv.weight", depth))) ++depth;
-    return {.tokens = tokens[0], .length = places[0], .width = tokens[1], .heads = 4, .depth = depth};
-  }
-};
-
-template <typename Job>
-Call training(const Inputs& inputs, bool compiled) {
-  const auto job = std::make_shared<Job>(inputs);
+template <typename Model>
+Call training(Model given, const Inputs& inputs, bool compiled) {
+  const auto model = std::make_shared<Model>(std::move(given));
+  const auto adam = std::make_shared<wg::optim::Adam>(model->parameters());
   const Tensor x = named(inputs, "x"), y = named(inputs, "y");
-  const auto step = [job](const Tensor& images, const Tensor& labels) {
+  const auto step = [model, adam](const Tensor& images, const Tensor& labels) {
     wg::Tape tape;
-    const Tensor loss = wg::nn::SparseCategoricalCrossentropy{.from_logits = true}(job->model(images), labels);
-    job->adam->step(tape.gradient(loss));
+    const Tensor loss = wg::nn::SparseCategoricalCrossentropy{.from_logits = true}((*model)(images), labels);
+    adam->step(tape.gradient(loss));
     return loss;
   };
   if (!compiled) return [=] { return Tensors{step(x, y)}; };
@@ -180,8 +169,8 @@ Tensors value_and_gradient(const Function& function, std::span<const Tensor> var
 Call make(const Request& request, const Inputs& inputs) {
   if (request.how == "by hand") return chain_by_hand(named(inputs, "x"), request.threads);
   const bool compiled = request.how == "compiled";
-  if (request.work == "mlp") return training<Perceptron>(inputs, compiled);
-  if (request.work == "lm") return training<Language>(inputs, compiled);
+  if (request.work == "mlp") return training(perceptron(inputs), inputs, compiled);
+  if (request.work == "lm") return training(language_model(inputs), inputs, compiled);
   const Function function = function_of(request.work, inputs);
   Tensors variables;
   for (const std::string& name : function.variables) variables.push_back(named(inputs, name));
