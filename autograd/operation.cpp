@@ -12,6 +12,7 @@
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/operation.h>
 
@@ -217,8 +218,13 @@ Operation primitive(std::string name, Operation definition) {
       detail::reduce(rule.reduction, inputs[0], rule.axes(inputs[0].shape(), attributes), results[0]);
     };
   }
+  if (definition.view != nullptr && !definition.kernel) {
+    definition.kernel = [view = definition.view](auto inputs, const Attributes& attributes, auto results) {
+      detail::copy_view(view(inputs[0].shape(), results[0].shape(), attributes).value(), inputs[0], results[0]);
+    };
+  }
   require(static_cast<bool>(definition.infer), name, "a shape rule (infer)");
-  require(definition.kernel || definition.evaluate, name, "a kernel (kernel or evaluate)");
+  require(definition.kernel || definition.evaluate, name, "a kernel (kernel, evaluate or view)");
   require(definition.vjp || !definition.differentiable, name, "a vjp, though it is differentiable");
   definition.name = std::move(name);
   return definition;

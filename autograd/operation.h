@@ -127,6 +127,16 @@ struct OtherLayout {
   Attributes instead = {};  ///< of the call
 };
 
+/// Where the elements of a result stand in the input, of an operation that only moves them: the one at an index in
+/// element first + Σ (index − low) · strides, for indices from `low` short of `high` along each axis. Elsewhere in the
+/// result is `outside`. Without `low` and `high`, all of it is there, and `low` is 0.
+struct View {
+  std::int64_t first = 0;
+  Ints strides = {};
+  Ints low = {}, high = {};
+  double outside = 0;
+};
+
 /// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
 /// defaults, which are the values where a call leaves them out.
 struct Operation {
@@ -150,6 +160,9 @@ struct Operation {
   /// The results are all of the input, in order along the axis that the attribute `axis` says; or the inputs, of the
   /// result. A replay may then leave them where they are.
   bool divides = false, joins = false;
+  /// Where the result's elements stand in the input, by the shapes of both; nothing where that cannot be said so. In a
+  /// replay, formulas then read them there. Where no kernel is given, the elements are copied from there: all are.
+  std::optional<View> (*view)(const Shape& input, const Shape& result, const Attributes&) = nullptr;
   /// Throws for some values, so that what is recorded after it is not done: a replay does none of that before it.
   bool guards = false;
   /// The result is a reduction of the input: the kernel follows, and a formula's results are reduced as they are made.
@@ -230,7 +243,7 @@ struct PointwiseDefinition {
 };
 Operation pointwise(std::string name, PointwiseDefinition definition);
 
-/// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel or evaluate; vjp where
+/// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel, evaluate or view; vjp where
 /// differentiable) and throws ValueError naming what is missing.
 Operation primitive(std::string name, Operation definition);
 

@@ -84,15 +84,21 @@ class RowDivision {
 
   /// The elements around a value, one after the other, of which it is all or some columns.
   std::uint32_t block_of(std::uint32_t value) const {
-    return graph_.values[value].is_in_rows() ? graph_.values[value].part->whole : value;
+    return graph_.values[value].is_in_order() ? value : graph_.values[value].part->whole;
+  }
+
+  /// Whether each row that a view shows stands within one of so many elements: what begins a row apart from the next
+  /// one, and all within as many of them, does.
+  static bool shows_rows(const View& view, std::int64_t columns) {
+    return view.strides[0] == columns && view.low.empty();
   }
 
   /// Whether the use sees so many rows of the value, which are those of the block.
   bool is_in_rows_of(const Use& use, std::int64_t rows) const {
     const GraphValue &value = graph_.values[use.value], &block = graph_.values[block_of(use.value)];
     return use.shape.rank() >= 2 && use.shape[0] == rows && use.shape.elements() == value.elements &&
-           block.elements % rows == 0 && !block.is_in_rows() &&
-           (!value.is_in_rows() || value.part->step == block.elements / rows);
+           block.elements % rows == 0 && block.is_in_order() &&
+           (value.is_in_order() || shows_rows(value.part->view, block.elements / rows));
   }
 
   /// Whether a record reads what the run has written row by row.

@@ -2,6 +2,39 @@
 
 namespace wengert::detail {
 
+kernels::PointwiseRows rows_of(const Shape& shape, const View& view) {
+  std::int64_t run = 1;
+  for (std::size_t axis = shape.rank(); axis-- > 0;) {
+    if (shape[axis] == 1) continue;
+    if (view.strides[axis] != run) return {run, view.strides[axis]};
+    run *= shape[axis];
+  }
+  return {};
+}
+
+Ints strides_of(const Graph& graph, const Use& use, const Shape& result) {
+  Ints strides = broadcast_strides(use.shape, result);
+  const GraphValue& value = graph.values[use.value];
+  if (value.is_in_order()) return strides;
+  for (std::size_t axis = 0, more = result.rank() - use.shape.rank(); axis < use.shape.rank(); ++axis)
+    strides[axis + more] = use.shape[axis] == 1 ? 0 : value.part->view.strides[axis];
+  return strides;
+}
+
+std::optional<kernels::PointwiseWindow> window_of(const Graph& graph, const Use& use, const Shape& result) {
+  const GraphValue& value = graph.values[use.value];
+  if (value.is_in_order() || value.part->view.low.empty()) return std::nullopt;
+  const View& view = value.part->view;
+  kernels::PointwiseWindow window{{}, {result.begin(), result.end()}, view.outside};
+  window.low.resize(result.rank());
+  for (std::size_t axis = 0, more = result.rank() - use.shape.rank(); axis < use.shape.rank(); ++axis) {
+    if (use.shape[axis] == 1) continue;
+    window.low[axis + more] = view.low[axis];
+    window.high[axis + more] = view.high[axis];
+  }
+  return window;
+}
+
 Graph::Graph() = default;
 Graph::Graph(const Graph& other) = default;
 Graph::Graph(Graph&& other) noexcept = default;

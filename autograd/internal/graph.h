@@ -19,12 +19,15 @@ namespace wengert::detail {
 /// whole.
 enum class Source : std::uint8_t { input, slot, constant, computed, fleeting };
 
-/// Where a value stands within another one: rows of `run` elements, one beginning `step` elements after the other, from
-/// `first` on. One row: all in order.
+/// Where a value stands within another one: in order from an element on, or as a view shows it to whoever sees it in the
+/// view's shape.
 struct ValuePart {
   std::uint32_t whole = 0;
-  std::int64_t first = 0, run = 0, step = 0;
+  View view = {};  // without strides: in order from its first element on
 };
+
+/// The same as rows of elements in order, where they are that.
+kernels::PointwiseRows rows_of(const Shape& shape, const View& view);
 
 /// A value: elements that exist once. `place` counts the inputs and the slots.
 struct GraphValue {
@@ -35,7 +38,7 @@ struct GraphValue {
   Tensor constant = {};
   std::shared_ptr<const ValuePart> part = {};  // null: it has a place of its own
 
-  bool is_in_rows() const { return part != nullptr && part->run != elements; }
+  bool is_in_order() const { return part == nullptr || part->view.strides.empty(); }
   std::size_t bytes() const { return static_cast<std::size_t>(elements) * size_of(dtype); }
 };
 
@@ -141,8 +144,13 @@ struct Root {
 inline Root root_of(const Graph& graph, std::uint32_t value) {
   Root root{value, 0};
   for (; graph.values[root.value].part != nullptr; root.value = graph.values[root.value].part->whole)
-    root.first += graph.values[root.value].part->first;
+    root.first += graph.values[root.value].part->view.first;
   return root;
 }
+
+/// Elements from one index of a result to the next along each axis, of an operand that is stretched to it …
+Ints strides_of(const Graph& graph, const Use& use, const Shape& result);
+/// … and which indices it has elements for; none: all.
+std::optional<kernels::PointwiseWindow> window_of(const Graph& graph, const Use& use, const Shape& result);
 
 }  // namespace wengert::detail

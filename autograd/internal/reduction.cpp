@@ -115,7 +115,7 @@ GatheredAxes gather_axes(const Tensor& x, const Ints& given) {
   }
   const Ints order = order_with_last(axes, x.rank());
   Tensor moved = Access::make(x.dtype(), permuted(x.shape(), order));
-  StridedCopy::permutation(x.shape(), order)(x, moved);
+  copy_view(permutation(x.shape(), order), x, moved);
   const AxisRun run(moved.shape(), x.rank() - axes.size(), x.rank());
   return {moved, run};
 }

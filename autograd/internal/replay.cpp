@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -135,10 +136,12 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
   const auto add_uses = [&](const std::vector<Use>& uses) {
     for (const Use& use : uses) {
       const GraphValue& value = graph_.values[use.value];
-      const bool is_in_rows = value.is_in_rows();
-      add({word(value.dtype), word(is_padded(use.value)), word(is_in_rows), use.shape.rank()});
-      if (is_in_rows) add({word(value.part->run), word(value.part->step)});
+      add({word(value.dtype), word(is_padded(use.value)), word(value.is_in_order()), use.shape.rank()});
       words.insert(words.end(), use.shape.begin(), use.shape.end());
+      if (value.is_in_order()) continue;
+      const auto& [first, strides, low, high, outside] = value.part->view;
+      add({low.size(), std::bit_cast<std::uint64_t>(outside)});
+      for (const Ints& places : {strides, low, high}) words.insert(words.end(), places.begin(), places.end());
     }
   };
   add({address(record.operation), address(record.fused.get()), word(record.compute)});
@@ -187,7 +190,7 @@ kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) 
   // Every input has all elements of the result in order, or one: then the shape does not matter.
   const auto read = record.read();
   const bool is_flat = std::all_of(read.begin(), read.end(), [&](const Use& use) {
-    return (use.shape.elements() == total && !graph_.values[use.value].is_in_rows()) || use.shape.elements() == 1;
+    return (use.shape.elements() == total && graph_.values[use.value].is_in_order()) || use.shape.elements() == 1;
   });
   if (is_flat) {
     description.shape = {total};
@@ -195,9 +198,10 @@ kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) 
     description.shape.assign(shape.begin(), shape.end());
   }
   for (const Use& use : read) {
-    const Ints strides = is_flat ? Ints{use.shape.elements() == total ? 1 : 0} : strides_of(use, shape);
+    const Ints strides = is_flat ? Ints{use.shape.elements() == total ? 1 : 0} : strides_of(graph_, use, shape);
     description.inputs.push_back(
         {graph_.values[use.value].dtype, is_padded(use.value), {strides.begin(), strides.end()}});
+    if (!is_flat) description.inputs.back().window = window_of(graph_, use, shape);
   }
   if (record.fused == nullptr) {
     for (const Attributes::Entry& entry : record.attributes)
@@ -206,21 +210,11 @@ kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) 
   for (const Use& use : record.computed()) {
     const GraphValue& value = graph_.values[use.value];
     description.outputs.push_back({nullptr, value.dtype, is_padded(use.value)});
-    if (value.is_in_rows()) description.outputs.back().rows = {value.part->run, value.part->step};
+    if (!value.is_in_order()) description.outputs.back().rows = rows_of(use.shape, value.part->view);
   }
   for (const Reduced& reduced : record.reductions) description.reductions.push_back({reduced.output, reduced.array});
   description.maker = maker_of(record);
   return description;
-}
-
-Ints Replay::strides_of(const Use& use, const Shape& result) const {
-  const Ints whole = broadcast_strides(use.shape, result);
-  const GraphValue& value = graph_.values[use.value];
-  if (!value.is_in_rows()) return whole;
-  const std::int64_t run = value.part->run;
-  Ints strides;
-  for (const std::int64_t stride : whole) strides.push_back(stride < run ? stride : stride / run * value.part->step);
-  return strides;
 }
 
 std::optional<kernels::PointwiseMaker> Replay::maker_of(const GraphRecord& record) const {
@@ -275,7 +269,7 @@ bool Replay::is_padded(std::uint32_t value) const {
   switch (graph_.values[value].source) {
     case Source::constant: return Access::is_padded(graph_.values[value].constant);
     case Source::computed:
-    case Source::fleeting: return !graph_.values[value].is_in_rows();
+    case Source::fleeting: return graph_.values[value].is_in_order();
     default: return moving_[value] == nullptr;
   }
 }

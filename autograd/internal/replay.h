@@ -65,8 +65,6 @@ class Replay {
 
   void place_values();
   void place_in_whole(std::uint32_t value);
-  /// Elements from one index of a result to the next along each axis, of an operand that is stretched to it.
-  Ints strides_of(const Use& use, const Shape& result) const;
   void make_steps();
   void make_room_for_steps();
   const Kernel& kernel_of(const GraphRecord& record);

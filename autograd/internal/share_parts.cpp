@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/kernels/pointwise.h>
@@ -10,7 +14,7 @@ namespace {
 /// Who makes a value, and reads it.
 struct Role {
   const GraphRecord* maker = nullptr;
-  std::size_t other_reads = 0;   // but by the formula of a pointwise record
+  std::size_t formula_reads = 0, other_reads = 0;  // by formulas of pointwise records, and by whoever else
   const Shape* shape = nullptr;  // in which those formulas see it
   bool has_other_shapes = false;
   bool leaves = false;      // is a result, or assigned
@@ -28,7 +32,8 @@ class Sharing {
 
   Graph run() {
     std::vector<bool> is_shared;
-    for (const GraphRecord& record : graph_.records) is_shared.push_back(share(record, is_shared.size() + 1));
+    for (const GraphRecord& record : graph_.records)
+      is_shared.push_back(share(record, is_shared.size() + 1) || show(record));
     leave_out(graph_, is_shared);
     return std::move(graph_);
   }
@@ -39,9 +44,9 @@ class Sharing {
     for (std::size_t i = 0; i < record.inputs.size(); ++i) {
       Role& role = roles_[record.inputs[i].value];
       const Shape& shape = record.inputs[i].shape;
-      if (i >= formula) {
-        ++role.other_reads;
-      } else if (role.shape == nullptr) {
+      ++(i < formula ? role.formula_reads : role.other_reads);
+      if (i >= formula) continue;
+      if (role.shape == nullptr) {
         role.shape = &shape;
       } else if (*role.shape != shape) {
         role.has_other_shapes = true;
@@ -66,12 +71,12 @@ class Sharing {
            (role.shape == nullptr || *role.shape == use.shape);
   }
 
-  /// Whether a formula makes the value, and could write it in rows.
-  bool may_be_made_in_rows(const Use& use, std::int64_t run) const {
+  /// Whether a formula makes the value, and could write it in such rows.
+  bool may_be_made_in_rows(const Use& use, const View& view) const {
     const GraphRecord& maker = *roles_[use.value].maker;
     if (!maker.is_pointwise() || roles_[use.value].is_whole) return false;
-    const std::size_t run_bytes = static_cast<std::size_t>(run) * size_of(graph_.values[use.value].dtype);
-    if (!kernels::PointwiseRows::are_long(run_bytes)) return false;
+    const auto run = static_cast<std::size_t>(rows_of(use.shape, view).run);
+    if (!kernels::PointwiseRows::are_long(run * size_of(graph_.values[use.value].dtype))) return false;
     const auto computed = maker.computed();
     const auto output = std::find(computed.begin(), computed.end(), use);
     return output != computed.end() &&
@@ -83,10 +88,16 @@ class Sharing {
   bool may_be_part(const Use& use, const ValuePart& part, bool is_joined) const {
     const GraphValue& value = graph_.values[use.value];
     if (!is_free(use.value) || value.part != nullptr || value.elements == 0) return false;
-    if (part.run != value.elements)
-      return is_seen_as(use, is_joined) && (!is_joined || may_be_made_in_rows(use, part.run));
-    // Places may be read and written up to the end of their last block.
-    return value.bytes() % kernels::block_bytes == 0;
+    if (!part.view.strides.empty())
+      return is_seen_as(use, is_joined) && (!is_joined || may_be_made_in_rows(use, part.view));
+    return ends_with_block(use.value);
+  }
+
+  /// Places may be read and written up to the end of their last block.
+  bool ends_with_block(std::uint32_t value) const { return graph_.values[value].bytes() % kernels::block_bytes == 0; }
+
+  bool may_be_whole(const Use& use, bool is_made_of_parts) const {
+    return is_free(use.value) ? graph_.values[use.value].is_in_order() : comes_in(use.value) && !is_made_of_parts;
   }
 
   /// Lets the parts stand within the whole, if all can.
@@ -95,25 +106,52 @@ class Sharing {
     const bool joins = record.operation->joins;
     const Use& whole = joins ? record.outputs[0] : record.inputs[0];
     const auto& uses = joins ? record.inputs : record.outputs;
-    const bool may_be_whole =
-        is_free(whole.value) ? !graph_.values[whole.value].is_in_rows() : comes_in(whole.value) && !joins;
-    if (!may_be_whole) return false;
+    if (!may_be_whole(whole, joins)) return false;
     const std::size_t axis = cut_axis(record);
-    const std::int64_t stride = row_major_strides(whole.shape)[axis], step = stride * whole.shape[axis];
-    const bool are_rows = step != graph_.values[whole.value].elements;
+    const Ints strides = row_major_strides(whole.shape);
+    const bool are_rows = strides[axis] * whole.shape[axis] != whole.shape.elements();
     std::vector<ValuePart> parts;
     std::int64_t first = 0;
     for (const Use& use : uses) {
-      const std::int64_t run = use.shape[axis] * stride;
-      parts.push_back({whole.value, first, are_rows ? run : graph_.values[use.value].elements, step});
+      parts.push_back({whole.value, {.first = first, .strides = are_rows ? strides : Ints{}}});
       const bool is_twice = std::exchange(roles_[use.value].seen_by, number) == number;
       if (is_twice || !may_be_part(use, parts.back(), joins)) return false;
-      first += run;
+      first += use.shape[axis] * strides[axis];
     }
     for (std::size_t i = 0; i < uses.size(); ++i)
       graph_.values[uses[i].value].part = std::make_shared<const ValuePart>(parts[i]);
     roles_[whole.value].is_whole = true;
     return true;
+  }
+
+  /// Lets what a record only shows of its operand be read where it stands there.
+  bool show(const GraphRecord& record) {
+    if (record.operation == nullptr || record.operation->view == nullptr) return false;
+    const Use &whole = record.inputs[0], &shown = record.outputs[0];
+    if (!may_be_whole(whole, false) || whole.shape.elements() == 0 || shown.shape.rank() == 0) return false;
+    const std::optional<View> view = record.operation->view(whole.shape, shown.shape, record.attributes);
+    if (!view) return false;
+    ValuePart part{whole.value, *view};
+    const bool is_in_order = view->low.empty() && rows_of(shown.shape, *view).run == 0;
+    if (is_in_order && ends_with_block(shown.value)) part.view.strides = {};
+    if (!may_be_part(shown, part, false) || !(is_in_order || are_near(shown, *view))) return false;
+    graph_.values[shown.value].part = std::make_shared<const ValuePart>(part);
+    roles_[whole.value].is_whole = true;
+    return true;
+  }
+
+  /// Whether formulas read the elements there no slower than a copy is made: which also reads them, but those of a
+  /// transposed matrix square by square. And once; what is read again has to be runs.
+  bool are_near(const Use& shown, const View& view) const {
+    constexpr std::int64_t least_run = 16;
+    std::int64_t nearest = 0, run = 1;
+    for (std::size_t axis = shown.shape.rank(); axis-- > 0;) {
+      if (shown.shape[axis] == 1) continue;
+      const std::int64_t distance = std::abs(view.strides[axis]);
+      if (nearest == 0) std::tie(nearest, run) = std::pair(distance, shown.shape[axis]);
+      if (distance < nearest) return false;
+    }
+    return roles_[shown.value].formula_reads <= 1 || (nearest == 1 && run >= least_run);
   }
 
   Graph graph_;

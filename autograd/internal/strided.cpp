@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <wengert/autograd/internal/node.h>
+#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/threads.h>
 
@@ -114,14 +115,6 @@ void copy(const T* source, T* target, Loops loops) {
 
 }  // namespace
 
-StridedCopy StridedCopy::permutation(const Shape& shape, const Ints& order) {
-  const Ints strides = row_major_strides(shape);
-  StridedCopy copy{permuted(shape, order), {}, {}};
-  for (const std::int64_t axis : order) copy.from_strides.push_back(strides[static_cast<std::size_t>(axis)]);
-  copy.to_strides = row_major_strides(copy.shape);
-  return copy;
-}
-
 void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   if (shape.elements() == 0) return;
   const Loops loops(*this);
@@ -134,6 +127,26 @@ void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
            static_cast<T*>(Access::elements(to)) + to_offset + begin * outermost.to, loops.with_outermost(end - begin));
     });
   });
+}
+
+void copy_view(const View& view, const Tensor& from, Tensor& to) {
+  const Ints own = row_major_strides(to.shape());
+  if (view.low.empty()) return StridedCopy{to.shape(), view.strides, own, view.first, 0}(from, to);
+  stretch(scalar(view.outside, to.dtype()), to);
+  Ints extents = view.high;
+  std::int64_t first = 0;
+  for (std::size_t axis = 0; axis < extents.size(); ++axis) {
+    extents[axis] -= view.low[axis];
+    first += view.low[axis] * own[axis];
+  }
+  StridedCopy{Shape(extents), view.strides, own, view.first, first}(from, to);
+}
+
+View permutation(const Shape& shape, const Ints& order) {
+  const Ints own = row_major_strides(shape);
+  View view;
+  for (const std::int64_t axis : order) view.strides.push_back(own[static_cast<std::size_t>(axis)]);
+  return view;
 }
 
 Ints inverse_order(const Ints& order) {

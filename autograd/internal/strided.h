@@ -1,5 +1,6 @@
 #pragma once
 
+#include <wengert/autograd/operation.h>
 #include <wengert/autograd/tensor.h>
 
 /// What the operations that only move elements share.
@@ -13,11 +14,14 @@ struct StridedCopy {
   Ints from_strides, to_strides;
   std::int64_t from_offset = 0, to_offset = 0;
 
-  /// From an array of `shape` to one whose axis i is its axis order[i].
-  static StridedCopy permutation(const Shape& shape, const Ints& order);
-
   void operator()(const Tensor& from, Tensor& to) const;
 };
+
+/// Sets all of `to` to what a view shows of `from`.
+void copy_view(const View& view, const Tensor& from, Tensor& to);
+
+/// An array of `shape` with its axes in another order: axis i is its axis order[i].
+View permutation(const Shape& shape, const Ints& order);
 
 /// The order that undoes another one.
 Ints inverse_order(const Ints& order);

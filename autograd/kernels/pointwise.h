@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <vector>
 
 #include <wengert/autograd/kernels/dtype.h>
 #include <wengert/autograd/kernels/piecewise_reduction.h>
@@ -14,13 +15,21 @@
 
 namespace wengert::kernels {
 
-/// Memory that a program reads. `strides` are in elements, one per dimension of the result; 0 repeats. What is `padded`
-/// may be read up to the end of its last block (primitives.h).
+/// The indices of a result that an input has elements for, from `low` short of `high` along each dimension: at least
+/// one. Elsewhere it is `outside`. What is repeated (stride 0) is there along the whole dimension.
+struct PointwiseWindow {
+  std::vector<std::int64_t> low = {}, high = {};
+  double outside = 0;
+};
+
+/// Memory that a program reads. `strides` are in elements, one per dimension of the result; 0 repeats. At `data` is the
+/// first element that there is. What is `padded` may be read up to the end of its last block (primitives.h).
 struct PointwiseInput {
   const void* data = nullptr;
   DType dtype = DType::f32;
   const std::int64_t* strides = nullptr;
   bool padded = false;
+  const PointwiseWindow* window = nullptr;  ///< null: all
 };
 
 /// Rows of `run` elements, one beginning `step` elements after the other; where `run` is 0, all in order.

@@ -34,8 +34,10 @@ template <typename Run>
 void PointwiseCall::in_tiles(std::span<const void* const> reads, std::span<void* const> writes, const Run& run) const {
   const auto& inputs = description_.inputs;
   Room<PointwiseInput> given(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    given.set(i, {reads[i], inputs[i].dtype, inputs[i].strides.data(), inputs[i].padded});
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const PointwiseWindow* const window = inputs[i].window ? &*inputs[i].window : nullptr;
+    given.set(i, {reads[i], inputs[i].dtype, inputs[i].strides.data(), inputs[i].padded, window});
+  }
   Room<PointwiseOutput> results(description_.outputs.size());
   for (std::size_t k = 0; k < description_.outputs.size(); ++k) {
     PointwiseOutput result = description_.outputs[k];

@@ -15,6 +15,7 @@ struct PointwiseOperand {
   DType dtype = DType::f32;
   bool padded = false;
   std::vector<std::int64_t> strides = {};  ///< in elements, one per dimension of the result
+  std::optional<PointwiseWindow> window = {};
 };
 
 /// What makes an operand as it is read (PointwiseSource), from others.

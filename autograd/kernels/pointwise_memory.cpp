@@ -78,20 +78,28 @@ T round_to(double value) {
 
 InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape)
     : data_(input.data), dtype_(input.dtype) {
+  if (input.window != nullptr) outside_ = input.window->outside;
   for (std::size_t axis = shape.size(); axis-- > 0;) {
-    if (shape[axis] == 1) continue;
-    Axis* const last = rank_ == 0 ? nullptr : &axes_[static_cast<std::size_t>(rank_ - 1)];
-    if (last != nullptr && input.strides[axis] == last->stride * last->size) {
-      last->size *= shape[axis];
-    } else {
-      axes_[static_cast<std::size_t>(rank_++)] = {shape[axis], input.strides[axis]};
-    }
+    const std::int64_t low = input.window != nullptr ? input.window->low[axis] : 0;
+    const std::int64_t high = input.window != nullptr ? input.window->high[axis] : shape[axis];
+    if (shape[axis] != 1) add_axis({shape[axis], input.strides[axis], low, high});
   }
   std::int64_t inner = rank_ > 0 ? axes_[0].size : 0;
   for (std::size_t axis = 1; axis < static_cast<std::size_t>(rank_) && period_ == 0; inner *= axes_[axis++].size) {
     if (axes_[axis].stride != 0) continue;
     period_ = inner;
     repeated_ = inner * axes_[axis].size;
+  }
+}
+
+void InputReader::add_axis(Axis axis) {
+  has_window_ = has_window_ || !axis.is_whole();
+  origin_ -= axis.low * axis.stride;
+  Axis* const last = rank_ == 0 ? nullptr : &axes_[static_cast<std::size_t>(rank_ - 1)];
+  if (last != nullptr && last->is_whole() && axis.stride == last->stride * last->size) {
+    *last = {last->size * axis.size, last->stride, last->size * axis.low, last->size * axis.high};
+  } else {
+    axes_[static_cast<std::size_t>(rank_++)] = axis;
   }
 }
 
@@ -108,22 +116,44 @@ const T* InputReader::place(std::int64_t first, std::size_t count) const {
   std::int64_t rest = first / axes_[0].size;
   const std::int64_t begin = first - rest * axes_[0].size;
   if (begin + static_cast<std::int64_t>(count) > axes_[0].size) return nullptr;
-  std::int64_t offset = begin * axes_[0].stride;
+  std::int64_t offset = origin_ + begin * axes_[0].stride;
   const auto last = static_cast<std::size_t>(rank_ - 1);
   for (std::size_t axis = 1; axis < last; ++axis) {
-    offset += rest % axes_[axis].size * axes_[axis].stride;
+    const std::int64_t index = rest % axes_[axis].size;
+    if (!axes_[axis].has(index)) return nullptr;
+    offset += index * axes_[axis].stride;
     rest /= axes_[axis].size;
   }
-  return data + offset + rest * axes_[last].stride;
+  return axes_[last].has(rest) ? data + offset + rest * axes_[last].stride : nullptr;
+}
+
+// Some elements along the innermost axis, from an index on; `offset` is where the first of them is or would be.
+template <typename Stored, typename T>
+void InputReader::read_run(std::int64_t offset, const std::int64_t* index, std::size_t count, T* out) const {
+  const Stored* const data = static_cast<const Stored*>(data_);
+  const Axis& inner = axes_[0];
+  if (!has_window_) return copy_run(data + offset, inner.stride, count, out);
+  bool is_outside = false;
+  for (std::size_t axis = 1; axis < static_cast<std::size_t>(rank_); ++axis)
+    is_outside = is_outside || !axes_[axis].has(index[axis]);
+  const auto end = static_cast<std::int64_t>(count);
+  const std::int64_t low = is_outside ? end : std::clamp<std::int64_t>(inner.low - index[0], 0, end);
+  const std::int64_t high = is_outside ? end : std::clamp<std::int64_t>(inner.high - index[0], low, end);
+  const T outside = convert<T>(convert<Stored>(outside_));
+  std::fill(out, out + low, outside);
+  if (low < high) {
+    const auto there = static_cast<std::size_t>(high - low);
+    copy_run(data + (offset + low * inner.stride), inner.stride, there, out + low);
+  }
+  std::fill(out + high, out + end, outside);
 }
 
 template <typename Stored, typename T>
 void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
-  const Stored* const data = static_cast<const Stored*>(data_);
-  if (rank_ == 0) return copy_run(data, 0, count, out);
+  if (rank_ == 0) return copy_run(static_cast<const Stored*>(data_), 0, count, out);
   const auto rank = static_cast<std::size_t>(rank_);
   std::array<std::int64_t, 8> index;
-  std::int64_t offset = 0;
+  std::int64_t offset = origin_;
   for (std::size_t axis = 0; axis < rank; ++axis) {
     index[axis] = first % axes_[axis].size;
     first /= axes_[axis].size;
@@ -131,7 +161,7 @@ void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
   }
   while (true) {
     const std::int64_t run = std::min(static_cast<std::int64_t>(count), axes_[0].size - index[0]);
-    copy_run(data + offset, axes_[0].stride, static_cast<std::size_t>(run), out);
+    read_run<Stored>(offset, index.data(), static_cast<std::size_t>(run), out);
     count -= static_cast<std::size_t>(run);
     if (count == 0) return;
     out += run;

@@ -22,10 +22,10 @@ class InputReader {
   /// The same element everywhere.
   bool is_single() const { return rank_ == 0 || (rank_ == 1 && axes_[0].stride == 0); }
   /// So many elements at a time stand in memory in the order they are read in; 0: they do not.
-  std::int64_t run() const { return rank_ > 0 && axes_[0].stride == 1 ? axes_[0].size : 0; }
+  std::int64_t run() const { return rank_ > 0 && axes_[0].stride == 1 && axes_[0].is_whole() ? axes_[0].size : 0; }
   /// Whether they are such runs with gaps in between.
   bool is_in_rows() const { return run() > 0 && rank_ > 1 && axes_[1].stride > axes_[0].size; }
-  /// Where the elements first … first+count−1 stand, one after the other; null: they do not.
+  /// Where the elements first … first+count−1 stand, one after the other; null: they do not. Where there is a run.
   template <typename T>
   const T* place(std::int64_t first, std::size_t count) const;
   /// Whether the elements first … first+count−1 are those from `earlier` on once more.
@@ -43,12 +43,22 @@ class InputReader {
  private:
   struct Axis {
     std::int64_t size, stride;
+    std::int64_t low, high;  // the window
+
+    bool is_whole() const { return low == 0 && high == size; }
+    bool has(std::int64_t index) const { return low <= index && index < high; }
   };
+  void add_axis(Axis axis);
   template <typename Stored, typename T>
   void gather(std::int64_t first, std::size_t count, T* out) const;
+  template <typename Stored, typename T>
+  void read_run(std::int64_t offset, const std::int64_t* index, std::size_t count, T* out) const;
 
   const void* data_;
   DType dtype_;
+  bool has_window_ = false;
+  double outside_ = 0;
+  std::int64_t origin_ = 0;  // where index 0 is or would be, from the first element that there is on
   int rank_ = 0;
   std::int64_t period_ = 0;    // so many elements come again and again; 0: they do not
   std::int64_t repeated_ = 0;  // … until so many were read; then come others

@@ -92,7 +92,7 @@ bool are_plain(DType compute, std::int64_t elements, const Inputs& inputs, std::
     if (output.rows.run != 0 || output.dtype != compute || !(is_whole || output.padded)) return false;
   }
   for (const auto& input : inputs) {
-    if (input.dtype != compute) return false;
+    if (input.dtype != compute || input.window) return false;
     if (input.strides[0] == 0) continue;
     if (input.strides[0] != 1 || !(is_whole || input.padded)) return false;
   }

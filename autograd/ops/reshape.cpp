@@ -97,12 +97,12 @@ WENGERT_OPERATION(transpose) {
   return primitive(name, {
       .category = Category::shape,
       .attributes = {{"axes", Ints{}}},
+      .view = [](const Shape& shape, const Shape&, const Attributes& attributes) -> std::optional<View> {
+        return detail::permutation(shape, permutation_of(attributes.ints("axes"), shape.rank()));
+      },
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape& shape = inputs[0].shape();
         results[0] = {inputs[0].dtype(), detail::permuted(shape, permutation_of(attributes.ints("axes"), shape.rank()))};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        detail::StridedCopy::permutation(inputs[0].shape(), permutation_of(attributes.ints("axes"), inputs[0].rank()))(inputs[0], results[0]);
       },
       .vjp = [](const Vjp& vjp) {
         const Ints order = permutation_of(vjp.attributes().ints("axes"), vjp.input_shape().rank());

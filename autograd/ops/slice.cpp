@@ -40,14 +40,26 @@ Bounds bounds_of(const Shape& shape, const Attributes& attributes) {
   return bounds;
 }
 
-/// The copy between a whole and the part of it that the bounds say: the side of the whole.
-void locate(const Shape& whole, const Ints& starts, const Ints& steps, Ints& strides, std::int64_t& offset) {
+/// The part of a whole that the bounds say.
+View locate(const Shape& whole, const Ints& starts, const Ints& steps) {
   const Ints own = row_major_strides(whole);
+  View part;
   for (std::size_t axis = 0; axis < whole.rank(); ++axis) {
     // A step beyond the end is never taken, and must not overflow.
-    strides.push_back(own[axis] * std::min(steps[axis], std::max<std::int64_t>(whole[axis], 1)));
-    offset += own[axis] * starts[axis];
+    part.strides.push_back(own[axis] * std::min(steps[axis], std::max<std::int64_t>(whole[axis], 1)));
+    part.first += own[axis] * starts[axis];
   }
+  return part;
+}
+
+/// A part seen as the whole that it is set into.
+std::optional<View> view_of_embedded(const Shape& part, const Shape&, const Attributes& attributes) {
+  View view{.strides = row_major_strides(part), .low = attributes.ints("starts"), .outside = attributes.number("value")};
+  for (std::size_t axis = 0; axis < part.rank(); ++axis) {
+    if (attributes.ints("steps")[axis] != 1) return std::nullopt;
+    view.high.push_back(view.low[axis] + part[axis]);
+  }
+  return view;
 }
 
 }  // namespace
@@ -62,14 +74,12 @@ WENGERT_OPERATION(slice) {
   return primitive(name, {
       .category = Category::shape,
       .attributes = {{"starts", Ints{}}, {"stops", Ints{}}, {"steps", Ints{}}},
+      .view = [](const Shape& input, const Shape&, const Attributes& attributes) -> std::optional<View> {
+        const Bounds bounds = bounds_of(input, attributes);
+        return locate(input, bounds.starts, bounds.steps);
+      },
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         results[0] = {inputs[0].dtype(), Shape(bounds_of(inputs[0].shape(), attributes).counts)};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const Bounds bounds = bounds_of(inputs[0].shape(), attributes);
-        detail::StridedCopy copy{results[0].shape(), {}, row_major_strides(results[0].shape())};
-        locate(inputs[0].shape(), bounds.starts, bounds.steps, copy.from_strides, copy.from_offset);
-        copy(inputs[0], results[0]);
       },
       .vjp = [](const Vjp& vjp) {
         const Bounds bounds = bounds_of(vjp.input_shape(), vjp.attributes());
@@ -100,6 +110,7 @@ WENGERT_OPERATION(embed) {
   return primitive(name, {
       .category = Category::shape,
       .attributes = {{"shape", Ints{}}, {"starts", Ints{}}, {"steps", Ints{}}, {"value", 0.0}},
+      .view = view_of_embedded,
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         const Shape &from = inputs[0].shape(), whole(attributes.ints("shape"));
         const DType dtype = inputs[0].dtype();
@@ -119,9 +130,9 @@ WENGERT_OPERATION(embed) {
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
         detail::stretch(scalar(attributes.number("value"), results[0].dtype()), results[0]);
-        detail::StridedCopy copy{inputs[0].shape(), row_major_strides(inputs[0].shape()), {}};
-        locate(results[0].shape(), attributes.ints("starts"), attributes.ints("steps"), copy.to_strides, copy.to_offset);
-        copy(inputs[0], results[0]);
+        const Shape& part = inputs[0].shape();
+        const View place = locate(results[0].shape(), attributes.ints("starts"), attributes.ints("steps"));
+        detail::StridedCopy{part, row_major_strides(part), place.strides, 0, place.first}(inputs[0], results[0]);
       },
       .vjp = [](const Vjp& vjp) {
         const Ints &starts = vjp.attributes().ints("starts"), &steps = vjp.attributes().ints("steps");
@@ -196,19 +207,18 @@ WENGERT_OPERATION(flip) {
   return primitive(name, {
       .category = Category::shape,
       .attributes = {{"axes", Ints{}}},
+      .view = [](const Shape& shape, const Shape&, const Attributes& attributes) -> std::optional<View> {
+        View view{.strides = row_major_strides(shape)};
+        for (const std::int64_t axis : normalize_axes("flip", attributes.ints("axes"), shape.rank())) {
+          std::int64_t& stride = view.strides[static_cast<std::size_t>(axis)];
+          view.first += stride * (shape[axis] - 1);
+          stride = -stride;
+        }
+        return view;
+      },
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
         static_cast<void>(normalize_axes("flip", attributes.ints("axes"), inputs[0].rank()));
         results[0] = {inputs[0].dtype(), inputs[0].shape()};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const Shape& shape = inputs[0].shape();
-        detail::StridedCopy copy{shape, row_major_strides(shape), row_major_strides(shape)};
-        for (const std::int64_t axis : normalize_axes("flip", attributes.ints("axes"), shape.rank())) {
-          const auto i = static_cast<std::size_t>(axis);
-          copy.from_offset += copy.from_strides[i] * (shape[i] - 1);
-          copy.from_strides[i] = -copy.from_strides[i];
-        }
-        copy(inputs[0], results[0]);
       },
       .vjp = [](const Vjp& vjp) { vjp.set(0, flip(vjp.dy(), vjp.attributes().ints("axes"))); },
       .samples = [] {
