@@ -123,7 +123,7 @@ HWY_INLINE V exp(D d, V x) {
     return hn::Mul(hn::Add(one, tail), power_of_two(d, k));
   }
   const auto [tail, k] = split_exp<T>(d, at_least(d, at_most(d, x, 710), -746), hn::Zero(d));
-  return scale<double>(d, hn::Add(one, tail), k);
+  return scale<double>(d, hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -745.2)), hn::Add(one, tail)), k);
 }
 
 /// (eˣ − 1) / 4 for x ≥ −40; does not overflow before sinh does.

@@ -58,7 +58,8 @@ HWY_INLINE V power_of_two(D d, V k) {
   return power_of_biased(d, hn::Add(k, hn::Set(d, rounding_shift + 127)));
 }
 
-/// x · 2ᵏ rounded once, also where the result is subnormal; |k| < 250.
+/// x · 2ᵏ rounded once, also where the result is subnormal; |k| < 250. Some processors take a hundred times as long for
+/// one that is, or is too small for that: a masked softmax has many, whose x had better be 0.
 template <class D, class V>
 HWY_INLINE V scale(D d, V x, V k) {
   const V half = nearest(d, k, 0.5F, 0).k;
@@ -83,7 +84,8 @@ HWY_INLINE V exp(D d, V x) {
   }
   const V bounded = at_least(d, at_most(d, x, 89.0F), -104.0F);
   const V k = nearest(d, bounded, log2_e, 0).k;
-  return scale(d, hn::Add(less_one(bounded, k), hn::Set(d, 1.0F)), k);
+  const V mantissa = hn::Add(less_one(bounded, k), hn::Set(d, 1.0F));
+  return scale(d, hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -104.0F)), mantissa), k);
 }
 
 /// e^(x + low) = (1 + r + rest) · 2ᵏ, where |r| ≤ ½ ln 2 and `rest` holds what r lost when it was rounded.

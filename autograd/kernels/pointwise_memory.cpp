@@ -58,6 +58,20 @@ void copy_run(const Stored* from, std::int64_t stride, std::size_t count, T* out
   }
 }
 
+// The same, with types erased: what goes around it then exists once.
+using CopyRun = void (*)(const void* from, std::int64_t stride, std::size_t count, void* out);
+
+template <typename T>
+CopyRun find_copy_run(DType stored) {
+  CopyRun found = nullptr;
+  dispatch_stored(stored, [&]<typename Stored>(Stored) {
+    found = [](const void* from, std::int64_t stride, std::size_t count, void* out) {
+      copy_run(static_cast<const Stored*>(from), stride, count, static_cast<T*>(out));
+    };
+  });
+  return found;
+}
+
 // Continues an array whose first `period` elements are there by copying, twice as many each time.
 template <typename T>
 void repeat(T* out, std::size_t period, std::size_t count) {
@@ -78,7 +92,10 @@ T round_to(double value) {
 
 InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape)
     : data_(input.data), dtype_(input.dtype) {
-  if (input.window != nullptr) outside_ = input.window->outside;
+  if (input.window != nullptr) {
+    const double outside = input.window->outside;
+    outside_ = dtype_ == DType::f32 ? static_cast<float>(outside) : outside;
+  }
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     const std::int64_t low = input.window != nullptr ? input.window->low[axis] : 0;
     const std::int64_t high = input.window != nullptr ? input.window->high[axis] : shape[axis];
@@ -127,30 +144,21 @@ const T* InputReader::place(std::int64_t first, std::size_t count) const {
   return axes_[last].has(rest) ? data + offset + rest * axes_[last].stride : nullptr;
 }
 
-// Some elements along the innermost axis, from an index on; `offset` is where the first of them is or would be.
-template <typename Stored, typename T>
-void InputReader::read_run(std::int64_t offset, const std::int64_t* index, std::size_t count, T* out) const {
-  const Stored* const data = static_cast<const Stored*>(data_);
-  const Axis& inner = axes_[0];
-  if (!has_window_) return copy_run(data + offset, inner.stride, count, out);
-  bool is_outside = false;
-  for (std::size_t axis = 1; axis < static_cast<std::size_t>(rank_); ++axis)
-    is_outside = is_outside || !axes_[axis].has(index[axis]);
-  const auto end = static_cast<std::int64_t>(count);
-  const std::int64_t low = is_outside ? end : std::clamp<std::int64_t>(inner.low - index[0], 0, end);
-  const std::int64_t high = is_outside ? end : std::clamp<std::int64_t>(inner.high - index[0], low, end);
-  const T outside = convert<T>(convert<Stored>(outside_));
-  std::fill(out, out + low, outside);
-  if (low < high) {
-    const auto there = static_cast<std::size_t>(high - low);
-    copy_run(data + (offset + low * inner.stride), inner.stride, there, out + low);
+InputReader::Run InputReader::run_from(const std::int64_t* index, std::int64_t count) const {
+  if (!has_window_) return {0, count};
+  for (std::size_t axis = 1; axis < static_cast<std::size_t>(rank_); ++axis) {
+    if (!axes_[axis].has(index[axis])) return {count, count};
   }
-  std::fill(out + high, out + end, outside);
+  const std::int64_t begin = std::clamp<std::int64_t>(axes_[0].low - index[0], 0, count);
+  return {begin, std::clamp<std::int64_t>(axes_[0].high - index[0], begin, count)};
 }
 
-template <typename Stored, typename T>
+template <typename T>
 void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
-  if (rank_ == 0) return copy_run(static_cast<const Stored*>(data_), 0, count, out);
+  const CopyRun copy = find_copy_run<T>(dtype_);
+  if (rank_ == 0) return copy(data_, 0, count, out);
+  const auto* const data = static_cast<const std::byte*>(data_);
+  const auto size = static_cast<std::int64_t>(size_of(dtype_));
   const auto rank = static_cast<std::size_t>(rank_);
   std::array<std::int64_t, 8> index;
   std::int64_t offset = origin_;
@@ -161,7 +169,13 @@ void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
   }
   while (true) {
     const std::int64_t run = std::min(static_cast<std::int64_t>(count), axes_[0].size - index[0]);
-    read_run<Stored>(offset, index.data(), static_cast<std::size_t>(run), out);
+    const Run there = run_from(index.data(), run);
+    std::fill(out, out + there.begin, convert<T>(outside_));
+    if (there.begin < there.end) {
+      copy(data + (offset + there.begin * axes_[0].stride) * size, axes_[0].stride,
+           static_cast<std::size_t>(there.end - there.begin), out + there.begin);
+    }
+    std::fill(out + there.end, out + run, convert<T>(outside_));
     count -= static_cast<std::size_t>(run);
     if (count == 0) return;
     out += run;
@@ -181,7 +195,7 @@ void InputReader::read(std::int64_t first, std::size_t count, T* out) const {
   const auto period = static_cast<std::size_t>(period_);
   const bool is_periodic = period < count && repeats(first, first + period_, count - period);
   const std::size_t distinct = is_periodic ? period : count;
-  dispatch_stored(dtype_, [&]<typename Stored>(Stored) { gather<Stored>(first, distinct, out); });
+  gather(first, distinct, out);
   repeat(out, distinct, count);
   constexpr std::size_t block = block_bytes / sizeof(T);
   for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;

@@ -49,15 +49,18 @@ class InputReader {
     bool has(std::int64_t index) const { return low <= index && index < high; }
   };
   void add_axis(Axis axis);
-  template <typename Stored, typename T>
+  template <typename T>
   void gather(std::int64_t first, std::size_t count, T* out) const;
-  template <typename Stored, typename T>
-  void read_run(std::int64_t offset, const std::int64_t* index, std::size_t count, T* out) const;
+  // Which of `count` elements along the innermost axis, from an index on, there are: those in between are.
+  struct Run {
+    std::int64_t begin, end;
+  };
+  Run run_from(const std::int64_t* index, std::int64_t count) const;
 
   const void* data_;
   DType dtype_;
   bool has_window_ = false;
-  double outside_ = 0;
+  double outside_ = 0;       // as its dtype has it
   std::int64_t origin_ = 0;  // where index 0 is or would be, from the first element that there is on
   int rank_ = 0;
   std::int64_t period_ = 0;    // so many elements come again and again; 0: they do not
