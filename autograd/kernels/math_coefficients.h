@@ -142,6 +142,36 @@ inline constexpr std::array erfc_scaled = {0x1.46e80ep0F,    -0x1.7bf5e2p-4F, -0
                                            -0x1.bc15b4p-5F,  -0x1.06bd8cp-7F, 0x1.1b4b7ap-7F,  0x1.39bf6cp-10F,
                                            -0x1.4579a4p-10F, -0x1.315fbp-12F};
 
+// e^(b²/2) Φ(−b) in b − m, for each of eight intervals, in the order of the last bits that 1 + b has in front of all
+// but one of its digits: 1 ≤ b < 2, 2 … 3, 3 … 5, 5 … 7, 7 … 11, 11 … 14.25, 0 … ½, ½ … 1. To 2⁻²⁷·⁷; m is near the
+// middle, where the value itself is an f32 to 2⁻³⁰.
+struct Eight {
+  constexpr Eight(float a, float b, float c, float d, float e, float f, float g, float h)
+      : lanes{a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h} {}
+
+  alignas(64) float lanes[16];  // twice
+};
+inline constexpr Eight cdf_middles{0x1.81ep0F, 0x1.3ee8p1F, 0x1.026cp2F, 0x1.7decp2F,
+                                   0x1.23bp3F, 0x1.95c8p3F, 0x1.008p-2F, 0x1.87ap-1F};
+inline constexpr std::array scaled_cdf = {Eight{0x1.a416aep-3F, 0x1.223f32p-3F, 0x1.7f6e6cp-4F, 0x1.0ab55ap-4F,
+                                                0x1.625e14p-5F, 0x1.0026fp-5F, 0x1.a7d23ap-2F, 0x1.30cea8p-2F},
+                                          Eight{-0x1.6fa5eep-4F, -0x1.77964ep-5F, -0x1.57547cp-6F, -0x1.53d1a4p-7F,
+                                                -0x1.2ff072p-8F, -0x1.3f4d9p-9F, -0x1.2e5acap-2F, -0x1.5ebe82p-3F},
+                                          Eight{0x1.1e032p-5F, 0x1.c27532p-7F, 0x1.26d36ep-8F, 0x1.a726eap-10F,
+                                                0x1.01d92cp-11F, 0x1.8bad4ap-13F, 0x1.5c15c4p-3F, 0x1.55553ap-4F},
+                                          Eight{-0x1.95940ap-7F, -0x1.fabe4p-9F, -0x1.e7a22cp-11F, -0x1.01d6a8p-12F,
+                                                -0x1.b0e456p-15F, -0x1.e77c86p-17F, -0x1.5903ccp-4F, -0x1.259bacp-5F},
+                                          Eight{0x1.0a5b32p-8F, 0x1.0dabe4p-10F, 0x1.85adep-13F, 0x1.33dfd6p-15F,
+                                                0x1.67b16p-18F, 0x1.2a9266p-20F, 0x1.30d90ap-5F, 0x1.ca0ea6p-7F},
+                                          Eight{-0x1.47993ep-10F, -0x1.10f03cp-12F, -0x1.2d2ff4p-15F, -0x1.689d5cp-18F,
+                                                -0x1.26e9bap-21F, -0x1.6ae608p-24F, -0x1.ea4b3ep-7F, -0x1.488b7ep-8F},
+                                          Eight{0x1.7ccadap-12F, 0x1.07c85p-14F, 0x1.c3c71cp-18F, 0x1.a024d4p-21F,
+                                                0x1.dd54e6p-25F, 0x1.b9d7c6p-28F, 0x1.71c628p-8F, 0x1.c39b34p-10F},
+                                          Eight{-0x1.b36d8cp-14F, -0x1.07c73ep-16F, -0x1.637198p-20F, -0x1.e116bep-24F,
+                                                -0x1.a976fap-28F, -0x1.23869ap-31F, -0x1.15acb4p-9F, -0x1.65ed3cp-11F},
+                                          Eight{0x1.cc6ba8p-16F, 0x1.0f814ap-18F, 0x1.09f9d8p-22F, 0x1.e11926p-27F,
+                                                0x1.725136p-31F, 0x1.1bcc88p-35F, 0x1.9dac58p-13F, -0x1.75c1e4p-13F}};
+
 }  // namespace narrow
 
 }  // namespace wengert::kernels::math

@@ -66,6 +66,13 @@ HWY_INLINE V scale(D d, V x, V k) {
   return hn::Mul(hn::Mul(x, power_of_two(d, half)), power_of_two(d, hn::Sub(k, half)));
 }
 
+/// The same for k ≤ 0, seldom below −126.
+template <class D, class V>
+HWY_INLINE V scale_down(D d, V x, V k) {
+  if (HWY_LIKELY(hn::AllTrue(d, hn::Ge(k, hn::Set(d, -126.0F))))) return hn::Mul(x, power_of_two(d, k));
+  return scale(d, x, k);
+}
+
 /// eʳ − 1.
 template <class D, class V>
 HWY_INLINE V exp_less_one(D d, V r) {

@@ -7,9 +7,12 @@
 #define WENGERT_MATH_NARROW_ERROR_INL_H_
 #endif
 
+#include <cstddef>
+
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/math_coefficients.h>
+#include <wengert/autograd/kernels/math_error-inl.h>
 #include <wengert/autograd/kernels/math_narrow-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -38,10 +41,10 @@ HWY_INLINE V erf(D d, V x) {
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, erf_border)), inner_erf(d, x), hn::CopySign(outer, x));
 }
 
-/// m, where erfc a = m · 2ᵏ as in f64: exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What a, the
+/// m, where erfc a = m · 2ᵏ as in f64: exp(−a²) P / (1 + 2a), P a polynomial in t = (a − 2) / (a + 2). What the
 /// numerator, the denominator and the quotient lost by rounding is put back.
 template <class D, class V>
-HWY_INLINE V scaled_erfc(D d, V a, V a_lost, const Exponential<V>& exponential) {
+HWY_INLINE V scaled_erfc(D d, V a, const Exponential<V>& exponential) {
   const V r = exponential.r, rest = exponential.rest;
   const V one = hn::Set(d, 1.0F);
   const V two = hn::Set(d, 2.0F);
@@ -52,7 +55,7 @@ HWY_INLINE V scaled_erfc(D d, V a, V a_lost, const Exponential<V>& exponential) 
   const V p_lost = hn::MulAdd(t, others, hn::Sub(first, p));
   const V twice = hn::Add(a, a);
   const V denominator = hn::Add(twice, one);
-  const V denominator_lost = hn::MulAdd(two, a_lost, hn::Add(hn::Sub(twice, denominator), one));
+  const V denominator_lost = hn::Add(hn::Sub(twice, denominator), one);
 
   const V inverse = hn::Div(one, denominator);
   const V quotient = hn::Mul(p, inverse);
@@ -69,27 +72,47 @@ HWY_INLINE V erfc(D d, V x) {
   const V a = at_most(d, hn::Abs(x), 10.1F);
   const V square = hn::Mul(a, a);
   const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(a, a, square)));
-  const V tail = scale(d, scaled_erfc(d, a, hn::Zero(d), exponential), exponential.k);
+  const V tail = scale_down(d, scaled_erfc(d, a, exponential), exponential.k);
   const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 2.0F), tail), tail);
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), hn::Sub(hn::Set(d, 1.0F), inner_erf(d, x)), outer);
 }
 
-/// ½ erfc(−x/√2), with x²/2 from x itself: its digits hold where those of x/√2 are rounded.
+#if HWY_ARCH_X86  // whose vectors with such an addition have eight lanes or sixteen
+
+/// Φ(x) = ½ erfc(−x/√2), below 0 as e^(−x²/2) times a polynomial, whose coefficients are looked up, each in a vector.
 template <class D, class V>
 HWY_INLINE V normal_cdf(D d, V x) {
-  const V half = hn::Set(d, 0.5F);
-  const V sqrt_half = hn::Set(d, 0x1.6a09e6p-1F);
+  const hn::RebindToSigned<D> di;
+  const V one = hn::Set(d, 1.0F);
   const V b = at_most(d, hn::Abs(x), 14.25F);
-  const V a = hn::Mul(b, sqrt_half);
-  const V a_lost = hn::MulAdd(b, hn::Set(d, 0x1.9fcef4p-27F), hn::MulSub(b, sqrt_half, a));
-  const V half_b = hn::Mul(b, half);
+  const auto digits = hn::ShiftRight<22>(hn::BitCast(di, hn::Add(b, one)));
+  const auto interval = hn::IndicesFromVec(d, hn::And(digits, hn::Set(di, 7)));
+  const auto look_up = [=](const math::narrow::Eight& table)
+                           HWY_ATTR { return hn::TableLookupLanes(hn::Load(d, table.lanes), interval); };
+  constexpr auto& coefficients = math::narrow::scaled_cdf;
+  const V from_middle = hn::Sub(b, look_up(math::narrow::cdf_middles));
+  V scaled = look_up(coefficients.back());
+  for (std::size_t i = coefficients.size() - 1; i-- > 0;)
+    scaled = hn::MulAdd(scaled, from_middle, look_up(coefficients[i]));
+  const V half_b = hn::Mul(b, hn::Set(d, 0.5F));
   const V square = hn::Mul(b, half_b);
-  const auto exponential = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(b, half_b, square)));
-  const V tail = scale(d, hn::Mul(scaled_erfc(d, a, a_lost, exponential), half), exponential.k);
-  const V outer = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0F), tail));
-  const V inner = hn::MulAdd(half, inner_erf(d, hn::CopySign(a, x)), half);
-  return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), inner, outer);
+  const auto [r, rest, k] = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(b, half_b, square)));
+  const V tail = scale_down(d, hn::Add(scaled, hn::MulAdd(scaled, r, hn::Mul(scaled, rest))), k);
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
 }
+
+#else
+
+template <class D, class V>
+HWY_INLINE V normal_cdf(D d, V x) {
+  const hn::Repartition<double, D> wide;
+  const hn::Half<D> half;
+  const auto low = math::HWY_NAMESPACE::normal_cdf<float>(wide, hn::PromoteTo(wide, hn::LowerHalf(half, x)));
+  const auto high = math::HWY_NAMESPACE::normal_cdf<float>(wide, hn::PromoteTo(wide, hn::UpperHalf(half, x)));
+  return hn::Combine(d, hn::DemoteTo(half, high), hn::DemoteTo(half, low));
+}
+
+#endif
 
 #endif  // HWY_NATIVE_FMA
 

@@ -40,7 +40,7 @@ Tensors heat(const Tensor& start) {
 
 TEST(CompiledViews, OfAStencilAreReadByItsFormulas) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const std::int64_t n : {3, 4, 18, 66, 130}) {
+    for (const std::int64_t n : {3, 4, 18, 66, 130, 400}) {
       const std::array inputs = {numbers({n, n}, 1, dtype)};
       const auto function = [](const Tensor& x) { return heat(x); };
       const Programs programs = expect_eager_bits(function, inputs, {.share_parts = false});
@@ -166,18 +166,18 @@ TEST(CompiledViews, OfASlotAreReadBeforeItIsWrittenOver) {
 
 /// An operation outside the library that says no more than where its elements are: the other half first, and 7 between.
 const Operation& swap_halves() {
-  static const Operation operation = primitive(
-      "swap_halves", {.documentation = "The second half of a list, and three sevens.",
-                      .category = Category::shape,
-                      .differentiable = false,
-                      .view = [](const Shape& input, const Shape&, const Attributes&) -> std::optional<View> {
-                        const std::int64_t half = input[0] / 2;
-                        return View{.first = half, .strides = {1}, .low = {0}, .high = {half}, .outside = 7};
-                      },
-                      .infer =
-                          [](auto inputs, const Attributes&, auto results) {
-                            results[0] = {inputs[0].dtype(), Shape{inputs[0].shape()[0] / 2 + 3}};
-                          }});
+  static const Operation operation =
+      primitive("swap_halves", {.documentation = "The second half of a list, and three sevens.",
+                                .category = Category::shape,
+                                .differentiable = false,
+                                .view = [](const Shape& input, const Shape&, const Attributes&) -> std::optional<View> {
+                                  const std::int64_t half = input[0] / 2;
+                                  return View{.first = half, .strides = {1}, .low = {0}, .high = {half}, .outside = 7};
+                                },
+                                .infer =
+                                    [](auto inputs, const Attributes&, auto results) {
+                                      results[0] = {inputs[0].dtype(), Shape{inputs[0].shape()[0] / 2 + 3}};
+                                    }});
   return operation;
 }
 
