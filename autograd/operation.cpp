@@ -123,6 +123,11 @@ std::size_t count_results(const Operation& operation, const Attributes& attribut
                                                        inputs.size(), operation.inputs));
 }
 
+[[noreturn]] void refuse_view(const std::string& name, const TensorType& from, const TensorType& to) {
+  throw ValueError(fmt::format("{}: gives no view within {} {} for {} {}; expected one, or a kernel", name,
+                               name_of(from.dtype), to_string(from.shape), name_of(to.dtype), to_string(to.shape)));
+}
+
 [[noreturn]] void refuse_results(const Operation& operation, const Attributes& attributes,
                                  std::span<const Tensor> results) {
   throw ValueError(fmt::format("{}: has {} results; {} asked for", operation.name, count_results(operation, attributes),
@@ -219,12 +224,18 @@ Operation primitive(std::string name, Operation definition) {
     };
   }
   if (definition.view != nullptr && !definition.kernel) {
-    definition.kernel = [view = definition.view](auto inputs, const Attributes& attributes, auto results) {
-      detail::copy_view(view(inputs[0].shape(), results[0].shape(), attributes).value(), inputs[0], results[0]);
+    definition.kernel = [name, view = definition.view](auto inputs, const Attributes& attributes, auto results) {
+      const TensorType from{inputs[0].dtype(), inputs[0].shape()}, to{results[0].dtype(), results[0].shape()};
+      const std::optional<View> given = view(from.shape, to.shape, attributes);
+      if (!given || from.dtype != to.dtype || !detail::is_view(*given, from.shape, to.shape))
+        refuse_view(name, from, to);
+      detail::copy_view(*given, inputs[0], results[0]);
     };
   }
   require(static_cast<bool>(definition.infer), name, "a shape rule (infer)");
   require(definition.kernel || definition.evaluate, name, "a kernel (kernel, evaluate or view)");
+  require(definition.view == nullptr || (definition.inputs == 1 && definition.outputs == 1), name,
+          "one input and one result, for its view");
   require(definition.vjp || !definition.differentiable, name, "a vjp, though it is differentiable");
   definition.name = std::move(name);
   return definition;

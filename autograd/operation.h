@@ -127,9 +127,10 @@ struct OtherLayout {
   Attributes instead = {};  ///< of the call
 };
 
-/// Where the elements of a result stand in the input, of an operation that only moves them: the one at an index in
-/// element first + Σ (index − low) · strides, for indices from `low` short of `high` along each axis. Elsewhere in the
-/// result is `outside`. Without `low` and `high`, all of it is there, and `low` is 0.
+/// Where the elements of a result stand in the input, of an operation that only moves them: the one at an index is the
+/// input's element first + Σ (index − low) · strides, counted in row-major order, for indices from `low` short of
+/// `high` along each axis; at other indices is `outside`. One stride, which may be negative, one `low` and one `high`
+/// for each axis of the result. Without `low` and `high`, `low` is 0 and all of the result is there.
 struct View {
   std::int64_t first = 0;
   Ints strides = {};
@@ -160,8 +161,9 @@ struct Operation {
   /// The results are all of the input, in order along the axis that the attribute `axis` says; or the inputs, of the
   /// result. A replay may then leave them where they are.
   bool divides = false, joins = false;
-  /// Where the result's elements stand in the input, by the shapes of both; nothing where that cannot be said so. In a
-  /// replay, formulas then read them there. Where no kernel is given, the elements are copied from there: all are.
+  /// For one input and one result, of its dtype: where the result's elements stand in the input. In a replay, formulas
+  /// then read them there; and where no kernel is given, they are copied from there. With a kernel, it may give nothing
+  /// for some shapes or attributes. Which are all that it may depend on.
   std::optional<View> (*view)(const Shape& input, const Shape& result, const Attributes&) = nullptr;
   /// Throws for some values, so that what is recorded after it is not done: a replay does none of that before it.
   bool guards = false;
@@ -243,8 +245,8 @@ struct PointwiseDefinition {
 };
 Operation pointwise(std::string name, PointwiseDefinition definition);
 
-/// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel, evaluate or view; vjp where
-/// differentiable) and throws ValueError naming what is missing.
+/// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel, evaluate or view; vjp
+/// where differentiable) and throws ValueError naming what is missing.
 Operation primitive(std::string name, Operation definition);
 
 /// A function of other operations: it brings documentation and samples, and no gradient of its own.

@@ -60,7 +60,10 @@ std::string name_of(const Graph& graph, std::uint32_t number) {
   constexpr std::array names{"input", "slot", "constant", "value", "fleeting"};
   const GraphValue& value = graph.values[number];
   const bool from_outside = value.source == Source::input || value.source == Source::slot;
-  return fmt::format("{} {}", names[static_cast<std::size_t>(value.source)], from_outside ? value.place : number);
+  std::string name =
+      fmt::format("{} {}", names[static_cast<std::size_t>(value.source)], from_outside ? value.place : number);
+  if (value.part != nullptr) name.append(" in ").append(name_of(graph, root_of(graph, number).value));
+  return name;
 }
 
 /// Columns as wide as their widest cell, numbers to the right; the last column is not filled up.
@@ -172,8 +175,9 @@ std::string to_graphviz(const Graph& graph, const std::string& prefix) {
                         graph.values[value].source == Source::constant ? "plaintext" : "ellipse");
   };
   const auto edge = [&](const Use& use, const std::string& to) {
-    leaf(use.value);
-    text += fmt::format("{} -> {} [label={}];\n", nodes[use.value], to, graphviz_string(to_string(use.shape)));
+    const std::uint32_t from = nodes[use.value].empty() ? root_of(graph, use.value).value : use.value;
+    leaf(from);
+    text += fmt::format("{} -> {} [label={}];\n", nodes[from], to, graphviz_string(to_string(use.shape)));
   };
   for (std::size_t i = 0; i < graph.records.size(); ++i) {
     const GraphRecord& record = graph.records[i];

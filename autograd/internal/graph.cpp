@@ -2,7 +2,7 @@
 
 namespace wengert::detail {
 
-kernels::PointwiseRows rows_of(const Shape& shape, const View& view) {
+kernels::PointwiseRows layout_of(const Shape& shape, const View& view) {
   std::int64_t run = 1;
   for (std::size_t axis = shape.rank(); axis-- > 0;) {
     if (shape[axis] == 1) continue;

@@ -19,15 +19,15 @@ namespace wengert::detail {
 /// whole.
 enum class Source : std::uint8_t { input, slot, constant, computed, fleeting };
 
-/// Where a value stands within another one: in order from an element on, or as a view shows it to whoever sees it in the
-/// view's shape.
+/// Where a value stands within another one: in order from an element on, or as a view shows it to all who see it in one
+/// shape.
 struct ValuePart {
   std::uint32_t whole = 0;
   View view = {};  // without strides: in order from its first element on
 };
 
-/// The same as rows of elements in order, where they are that.
-kernels::PointwiseRows rows_of(const Shape& shape, const View& view);
+/// The rows of elements in order that a view of that shape is; all in order where their `run` is 0.
+kernels::PointwiseRows layout_of(const Shape& shape, const View& view);
 
 /// A value: elements that exist once. `place` counts the inputs and the slots.
 struct GraphValue {

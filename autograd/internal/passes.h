@@ -56,7 +56,7 @@ Graph stream_products(Graph graph);
 
 /// With parts that an operation cuts out of a value, or makes one of, left in place: they are the same memory. Where
 /// they are not in order there, the formulas of pointwise records read and write them row by row; what other records
-/// see is copied as before.
+/// see is copied as before. So is what an operation only moves, where it is as near for formulas.
 Graph share_parts(Graph graph);
 
 /// With one program for all records that do the same: a kernel is made once for them.

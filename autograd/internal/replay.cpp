@@ -210,7 +210,7 @@ kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) 
   for (const Use& use : record.computed()) {
     const GraphValue& value = graph_.values[use.value];
     description.outputs.push_back({nullptr, value.dtype, is_padded(use.value)});
-    if (!value.is_in_order()) description.outputs.back().rows = rows_of(use.shape, value.part->view);
+    if (!value.is_in_order()) description.outputs.back().rows = layout_of(use.shape, value.part->view);
   }
   for (const Reduced& reduced : record.reductions) description.reductions.push_back({reduced.output, reduced.array});
   description.maker = maker_of(record);

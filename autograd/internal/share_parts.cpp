@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
 
@@ -14,8 +15,9 @@ namespace {
 /// Who makes a value, and reads it.
 struct Role {
   const GraphRecord* maker = nullptr;
-  std::size_t formula_reads = 0, other_reads = 0;  // by formulas of pointwise records, and by whoever else
-  const Shape* shape = nullptr;  // in which those formulas see it
+  std::int64_t read_elements = 0;  // by formulas of pointwise records, for each element that they compute
+  std::size_t other_reads = 0;     // by whoever else
+  const Shape* shape = nullptr;    // in which those formulas see it
   bool has_other_shapes = false;
   bool leaves = false;      // is a result, or assigned
   bool is_whole = false;    // of parts
@@ -33,7 +35,7 @@ class Sharing {
   Graph run() {
     std::vector<bool> is_shared;
     for (const GraphRecord& record : graph_.records)
-      is_shared.push_back(share(record, is_shared.size() + 1) || show(record));
+      is_shared.push_back(share(record, is_shared.size() + 1) || read_in_place(record));
     leave_out(graph_, is_shared);
     return std::move(graph_);
   }
@@ -44,8 +46,11 @@ class Sharing {
     for (std::size_t i = 0; i < record.inputs.size(); ++i) {
       Role& role = roles_[record.inputs[i].value];
       const Shape& shape = record.inputs[i].shape;
-      ++(i < formula ? role.formula_reads : role.other_reads);
-      if (i >= formula) continue;
+      if (i >= formula) {
+        ++role.other_reads;
+        continue;
+      }
+      role.read_elements += record.outputs[0].shape.elements();
       if (role.shape == nullptr) {
         role.shape = &shape;
       } else if (*role.shape != shape) {
@@ -75,7 +80,7 @@ class Sharing {
   bool may_be_made_in_rows(const Use& use, const View& view) const {
     const GraphRecord& maker = *roles_[use.value].maker;
     if (!maker.is_pointwise() || roles_[use.value].is_whole) return false;
-    const auto run = static_cast<std::size_t>(rows_of(use.shape, view).run);
+    const auto run = static_cast<std::size_t>(layout_of(use.shape, view).run);
     if (!kernels::PointwiseRows::are_long(run * size_of(graph_.values[use.value].dtype))) return false;
     const auto computed = maker.computed();
     const auto output = std::find(computed.begin(), computed.end(), use);
@@ -124,34 +129,38 @@ class Sharing {
     return true;
   }
 
-  /// Lets what a record only shows of its operand be read where it stands there.
-  bool show(const GraphRecord& record) {
+  /// Lets what a record only moves be read where it stands.
+  bool read_in_place(const GraphRecord& record) {
     if (record.operation == nullptr || record.operation->view == nullptr) return false;
-    const Use &whole = record.inputs[0], &shown = record.outputs[0];
-    if (!may_be_whole(whole, false) || whole.shape.elements() == 0 || shown.shape.rank() == 0) return false;
-    const std::optional<View> view = record.operation->view(whole.shape, shown.shape, record.attributes);
-    if (!view) return false;
+    const Use &whole = record.inputs[0], &moved = record.outputs[0];
+    if (!may_be_whole(whole, false) || graph_.values[whole.value].dtype != graph_.values[moved.value].dtype)
+      return false;
+    const std::optional<View> view = record.operation->view(whole.shape, moved.shape, record.attributes);
+    if (!view || moved.shape.rank() == 0 || !is_view(*view, whole.shape, moved.shape)) return false;
     ValuePart part{whole.value, *view};
-    const bool is_in_order = view->low.empty() && rows_of(shown.shape, *view).run == 0;
-    if (is_in_order && ends_with_block(shown.value)) part.view.strides = {};
-    if (!may_be_part(shown, part, false) || !(is_in_order || are_near(shown, *view))) return false;
-    graph_.values[shown.value].part = std::make_shared<const ValuePart>(part);
+    const bool is_in_order = view->low.empty() && layout_of(moved.shape, *view).run == 0;
+    if (is_in_order && ends_with_block(moved.value)) part.view.strides = {};
+    if (!may_be_part(moved, part, false) || !(is_in_order || is_near(moved, *view))) return false;
+    graph_.values[moved.value].part = std::make_shared<const ValuePart>(part);
     roles_[whole.value].is_whole = true;
     return true;
   }
 
-  /// Whether formulas read the elements there no slower than a copy is made: which also reads them, but those of a
-  /// transposed matrix square by square. And once; what is read again has to be runs.
-  bool are_near(const Use& shown, const View& view) const {
-    constexpr std::int64_t least_run = 16;
-    std::int64_t nearest = 0, run = 1;
-    for (std::size_t axis = shown.shape.rank(); axis-- > 0;) {
-      if (shown.shape[axis] == 1) continue;
+  /// Whether formulas read the elements of a view no slower than a copy of them. They read along the last axis: its
+  /// elements have to be the nearest to each other, as a transposed matrix is better copied square by square. And where
+  /// they do not stand in runs, they are to be read once.
+  bool is_near(const Use& moved, const View& view) const {
+    constexpr std::int64_t least_run = 16, unknown = -1;
+    std::int64_t nearest = unknown, run = 1;
+    for (std::size_t axis = moved.shape.rank(); axis-- > 0;) {
+      const bool is_empty = !view.low.empty() && view.low[axis] == view.high[axis];
       const std::int64_t distance = std::abs(view.strides[axis]);
-      if (nearest == 0) std::tie(nearest, run) = std::pair(distance, shown.shape[axis]);
+      if (is_empty || (distance == 0 && moved.shape[axis] > 1)) return false;
+      if (moved.shape[axis] == 1) continue;
+      if (nearest == unknown) std::tie(nearest, run) = std::pair(distance, moved.shape[axis]);
       if (distance < nearest) return false;
     }
-    return roles_[shown.value].formula_reads <= 1 || (nearest == 1 && run >= least_run);
+    return roles_[moved.value].read_elements <= moved.shape.elements() || (nearest == 1 && run >= least_run);
   }
 
   Graph graph_;

@@ -129,6 +129,22 @@ void StridedCopy::operator()(const Tensor& from, Tensor& to) const {
   });
 }
 
+bool is_view(const View& view, const Shape& from, const Shape& to) {
+  const bool is_window = !view.low.empty();
+  const std::size_t rank = to.rank(), bounds = is_window ? rank : 0;
+  if (view.strides.size() != rank || view.low.size() != bounds || view.high.size() != bounds) return false;
+  std::int64_t least = view.first, most = view.first;
+  bool is_empty = to.elements() == 0;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    const std::int64_t low = is_window ? view.low[axis] : 0, high = is_window ? view.high[axis] : to[axis];
+    if (low < 0 || low > high || high > to[axis]) return false;
+    is_empty = is_empty || low == high;
+    const std::int64_t reach = (high - low - 1) * view.strides[axis];
+    (reach < 0 ? least : most) += reach;
+  }
+  return is_empty || (least >= 0 && most < from.elements());
+}
+
 void copy_view(const View& view, const Tensor& from, Tensor& to) {
   const Ints own = row_major_strides(to.shape());
   if (view.low.empty()) return StridedCopy{to.shape(), view.strides, own, view.first, 0}(from, to);

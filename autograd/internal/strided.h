@@ -17,6 +17,9 @@ struct StridedCopy {
   void operator()(const Tensor& from, Tensor& to) const;
 };
 
+/// Whether a view of an array of one shape as one of another has what it says for each axis, and stays within it.
+bool is_view(const View& view, const Shape& from, const Shape& to);
+
 /// Sets all of `to` to what a view shows of `from`.
 void copy_view(const View& view, const Tensor& from, Tensor& to);
 

@@ -123,6 +123,7 @@ HWY_INLINE V exp(D d, V x) {
     return hn::Mul(hn::Add(one, tail), power_of_two(d, k));
   }
   const auto [tail, k] = split_exp<T>(d, at_least(d, at_most(d, x, 710), -746), hn::Zero(d));
+  // Of what is too small for any number 0 is made, as a product that is would take long (math_narrow-inl.h).
   return scale<double>(d, hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -745.2)), hn::Add(one, tail)), k);
 }
 

@@ -59,7 +59,7 @@ HWY_INLINE V power_of_two(D d, V k) {
 }
 
 /// x · 2ᵏ rounded once, also where the result is subnormal; |k| < 250. Some processors take a hundred times as long for
-/// one that is, or is too small for that: a masked softmax has many, whose x had better be 0.
+/// a product that is, or is too small even for that.
 template <class D, class V>
 HWY_INLINE V scale(D d, V x, V k) {
   const V half = nearest(d, k, 0.5F, 0).k;
@@ -91,6 +91,7 @@ HWY_INLINE V exp(D d, V x) {
   }
   const V bounded = at_least(d, at_most(d, x, 89.0F), -104.0F);
   const V k = nearest(d, bounded, log2_e, 0).k;
+  // A masked softmax has many results that are too small for any number: 0 for a factor is quick.
   const V mantissa = hn::Add(less_one(bounded, k), hn::Set(d, 1.0F));
   return scale(d, hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -104.0F)), mantissa), k);
 }

@@ -12,7 +12,6 @@
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/math_coefficients.h>
-#include <wengert/autograd/kernels/math_error-inl.h>
 #include <wengert/autograd/kernels/math_narrow-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -77,7 +76,7 @@ HWY_INLINE V erfc(D d, V x) {
   return hn::IfThenElse(hn::Lt(a, hn::Set(d, 0.47F)), hn::Sub(hn::Set(d, 1.0F), inner_erf(d, x)), outer);
 }
 
-#if HWY_ARCH_X86  // whose vectors with such an addition have eight lanes or sixteen
+#if HWY_ARCH_X86  // with a fused multiply-add, its vectors have eight lanes or sixteen
 
 /// Φ(x) = ½ erfc(−x/√2), below 0 as e^(−x²/2) times a polynomial, whose coefficients are looked up, each in a vector.
 template <class D, class V>
@@ -101,18 +100,7 @@ HWY_INLINE V normal_cdf(D d, V x) {
   return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
 }
 
-#else
-
-template <class D, class V>
-HWY_INLINE V normal_cdf(D d, V x) {
-  const hn::Repartition<double, D> wide;
-  const hn::Half<D> half;
-  const auto low = math::HWY_NAMESPACE::normal_cdf<float>(wide, hn::PromoteTo(wide, hn::LowerHalf(half, x)));
-  const auto high = math::HWY_NAMESPACE::normal_cdf<float>(wide, hn::PromoteTo(wide, hn::UpperHalf(half, x)));
-  return hn::Combine(d, hn::DemoteTo(half, high), hn::DemoteTo(half, low));
-}
-
-#endif
+#endif  // HWY_ARCH_X86
 
 #endif  // HWY_NATIVE_FMA
 

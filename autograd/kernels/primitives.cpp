@@ -185,6 +185,12 @@ HWY_INLINE V maximum(D, V a, V b) {
 #else
 #define NARROW1(name) WIDE1(name)
 #endif
+// … and where vectors have room for tables.
+#if HWY_ARCH_X86
+#define TABLE1(name) NARROW1(name)
+#else
+#define TABLE1(name) WIDE1(name)
+#endif
 #define WIDE2(name) wide2<T, [](auto d, auto a, auto b) HWY_ATTR { return functions::name<T>(d, a, b); }>
 
 template <typename T>
@@ -220,7 +226,7 @@ PrimitiveFunction find(Primitive primitive) {
     case Primitive::atanh: return WIDE1(atanh);
     case Primitive::erf: return NARROW1(erf);
     case Primitive::erfc: return NARROW1(erfc);
-    case Primitive::normal_cdf: return NARROW1(normal_cdf);
+    case Primitive::normal_cdf: return TABLE1(normal_cdf);
     case Primitive::pow: return WIDE2(pow);
     case Primitive::atan2: return WIDE2(atan2);
     case Primitive::hypot: return WIDE2(hypot);

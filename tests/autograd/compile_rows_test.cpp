@@ -107,6 +107,27 @@ TEST(RowRuns, GiveTheBitsOfEagerWithManyThreads) {
   }
 }
 
+/// A recurrent net whose formulas read what was made before once more, moved along an axis.
+template <std::int64_t axis>
+Tensors moved_along(std::span<const Tensor> in) {
+  Tensor h = in[0];
+  for (int step = 0; step < 12; ++step) {
+    const Tensor next = tanh(matmul(h, in[1]) + in[2]);
+    h = next * 0.5 + flip(next, axis) * h;
+  }
+  return {h};
+}
+
+TEST(RowRuns, GoOnWhereElementsAreMovedWithinARow) {
+  const Tensors inputs{numbers({64, 64}, 1), numbers({64, 64}, 2), numbers({64}, 3)};
+  const auto within = runs_of(moved_along<1>, inputs);
+  ASSERT_EQ(within.size(), 1U);
+  EXPECT_EQ(within[0].count, 36U);
+  EXPECT_TRUE(runs_of(moved_along<0>, inputs).empty());
+  expect_eager_bits(moved_along<1>, inputs);
+  expect_eager_bits(moved_along<0>, inputs);
+}
+
 /// Wide and narrow values in turn, whose places in memory do not fit one another: no thread's rows may come to stand
 /// where another thread still reads its own.
 Tensors narrow_and_wide(std::span<const Tensor> in) {

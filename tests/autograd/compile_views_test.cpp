@@ -1,13 +1,18 @@
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include <gtest/gtest.h>
 #include <support/compiled.h>
+#include <support/message_of.h>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/error.h>
 #include <wengert/autograd/generator.h>
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
@@ -82,6 +87,7 @@ Tensor moved(Generator& generator, const Tensor& x) {
 }
 
 TEST(CompiledViews, GiveTheBitsOfEagerHoweverElementsAreMoved) {
+  std::size_t all = 0, copied = 0;
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     const DType dtype = seed % 2 == 0 ? DType::f32 : DType::f64;
     const std::array inputs = {numbers({5, seed % 3 == 0 ? 3 : 40, 6}, seed, dtype)};
@@ -100,8 +106,13 @@ TEST(CompiledViews, GiveTheBitsOfEagerHoweverElementsAreMoved) {
       return results;
     };
     SCOPED_TRACE("seed " + std::to_string(seed));
-    expect_eager_bits(function, inputs, {.share_parts = false});
+    const Programs programs = expect_eager_bits(function, inputs, {.share_parts = false});
+    for (const char* const operation : {" slice ", " embed ", " flip ", " transpose "}) {
+      all += occurrences(replayed(programs.without), operation);
+      copied += occurrences(replayed(programs.with), operation);
+    }
   }
+  EXPECT_LT(copied, all / 2);
 }
 
 TEST(CompiledViews, HaveAnyDtype) {
@@ -151,23 +162,66 @@ TEST(CompiledViews, AreCopiedWhereTheyAreWantedSoOrReadBetter) {
 }
 
 TEST(CompiledViews, OfASlotAreReadBeforeItIsWrittenOver) {
-  Parameter eager(numbers({64, 64}, 1)), compiled = eager.clone();
-  const auto step = [](Parameter& p) {
+  const auto diffuse = [](Parameter& p) {
     const Tensor value = p.value(), inner = slice(value, {1, 1}, {63, 63});
     p.assign(value + pad(slice(value, {0, 1}, {62, 63}) - inner, {1, 1}, {1, 1}));
   };
-  const auto replayed_step = compile([&] { step(compiled); });
-  for (int call = 0; call < 3; ++call) {
-    step(eager);
-    replayed_step();
-    EXPECT_TRUE(same_bits(compiled.value(), eager.value())) << "call " << call;
+  // One formula reads all of it in two orders, and may not write it over.
+  const auto mirror = [](Parameter& p) { p.assign(p.value() + 0.25 * flip(p.value())); };
+  for (const std::function<void(Parameter&)>& step : {std::function<void(Parameter&)>(diffuse), {mirror}}) {
+    Parameter eager(numbers({64, 64}, 1)), compiled = eager.clone();
+    const auto replayed_step = compile([&] { step(compiled); });
+    for (int call = 0; call < 3; ++call) {
+      step(eager);
+      replayed_step();
+      EXPECT_TRUE(same_bits(compiled.value(), eager.value())) << "call " << call;
+    }
   }
 }
 
-/// An operation outside the library that says no more than where its elements are: the other half first, and 7 between.
-const Operation& swap_halves() {
+TEST(CompiledViews, AreStretchedAlongOtherAxes) {
+  const auto function = [](const Tensor& matrix, const Tensor& row) {
+    const Tensor padded = pad(row, {3}, {4}, 0.5);  // [40]
+    const Tensor column = slice(matrix, {0, 2}, {50, 3}), edge = pad(column, {3, 0}, {0, 0});
+    const Tensor moved = slice(matrix, {0, 5}, {50, 38});
+    return Tensors{tanh(matrix) + padded, matrix - column, slice(matrix, {0, 0}, {50, 1}) * moved,
+                   slice(matrix, {7, 0}, {8, 40}) * matrix,
+                   sum(edge * padded, {0}) + sum(edge * ones({1, 33}, row.dtype()))};
+  };
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const std::array inputs = {numbers({50, 40}, 1, dtype), numbers({33}, 2, dtype)};
+    const Programs programs = expect_eager_bits(function, inputs, {.share_parts = false});
+    EXPECT_LT(occurrences(replayed(programs.with), " slice "), occurrences(replayed(programs.without), " slice "));
+    EXPECT_LT(occurrences(replayed(programs.with), " embed "), occurrences(replayed(programs.without), " embed "));
+  }
+}
+
+TEST(CompiledViews, InOrderMayBeginAnywhereAndEndWithTheirWhole) {
+  // 16 rows of five f32 are five blocks; they begin in the middle of one. The last elements are the end of memory that
+  // is not the library's.
+  const std::unique_ptr<float[]> memory(new float[64 * 5]);
+  for (int i = 0; i < 64 * 5; ++i) memory[static_cast<std::size_t>(i)] = static_cast<float>(i % 17) - 8;
+  const Tensor x = Tensor::borrow(memory.get(), DType::f32, Shape{64, 5}, nullptr);
+  const auto function = [](const Tensor& a) {
+    return Tensors{matmul(slice(a, {1, 0}, {17, 5}), ones({5, 3})), slice(a, {3, 1}, {64, 5}) * 2.0,
+                   tanh(slice(a, {48, 0}, {64, 5})), reshape(a, {320}) + flip(reshape(a, {320}))};
+  };
+  const std::array inputs = {x};
+  const Programs programs = expect_eager_bits(function, inputs, {.share_parts = false});
+  EXPECT_EQ(occurrences(replayed(programs.with), " slice "), 0U);
+}
+
+TEST(CompiledViews, AreNamedByWhatTheyAreIn) {
+  const auto compiled = compile([](const Tensor& a) { return slice(a, {1}, {99}) * 2.0; });
+  compiled(numbers({100}, 1));
+  EXPECT_NE(replayed(compiled.explain()).find("in input 0 [98]"), std::string::npos) << compiled.explain();
+  EXPECT_NE(explain(compiled, Format::graphviz).find("label=\"[98]\""), std::string::npos);
+}
+
+/// An operation outside the library that says no more than where its elements are.
+const Operation& second_half() {
   static const Operation operation =
-      primitive("swap_halves", {.documentation = "The second half of a list, and three sevens.",
+      primitive("second_half", {.documentation = "The second half of a list, and three sevens.",
                                 .category = Category::shape,
                                 .differentiable = false,
                                 .view = [](const Shape& input, const Shape&, const Attributes&) -> std::optional<View> {
@@ -183,9 +237,66 @@ const Operation& swap_halves() {
 
 TEST(CompiledViews, OfAnOwnOperationAreKernelAndViewInOne) {
   const Tensor x({1.0, 2.0, 3.0, 4.0});
-  EXPECT_TRUE(same_bits(apply(swap_halves(), {x}), Tensor({3.0, 4.0, 7.0, 7.0, 7.0})));
-  EXPECT_EQ(copies([](const Tensor& a) { return apply(swap_halves(), {a}) * 2.0; }, numbers({1000}, 1), "swap_halves"),
+  EXPECT_TRUE(same_bits(apply(second_half(), {x}), Tensor({3.0, 4.0, 7.0, 7.0, 7.0})));
+  EXPECT_EQ(copies([](const Tensor& a) { return apply(second_half(), {a}) * 2.0; }, numbers({1000}, 1), "second_half"),
             0U);
+}
+
+/// Some views of a list as a list of five.
+const std::array<std::optional<View>, 10> views = {{
+    View{.strides = {2}},                                                     // every second of nine
+    View{.first = 4, .strides = {0}, .low = {1}, .high = {3}, .outside = 7},  // one, repeated
+    View{.first = 4, .strides = {1}, .low = {2}, .high = {2}, .outside = 7},  // nothing
+    View{.strides = {3}},                                                     // beyond the end
+    View{.first = 3, .strides = {-1}},                                        // before the beginning
+    View{.strides = {1, 1}},                                                  // of two axes
+    View{.strides = {1}, .low = {0}, .high = {6}},                            // beyond the result
+    View{.strides = {1}, .low = {3}, .high = {2}},                            // backwards
+    View{.strides = {1}, .low = {0}},                                         // without an end
+    std::nullopt,
+}};
+
+const Operation& list_of_five() {
+  static const Operation operation =
+      primitive("list_of_five", {.documentation = "Five elements of a list.",
+                                 .category = Category::shape,
+                                 .attributes = {{"view", std::int64_t{0}}},
+                                 .differentiable = false,
+                                 .view =
+                                     [](const Shape&, const Shape&, const Attributes& attributes) {
+                                       return views.at(static_cast<std::size_t>(attributes.integer("view")));
+                                     },
+                                 .infer =
+                                     [](auto inputs, const Attributes&, auto results) {
+                                       results[0] = {inputs[0].dtype(), Shape{5}};
+                                     }});
+  return operation;
+}
+
+TEST(CompiledViews, ThatCannotBeAreRefusedByName) {
+  const Tensor x = arange(0, 9, 1, DType::f64);
+  const std::array<Tensor, 3> expected = {Tensor({0.0, 2.0, 4.0, 6.0, 8.0}), Tensor({7.0, 4.0, 4.0, 7.0, 7.0}),
+                                          Tensor({7.0, 7.0, 7.0, 7.0, 7.0})};
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    SCOPED_TRACE(i);
+    const auto call = [&](const Tensor& a) {
+      return apply(list_of_five(), {a}, {{"view", static_cast<std::int64_t>(i)}}) * 1.0;
+    };
+    if (i < expected.size()) {
+      EXPECT_TRUE(same_bits(call(x), expected[i]));
+      EXPECT_TRUE(same_bits(compile(call)(x), expected[i]));
+    } else {
+      EXPECT_EQ(message_of<ValueError>([&] { call(x); }),
+                "list_of_five: gives no view within f64 [9] for f64 [5]; expected one, or a kernel");
+    }
+  }
+}
+
+TEST(CompiledViews, AreOfOneInputAndOneResult) {
+  Operation definition = list_of_five();
+  definition.inputs = 2;
+  EXPECT_EQ(message_of<ValueError>([&] { primitive("pair", definition); }),
+            "operation 'pair' is defined without one input and one result, for its view");
 }
 
 }  // namespace
