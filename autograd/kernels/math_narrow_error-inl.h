@@ -90,13 +90,16 @@ HWY_INLINE V normal_cdf(D d, V x) {
                            HWY_ATTR { return hn::TableLookupLanes(hn::Load(d, table.lanes), interval); };
   constexpr auto& coefficients = math::narrow::scaled_cdf;
   const V from_middle = hn::Sub(b, look_up(math::narrow::cdf_middles));
-  V scaled = look_up(coefficients.back());
-  for (std::size_t i = coefficients.size() - 1; i-- > 0;)
-    scaled = hn::MulAdd(scaled, from_middle, look_up(coefficients[i]));
+  V slope = look_up(coefficients.back());
+  for (std::size_t i = coefficients.size() - 1; i-- > 1;)
+    slope = hn::MulAdd(slope, from_middle, look_up(coefficients[i]));
+  const V at_middle = look_up(coefficients[0]);
+  const V scaled = hn::MulAdd(slope, from_middle, at_middle);
+  const V lost = hn::MulAdd(slope, from_middle, hn::Sub(at_middle, scaled));
   const V half_b = hn::Mul(b, hn::Set(d, 0.5F));
   const V square = hn::Mul(b, half_b);
   const auto [r, rest, k] = split_exp(d, hn::Neg(square), hn::Neg(hn::MulSub(b, half_b, square)));
-  const V tail = scale_down(d, hn::Add(scaled, hn::MulAdd(scaled, r, hn::Mul(scaled, rest))), k);
+  const V tail = scale_down(d, hn::Add(scaled, hn::MulAdd(scaled, r, hn::MulAdd(scaled, rest, lost))), k);
   return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
 }
 

@@ -141,7 +141,7 @@ const T* InputReader::place(std::int64_t first, std::size_t count) const {
     offset += index * axes_[axis].stride;
     rest /= axes_[axis].size;
   }
-  return axes_[last].has(rest) ? data + offset + rest * axes_[last].stride : nullptr;
+  return axes_[last].has(rest) ? data + (offset + rest * axes_[last].stride) : nullptr;
 }
 
 InputReader::Run InputReader::run_from(const std::int64_t* index, std::int64_t count) const {

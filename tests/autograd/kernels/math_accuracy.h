@@ -87,7 +87,7 @@ inline const std::array functions = {
     unary(Primitive::asin, mpfr_asin, -1, 1, 0.51, 2),    unary(Primitive::acos, mpfr_acos, -1, 1, 0.51, 2),
     unary(Primitive::atan, mpfr_atan, -5, 5, 0.51, 2),    unary(Primitive::sinh, mpfr_sinh, -5, 5, 0.51, 2.5),
     unary(Primitive::cosh, mpfr_cosh, -5, 5, 0.51, 2),    unary(Primitive::tanh, mpfr_tanh, -5, 5, 1.9, 2.5),
-    unary(Primitive::logistic, logistic, -20, 20, 2, 3),  unary(Primitive::normal_cdf, normal_cdf, -40, 6, 1.9, 4),
+    unary(Primitive::logistic, logistic, -20, 20, 2, 3),  unary(Primitive::normal_cdf, normal_cdf, -40, 6, 1.4, 4),
     unary(Primitive::asinh, mpfr_asinh, -5, 5, 0.51, 3),  unary(Primitive::acosh, mpfr_acosh, 1, 5, 0.51, 3),
     unary(Primitive::atanh, mpfr_atanh, -1, 1, 0.51, 3),  unary(Primitive::erf, mpfr_erf, -4, 4, 1, 2),
     unary(Primitive::erfc, mpfr_erfc, -6, 28, 1.6, 4),    binary(Primitive::pow, mpfr_pow, 0, 20, 0.52, 1.2),
