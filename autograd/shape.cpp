@@ -75,8 +75,11 @@ Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {
 }
 
 Ints broadcast_strides(const Shape& from, const Shape& to) {
+  return broadcast_strides(from, row_major_strides(from), to);
+}
+
+Ints broadcast_strides(const Shape& from, const Ints& own, const Shape& to) {
   const std::size_t offset = to.rank() - from.rank();
-  const Ints own = row_major_strides(from);
   Ints strides;
   for (std::size_t axis = 0; axis < to.rank(); ++axis) {
     strides.push_back(axis < offset || from[axis - offset] == 1 ? 0 : own[axis - offset]);

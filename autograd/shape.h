@@ -110,6 +110,8 @@ Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b);
 /// Elements from one index of `to` to the next along each of its axes, in a row-major array of shape `from` that is
 /// stretched to it: 0 where it repeats.
 Ints broadcast_strides(const Shape& from, const Shape& to);
+/// The same of an array whose `own` strides are others.
+Ints broadcast_strides(const Shape& from, const Ints& own, const Shape& to);
 
 /// The axis as 0 … rank−1; negative ones count from the end. Throws ValueError naming `operation`.
 std::size_t normalize_axis(const char* operation, std::int64_t axis, std::size_t rank);

@@ -13,12 +13,9 @@ kernels::PointwiseRows layout_of(const Shape& shape, const View& view) {
 }
 
 Ints strides_of(const Graph& graph, const Use& use, const Shape& result) {
-  Ints strides = broadcast_strides(use.shape, result);
   const GraphValue& value = graph.values[use.value];
-  if (value.is_in_order()) return strides;
-  for (std::size_t axis = 0, more = result.rank() - use.shape.rank(); axis < use.shape.rank(); ++axis)
-    strides[axis + more] = use.shape[axis] == 1 ? 0 : value.part->view.strides[axis];
-  return strides;
+  return value.is_in_order() ? broadcast_strides(use.shape, result)
+                             : broadcast_strides(use.shape, value.part->view.strides, result);
 }
 
 std::optional<kernels::PointwiseWindow> window_of(const Graph& graph, const Use& use, const Shape& result) {
