@@ -15,6 +15,7 @@
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/capture.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/autograd/parameter.h>
 #include <wengert/autograd/threads.h>
 
 /// What tests do with compiled functions and what `explain` says of them.
@@ -65,6 +66,18 @@ Programs expect_bits_of_eager(const F& function, const Call& call, const Compile
     }
   }
   return {compiled.explain(), apart.explain()};
+}
+
+/// Eager's bits of a parameter that begins as `start`, after each of some calls of a compiled step(parameter).
+template <typename Step>
+void expect_eager_parameter(const Step& step, const Tensor& start) {
+  Parameter eager(start), compiled = eager.clone();
+  const auto replayed = compile([&] { step(compiled); });
+  for (int call = 0; call < 3; ++call) {
+    step(eager);
+    replayed();
+    EXPECT_TRUE(same_bits(compiled.value(), eager.value())) << "call " << call;
+  }
 }
 
 template <typename Inputs>
