@@ -93,41 +93,52 @@ void multiply_row(const Problem<T>& row, bool accumulate) {
   }
 }
 
+// One tile: so many vectors of columns.
+template <typename T>
+void multiply_columns(const Problem<T>& strip, const WidePlan& plan, Range columns, std::size_t vectors,
+                      bool accumulate) {
+  constexpr std::size_t rows_ahead = 4;
+  const T* const from = strip.b.data + columns.begin;
+  const std::size_t last = columns.size - (vectors - 1) * vector_length<T>;
+  const bool is_wide = vectors > max_vectors || plan.has_few_sums;
+  (is_wide ? wide_function<T>(strip.m, vectors) : tile_function<T>(strip.m, columns.size, false))(
+      {.k = strip.k,
+       .a = strip.a.data,
+       .a_row = strip.a.row,
+       .a_column = strip.a.column,
+       .b = from,
+       .b_row = strip.b.row,
+       .b_last = last,
+       .c = strip.c + columns.begin,
+       .c_row = strip.ldc,
+       .c_last = last,
+       .accumulate = accumulate,
+       .ahead = {from + (plan.is_big ? columns.size : rows_ahead * strip.b.row), strip.b.row}});
+}
+
 // One strip of rows by some rows of B. The last two tiles are as even as can be: in few sums each addition waits for
 // the one before.
 template <typename T>
 void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumulate) {
-  const auto& [m, n, k, a, b, c, ldc] = strip;
-  constexpr std::size_t rows_ahead = 4, v = vector_length<T>;
+  constexpr std::size_t v = vector_length<T>;
+  const std::size_t m = strip.m, n = strip.n;
   // Terms that are left over, fewer than eight, are left to tiles.
-  if (plan.is_big && m == 1 && k == terms_of_one_row) return multiply_row(strip, accumulate);
+  if (plan.is_big && m == 1 && strip.k == terms_of_one_row) return multiply_row(strip, accumulate);
   const std::size_t most = vectors_of_rows(m);
-  const T* from = b.data;
-  for (std::size_t j = 0, width = 0; j < n; j += width, from += width) {
+  for (std::size_t j = 0, width = 0; j < n; j += width) {
     const std::size_t left = quotient_up(n - j, v);
     const std::size_t vectors = left <= most ? left : left >= 2 * most ? most : quotient_up(left, 2);
     width = std::min(vectors * v, n - j);
-    const std::size_t last = width - (vectors - 1) * v;
-    const bool is_wide = vectors > max_vectors || plan.has_few_sums;
-    (is_wide ? wide_function<T>(m, vectors) : tile_function<T>(m, width, false))(
-        {.k = k,
-         .a = a.data,
-         .a_row = a.row,
-         .a_column = a.column,
-         .b = from,
-         .b_row = b.row,
-         .b_last = last,
-         .c = c + j,
-         .c_row = ldc,
-         .c_last = last,
-         .accumulate = accumulate,
-         .ahead = {from + (plan.is_big ? width : rows_ahead * b.row), b.row}});
+    multiply_columns(strip, plan, {j, width}, vectors, accumulate);
   }
 }
 
 template <typename T>
 void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
+  const std::size_t vectors = quotient_up(n, vector_length<T>);
+  if (m <= wide_rows && vectors <= vectors_of_rows(m) && k <= plan.terms)  // one tile, and nothing to prepare
+    return multiply_columns(problem, plan, {0, n}, vectors, false);
   const std::size_t rows = m > wide_rows && !plan.is_big ? quotient_up(m, 2) : m;
   Problem<T> strip = problem;
   for (std::size_t p = 0; p < k; p += plan.terms) {

@@ -105,6 +105,10 @@ std::vector<std::pair<std::string, Product<T>>> libraries() {
   return found;
 }
 
+/// Rounds of small products go on until they have taken so long together: a round is a millisecond, and what else
+/// happens on a machine lasts longer.
+constexpr double least_seconds = 0.1;
+
 double seconds_of(const std::function<void()>& work, int times) {
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < times; ++i) work();
@@ -130,9 +134,11 @@ json measure(const Shape& s, int rounds) {
   const double flop = 2.0 * s.m * s.n * s.k;
   const int times = std::max(1, static_cast<int>(std::min(2e7 / flop, 2e4)));
   std::vector<double> best(all.size(), 1e9);
-  for (int round = 0; round <= rounds; ++round) {
+  double measured = 0;  // seconds
+  for (int round = 0; round <= rounds || measured < least_seconds; ++round) {
     for (std::size_t i = 0; i < all.size(); ++i) {
       const double taken = seconds_of([&] { all[i].second(s, a.data(), b.data(), c.data()); }, times);
+      measured += taken * times;
       if (round > 0) {
         best[i] = std::min(best[i], taken);
         continue;
