@@ -34,6 +34,7 @@ struct CompileOptions {
   bool gather_products = true;
   bool lay_out_once = true;
   bool fuse = true;
+  bool recompute = true;
   bool share_subexpressions = true;
   bool attach_reductions = true;
   bool stream_products = true;

@@ -51,24 +51,25 @@ std::optional<double> literal(const Graph& graph, std::uint32_t value) {
   return constant.constant.item<double>();
 }
 
-/// Writes the programs of a group's records one behind the other.
+/// Writes the programs of records one behind the other.
 class Joiner {
  public:
-  Joiner(const Graph& graph, const Node& node, const std::vector<bool>& leaves) : graph_(graph) {
-    for (const std::size_t r : node.records) {
-      for (const Use& use : graph.records[r].outputs) inside_.emplace(use.value, 0);
-      for (const Use& use : graph.records[r].inputs) add_input(use);
+  Joiner(const Graph& graph, std::span<const GraphRecord* const> records, const std::vector<bool>& leaves)
+      : graph_(graph) {
+    for (const GraphRecord* record : records) {
+      for (const Use& use : record->outputs) inside_.emplace(use.value, 0);
+      for (const Use& use : record->inputs) add_input(use);
     }
     program_.inputs = static_cast<std::uint16_t>(joined_.inputs.size());
-    for (const std::size_t r : node.records) append(graph.records[r]);
-    for (const std::size_t r : node.records) {
-      for (const Use& use : graph.records[r].outputs) {
+    for (const GraphRecord* record : records) append(*record);
+    for (const GraphRecord* record : records) {
+      for (const Use& use : record->outputs) {
         if (!leaves[use.value]) continue;
         program_.outputs.push_back(inside_.at(use.value));
         joined_.outputs.push_back(use);
       }
     }
-    joined_.compute = graph.records[node.records.front()].compute;
+    joined_.compute = records.front()->compute;
     joined_.fused = std::make_shared<const Program>(without_dead_code(program_));
   }
 
@@ -127,7 +128,8 @@ class Joiner {
       const std::uint32_t value = record.outputs[k].value;
       inside_[value] = as_stored(place[program.outputs[k]], graph_.values[value].dtype);
     }
-    joined_.parts.push_back(record.operation);
+    if (record.operation != nullptr) joined_.parts.push_back(record.operation);
+    joined_.parts.insert(joined_.parts.end(), record.parts.begin(), record.parts.end());
   }
 
   /// In memory a truth value is 0 or 1, whatever number it was told by.
@@ -321,7 +323,17 @@ std::vector<bool> leaving_values(const Graph& graph, const Grouping& grouping) {
   return leaves;
 }
 
+GraphRecord joined(const Graph& graph, const Node& node, const std::vector<bool>& leaves) {
+  std::vector<const GraphRecord*> records;
+  for (const std::size_t r : node.records) records.push_back(&graph.records[r]);
+  return join(graph, records, leaves);
+}
+
 }  // namespace
+
+GraphRecord join(const Graph& graph, std::span<const GraphRecord* const> records, const std::vector<bool>& leaves) {
+  return Joiner(graph, records, leaves).take();
+}
 
 Graph fuse_pointwise(Graph graph) {
   const Grouping grouping(graph);
@@ -332,7 +344,7 @@ Graph fuse_pointwise(Graph graph) {
     if (node.records.size() == 1) {
       records.push_back(std::move(graph.records[node.records[0]]));
     } else {
-      records.push_back(Joiner(graph, node, leaves).take());
+      records.push_back(joined(graph, node, leaves));
     }
   }
   graph.records = std::move(records);

@@ -9,6 +9,7 @@
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
+#include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/internal/reduction.h>
 
 namespace wengert::detail {
@@ -117,6 +118,17 @@ kernels::Program program_of(const GraphRecord& record) {
   program.instructions.insert(program.instructions.begin(), literals.begin(), literals.end());
   program.uniforms = 0;
   return program;
+}
+
+void set_program(GraphRecord& record, const kernels::Program& program) {
+  auto [rest, used] = only_used_inputs(without_dead_code(program));
+  std::vector<Use> inputs;
+  for (const std::uint16_t input : used) inputs.push_back(std::move(record.inputs[input]));
+  record.inputs = std::move(inputs);
+  record.fused = std::make_shared<const kernels::Program>(std::move(rest));
+  if (record.operation == nullptr) return;
+  record.parts = {std::exchange(record.operation, nullptr)};
+  record.attributes = {};
 }
 
 std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses) {
@@ -328,6 +340,7 @@ std::span<const Pass> passes() {
                                      Pass{gather_products, &CompileOptions::gather_products},
                                      Pass{lay_out_once, &CompileOptions::lay_out_once},
                                      Pass{fuse_pointwise, &CompileOptions::fuse},
+                                     Pass{recompute, &CompileOptions::recompute},
                                      Pass{share_subexpressions, &CompileOptions::share_subexpressions},
                                      Pass{attach_reductions, &CompileOptions::attach_reductions},
                                      Pass{stream_products, &CompileOptions::stream_products},

@@ -42,6 +42,10 @@ Graph lay_out_once(Graph graph);
 /// a subnormal number 0.
 Graph fuse_pointwise(Graph graph);
 
+/// With what a pointwise record computes cheaply from one array that is there anyway computed by those that read it, and
+/// no more written to memory; where it is too large for the cache.
+Graph recompute(Graph graph);
+
 /// With what a pointwise record computes on its way kept for a later one that would compute it again, where that is
 /// cheaper.
 Graph share_subexpressions(Graph graph);
@@ -80,8 +84,15 @@ bool same_graph(const Graph& a, const Graph& b, std::string& difference);
 /// What makes two records compute the same.
 Numbering::Words key_of(const GraphRecord& record);
 
+/// Pointwise records of one shape, each after those that make its operands, as one: its results are those values that
+/// leave it. Equal instructions are done once.
+GraphRecord join(const Graph& graph, std::span<const GraphRecord* const> records, const std::vector<bool>& leaves);
+
 /// What a pointwise record computes, its attributes written into it.
 kernels::Program program_of(const GraphRecord& record);
+
+/// From now on a pointwise record computes the program of its inputs, and reads only what that needs.
+void set_program(GraphRecord& record, const kernels::Program& program);
 
 /// Tensors that have the types of values as they are used, and no elements to look at: for rules that ask for types
 /// alone.

@@ -82,7 +82,7 @@ Program reading(const Program& program, const Flags& given) {
     kernels::for_operands(instruction, [&](std::uint16_t& operand) { operand = place[operand]; });
   }
   for (const std::uint16_t output : program.outputs) rest.outputs.push_back(place[output]);
-  return without_dead_code(rest);
+  return rest;
 }
 
 /// Goes through the records in order: each reads what those before it made, and notes what it makes itself.
@@ -166,11 +166,7 @@ class Sharing {
     if (read.empty()) return;
     GraphRecord& record = graph_.records[r];
     record.inputs.insert(record.inputs.end(), read.rbegin(), read.rend());
-    auto [rest, used] = only_used_inputs(reading(program, given));
-    std::vector<Use> uses;
-    for (const std::uint16_t input : used) uses.push_back(record.inputs[input]);
-    record.inputs = std::move(uses);
-    set_program(record, std::move(rest));
+    set_program(record, reading(program, given));
   }
 
   Place place_of(Number expression) const { return expression < made_.size() ? made_[expression] : Place{}; }
@@ -203,20 +199,13 @@ class Sharing {
       if (program.outputs[k] == place.value && holds_result(record, k)) return record.outputs[k];
     }
     program.outputs.push_back(place.value);
-    set_program(record, std::move(program));
+    set_program(record, program);
     const Shape shape = record.outputs[0].shape;
     const auto value = static_cast<std::uint32_t>(graph_.values.size());
     graph_.values.push_back({.dtype = record.compute, .elements = shape.elements()});
     record.outputs.push_back({value, shape});
     note_what_is_made(place.record);
     return record.outputs.back();
-  }
-
-  static void set_program(GraphRecord& record, Program program) {
-    record.fused = std::make_shared<const Program>(std::move(program));
-    if (record.operation == nullptr) return;
-    record.parts = {std::exchange(record.operation, nullptr)};
-    record.attributes = {};
   }
 
   Graph graph_;

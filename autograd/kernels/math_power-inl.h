@@ -82,8 +82,14 @@ HWY_INLINE V positive_power(D d, V a, V y) {
 }
 
 /// xʸ with the special cases of IEEE 754: x⁰ = 1ʸ = 1 also for NaN, (−1)^±∞ = 1, negative x only to integer powers.
+/// Squares and cubes, as which most powers are written, are products, whatever stands beside them.
 template <typename T, class D, class V>
 HWY_INLINE V pow(D d, V x, V y) {
+  const auto is_square = hn::Eq(y, hn::Set(d, 2.0));
+  const auto is_product = hn::Or(is_square, hn::Eq(y, hn::Set(d, 3.0)));
+  const V product = hn::Mul(hn::Mul(x, x), hn::IfThenElse(is_square, hn::Set(d, 1.0), x));
+  if (hn::AllTrue(d, is_product)) return product;
+
   const V zero = hn::Zero(d);
   const V one = hn::Set(d, 1.0);
   const V huge = hn::Set(d, infinity);
@@ -106,7 +112,8 @@ HWY_INLINE V pow(D d, V x, V y) {
   value = hn::IfThenElse(hn::Or(hn::IsNaN(x), hn::IsNaN(y)), hn::Set(d, not_a_number), value);
   const auto is_one = hn::Or(hn::Eq(y, zero), hn::Eq(x, one));
   const auto is_minus_one = hn::And(hn::Eq(a, one), hn::Eq(hn::Abs(y), huge));
-  return hn::IfThenElse(hn::Or(is_one, is_minus_one), one, value);
+  value = hn::IfThenElse(hn::Or(is_one, is_minus_one), one, value);
+  return hn::IfThenElse(is_product, product, value);
 }
 
 }  // namespace HWY_NAMESPACE
