@@ -187,7 +187,8 @@ struct Arguments {
   void add(double x, double y) { a.push_back(static_cast<T>(x)), b.push_back(static_cast<T>(y)); }
 };
 
-/// Edges, numbers evenly spread over [low, high], near the multiples of π/2, and of all magnitudes.
+/// Edges, numbers evenly spread over [low, high], near the multiples of π/2, and of all magnitudes; for powers also
+/// small whole exponents.
 template <typename T>
 Arguments<T> arguments(const Function& function, std::size_t count, std::uint32_t seed) {
   std::mt19937_64 engine(seed);
@@ -213,6 +214,7 @@ Arguments<T> arguments(const Function& function, std::size_t count, std::uint32_
     const double close = 1 + uniform(engine) * std::exp2(-std::abs(exponents(engine)));
     result.add(close, 0.71 * uniform(engine) / function.high * std::numeric_limits<T>::max_exponent /
                           (std::log(close) + 1e-300));
+    result.add(std::exp2(exponents(engine)) * uniform(engine), static_cast<double>(i % 7) - 3);
   }
   return result;
 }

@@ -222,6 +222,37 @@ TEST(Indexing, NamesTheIndexThatIsOutOfRangeAndTheRange) {
   names(message_of<ValueError>([&] { take(zeros({0, 3}), Tensor({0})); }), {"take", "index 0"});
 }
 
+// Indices are looked at some hundred at a time.
+TEST(Indexing, OfManyTheFirstOutOfRangeIsNamed) {
+  const std::int64_t count = 2000;
+  const Tensor x = arange(0, count, 1, DType::f64);
+  for (const std::int64_t place : {0, 511, 512, 1023, 1999}) {
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(count), -1);
+    indices[static_cast<std::size_t>(place)] = count;
+    indices.back() = place < 1999 ? count + 1 : count;
+    const Tensor given(indices);
+    const auto expect_named = [&](const auto& call) {
+      const std::string message = message_of<ValueError>(call);
+      EXPECT_NE(message.find("index 2000 is out of range"), std::string::npos) << place << ": " << message;
+    };
+    expect_named([&] { gather(x, given); });
+    expect_named([&] { take(x, given); });
+    expect_named([&] { scatter_add(x, given, x); });
+    expect_named([&] { index_add(x, given, x); });
+    expect_named([&] { one_hot(where(given < 0, 0, given), count); });
+  }
+  EXPECT_EQ(values<double>(take(x, full({count}, -2, DType::i64))), std::vector<double>(2000, 1998));
+}
+
+// What is wrong is said where there is nothing to be read, too.
+TEST(Indexing, OfNothingAreLookedAt) {
+  for (const Shape& shape : {Shape{0, 3}, Shape{3, 3, 0}}) {
+    const Tensor x = zeros(shape, DType::f64);
+    EXPECT_NE(message_of<ValueError>([&] { take(x, Tensor({1, 3}), 1); }).find("index 3"), std::string::npos);
+    EXPECT_EQ(take(x, Tensor({1, -1}), 1).size(), 0);
+  }
+}
+
 // What is read along an axis is given back along it, as often as it was read.
 TEST(Indexing, SendsGradientsBackToWhereTheyWereRead) {
   const Tensor x({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}});

@@ -8,6 +8,7 @@
 #include <autograd/ops/pointwise_cases.h>
 #include <gtest/gtest.h>
 #include <support/precise.h>
+#include <support/tensors.h>
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/operation.h>
@@ -320,6 +321,25 @@ TEST(PointwiseAccuracyTable, NamesEveryPointwiseOperationOfFloatingNumbers) {
     const Operation& operation = entry.operation();
     if (operation.pointwise == nullptr || !operation.differentiable) continue;
     EXPECT_TRUE(named.contains(operation.name)) << operation.name;
+  }
+}
+
+// Whatever stands beside them: the bits of an element are a function of its own base and exponent.
+TEST(Power, OfTwoAndOfThreeIsAProduct) {
+  std::vector<double> bases, exponents, products;
+  for (int i = 0; i < 64; ++i) {
+    const double x = 0.37 * i - 11;
+    bases.insert(bases.end(), {x, x, std::abs(x)});
+    exponents.insert(exponents.end(), {2, 3, 2.5});
+    products.insert(products.end(), {x * x, x * x * x});
+  }
+  const Tensor x(bases), mixed = pow(x, Tensor(exponents));
+  const std::vector<double> squares = values<double>(pow(x, 2)), cubes = values<double>(pow(x, 3));
+  for (std::size_t i = 0; i < 64; ++i) {
+    EXPECT_EQ(values<double>(mixed)[3 * i], products[2 * i]);
+    EXPECT_EQ(values<double>(mixed)[3 * i + 1], products[2 * i + 1]);
+    EXPECT_EQ(squares[3 * i], products[2 * i]);
+    EXPECT_EQ(cubes[3 * i + 1], products[2 * i + 1]);
   }
 }
 
