@@ -44,7 +44,8 @@ class AxisIndices {
 
   /// result[o, j, i] = x[o, index, i]. Throws ValueError for an index out of range.
   void read(const Tensor& x, Tensor& result) const;
-  /// result = x, and then result[o, index, i] += updates[o, j, i] in order. Throws ValueError for an index out of range.
+  /// result = x, and then result[o, index, i] += updates[o, j, i] in order. Throws ValueError for an index out of
+  /// range.
   void add(const Tensor& x, const Tensor& updates, Tensor& result) const;
 
  private:

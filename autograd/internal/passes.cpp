@@ -9,8 +9,8 @@
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
-#include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/internal/tracer.h>
 
 namespace wengert::detail {
 namespace {
@@ -123,7 +123,7 @@ kernels::Program program_of(const GraphRecord& record) {
 void set_program(GraphRecord& record, const kernels::Program& program) {
   auto [rest, used] = only_used_inputs(without_dead_code(program));
   std::vector<Use> inputs;
-  for (const std::uint16_t input : used) inputs.push_back(std::move(record.inputs[input]));
+  for (const std::uint16_t input : used) inputs.push_back(record.inputs[input]);
   record.inputs = std::move(inputs);
   record.fused = std::make_shared<const kernels::Program>(std::move(rest));
   if (record.operation == nullptr) return;

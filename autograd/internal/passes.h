@@ -42,8 +42,8 @@ Graph lay_out_once(Graph graph);
 /// a subnormal number 0.
 Graph fuse_pointwise(Graph graph);
 
-/// With what a pointwise record computes cheaply from one array that is there anyway computed by those that read it, and
-/// no more written to memory; where it is too large for the cache.
+/// With what a pointwise record computes cheaply from one array that is there anyway computed by those that read it,
+/// and no more written to memory; where it is too large for the cache.
 Graph recompute(Graph graph);
 
 /// With what a pointwise record computes on its way kept for a later one that would compute it again, where that is

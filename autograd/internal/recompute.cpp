@@ -106,8 +106,8 @@ class Recomputing {
     });
   }
 
-  /// Whether the expression is cheap, and reads but one array as large as itself, which others read, too: so each reader
-  /// reads as much as before, and nothing lives on for it alone.
+  /// Whether the expression is cheap, and reads but one array as large as itself, which others read, too: so each
+  /// reader reads as much as before, and nothing lives on for it alone.
   bool is_read_from_one_array(const GraphRecord& expression) const {
     const auto& instructions = expression.fused->instructions;
     if (!std::all_of(instructions.begin(), instructions.end(), is_cheap)) return false;
