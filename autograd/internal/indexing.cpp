@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <cstddef>
-#include <cstring>
 #include <functional>
 #include <string>
 #include <type_traits>
@@ -18,8 +16,39 @@
 namespace wengert::detail {
 namespace {
 
-/// In multiply-adds (kernels/threads.h): what is anywhere in memory.
-constexpr double cost_of_element = 40;
+/// In multiply-adds (kernels/threads.h): an index, and what is anywhere in memory.
+constexpr double cost_of_index = 25, cost_of_element = 40;
+
+/// The indices as i64, each found to be one of `n`; those below 0 count from the end where that is allowed. `of` says
+/// in a message what n is.
+Tensor checked_indices(const char* operation, const Tensor& indices, std::int64_t n, bool from_end,
+                       const std::function<std::string()>& of) {
+  Tensor result = empty(indices.shape(), DType::i64);
+  std::int64_t* const places = writable<std::int64_t>(result).data();
+  const auto find_places = [&](std::int64_t begin, std::int64_t end) {
+    dispatch(indices.dtype(), [&](auto type) {
+      const auto* const given = static_cast<const decltype(type)*>(Access::elements(indices));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto index = static_cast<std::int64_t>(given[i]);
+        places[i] = from_end && index < 0 ? index + n : index;
+      }
+    });
+  };
+  const auto is_outside = [n](std::int64_t place) { return place < 0 || place >= n; };
+  std::atomic<bool> all_inside = true;
+  const double work = cost_of_index * static_cast<double>(indices.size());
+  kernels::parallel_ranges(indices.size(), 1, work, [&](std::int64_t begin, std::int64_t end) {
+    find_places(begin, end);
+    if (std::any_of(places + begin, places + end, is_outside)) all_inside = false;
+  });
+  if (all_inside) return result;
+
+  const std::int64_t place = *std::find_if(places, places + indices.size(), is_outside);
+  const std::int64_t index = from_end && place < 0 ? place - n : place;  // as it was given
+  throw ValueError(n == 0 ? fmt::format("{}: index {} is out of range: {} has no elements", operation, index, of())
+                          : fmt::format("{}: index {} is out of range; expected {} … {} for {}", operation, index,
+                                        from_end ? -n : 0, n - 1, of()));
+}
 
 }  // namespace
 
@@ -29,105 +58,56 @@ void require_indices(const char* operation, const Tensor& indices) {
                                name_of(indices.dtype())));
 }
 
-bool Indices::find(std::int64_t first, std::int64_t count, Places& places) const {
-  const std::int64_t n = n_, added_below_0 = from_end_ ? n : 0;
-  bool all_inside = true;
-  dispatch(indices_.dtype(), [&](auto type) {
-    const auto* const given = static_cast<const decltype(type)*>(Access::elements(indices_)) + first;
-    std::int64_t* const place = places.data();
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto index = static_cast<std::int64_t>(given[i]);
-      place[i] = index + (index < 0 ? added_below_0 : 0);
-      all_inside &= static_cast<std::uint64_t>(place[i]) < static_cast<std::uint64_t>(n);
-    }
-  });
-  return all_inside;
-}
-
-void Indices::check(const char* operation, const std::string& of) const {
-  const std::int64_t least = from_end_ ? -n_ : 0;
-  for (std::int64_t i = 0; i < indices_.size(); ++i) {
-    const std::int64_t index = dispatch(indices_.dtype(), [&](auto type) {
-      return static_cast<std::int64_t>(static_cast<const decltype(type)*>(Access::elements(indices_))[i]);
-    });
-    if (least <= index && index < n_) continue;
-    throw ValueError(n_ == 0 ? fmt::format("{}: index {} is out of range: {} has no elements", operation, index, of)
-                             : fmt::format("{}: index {} is out of range; expected {} … {} for {}", operation, index,
-                                           least, n_ - 1, of));
-  }
-}
-
 AxisIndices::AxisIndices(const char* operation, const Shape& shape, std::size_t axis, const Tensor& indices, Kind kind)
-    : operation_(operation),
-      shape_(shape),
-      axis_(axis),
-      run_(shape, axis),
+    : run_(shape, axis),
       count_(kind == per_slice ? indices.size() : indices.shape()[axis]),
       kind_(kind),
-      indices_(indices, run_.n, true) {}
+      indices_(checked_indices(operation, indices, run_.n, true,
+                               [&] { return fmt::format("axis {} of {}", axis, to_string(shape)); })) {}
 
 template <typename F>
-bool AxisIndices::for_each(const Part& part, F f) const {
+void AxisIndices::for_each(const Part& part, F f) const {
   using One = std::integral_constant<std::int64_t, 1>;
-  const std::int64_t inner = run_.inner;
-  Indices::Places places;
-  // f(which of them, its place) for the indices from one on.
-  const auto for_indices = [&](std::int64_t from, std::int64_t begin, std::int64_t end, const auto& g) {
-    for (std::int64_t first = begin; first < end; first += Indices::most) {
-      const std::int64_t count = std::min(end - first, Indices::most);
-      if (!indices_.find(from + first, count, places)) return false;
-      for (std::int64_t i = 0; i < count; ++i) g(first + i, places[static_cast<std::size_t>(i)]);
-    }
-    return true;
-  };
+  const std::int64_t* const index = indices_.data<std::int64_t>().data();
   for (std::int64_t o = part.outer.begin; o < part.outer.end; ++o) {
-    const std::int64_t array = o * run_.n, result = o * count_;
-    if (kind_ == per_slice || inner == 1) {
-      const std::int64_t length = part.inner.end - part.inner.begin;
-      const auto at_index = [&](std::int64_t j, std::int64_t place) {
-        const std::int64_t from = array + place, to = result + j;
-        inner == 1 ? f(from, to, One()) : f(from * inner + part.inner.begin, to * inner + part.inner.begin, length);
-      };
-      const std::int64_t own = kind_ == per_slice ? 0 : result;
-      if (!for_indices(own, part.indices.begin, part.indices.end, at_index)) return false;
+    const std::int64_t array = o * run_.n, first = part.inner.begin;
+    if (run_.inner == 1) {
+      const std::int64_t* const own = kind_ == per_entry ? index + o * count_ : index;
+      for (std::int64_t j = part.indices.begin; j < part.indices.end; ++j) f(array + own[j], o * count_ + j, One());
       continue;
     }
     for (std::int64_t j = part.indices.begin; j < part.indices.end; ++j) {
-      const std::int64_t row = (result + j) * inner;
-      const auto at_index = [&](std::int64_t i, std::int64_t place) { f((array + place) * inner + i, row + i, One()); };
-      if (!for_indices(row, part.inner.begin, part.inner.end, at_index)) return false;
+      const std::int64_t row = (o * count_ + j) * run_.inner;
+      if (kind_ == per_slice) {
+        f((array + index[j]) * run_.inner + first, row + first, part.inner.end - first);
+      } else {
+        for (std::int64_t i = first; i < part.inner.end; ++i)
+          f((array + index[row + i]) * run_.inner + i, row + i, One());
+      }
     }
   }
-  return true;
 }
 
-void AxisIndices::divide(Interval Part::*axis, std::size_t bytes, const std::function<bool(const Part&)>& f) const {
+void AxisIndices::divide(Interval Part::*axis, std::size_t bytes, const std::function<void(const Part&)>& f) const {
   const Part whole = {{0, run_.outer}, {0, count_}, {0, run_.inner}};
   const double work = kernels::work_of(cost_of_element, run_.outer * count_ * run_.inner, bytes);
-  std::atomic<bool> all_inside = run_.outer * run_.inner > 0;  // where there is nothing to do nobody looks at them
   kernels::for_each_part(run_.outer, (whole.*axis).end, 1, 1, work, [&](const kernels::Part& own) {
     Part part = whole;
     part.outer = {own.outer_begin, own.outer_end};
     part.*axis = {own.inner_begin, own.inner_end};
-    if (!f(part)) all_inside = false;
+    f(part);
   });
-  if (!all_inside) indices_.check(operation_, fmt::format("axis {} of {}", axis_, to_string(shape_)));
 }
 
 void AxisIndices::read(const Tensor& x, Tensor& result) const {
-  const auto* const from = static_cast<const std::byte*>(Access::elements(x));
-  auto* const to = static_cast<std::byte*>(Access::elements(result));
   const auto read_part = [&](const Part& part) {
-    const auto copy = [&](auto bytes) {
-      return for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
-        std::memcpy(to + place * bytes, from + whole * bytes, static_cast<std::size_t>(run * bytes));
+    dispatch(x.dtype(), [&](auto type) {
+      const auto* from = static_cast<const decltype(type)*>(Access::elements(x));
+      auto* to = static_cast<decltype(type)*>(Access::elements(result));
+      for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
+        std::copy_n(from + whole, std::int64_t{run}, to + place);
       });
-    };
-    switch (size_of(x.dtype())) {
-      case 1: return copy(std::integral_constant<std::int64_t, 1>());
-      case 4: return copy(std::integral_constant<std::int64_t, 4>());
-      default: return copy(std::integral_constant<std::int64_t, 8>());
-    }
+    });
   };
   divide(&Part::indices, size_of(x.dtype()), std::cref(read_part));
 }
@@ -135,10 +115,10 @@ void AxisIndices::read(const Tensor& x, Tensor& result) const {
 void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) const {
   stretch(x, result);
   const auto add_part = [&](const Part& part) {
-    return dispatch(x.dtype(), [&](auto type) {
+    dispatch(x.dtype(), [&](auto type) {
       const auto* from = static_cast<const decltype(type)*>(Access::elements(updates));
       auto* to = static_cast<decltype(type)*>(Access::elements(result));
-      return for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
+      for_each(part, [=](std::int64_t whole, std::int64_t place, auto run) {
         for (std::int64_t i = 0; i < run; ++i) to[whole + i] = kernels::wrapped_sum(to[whole + i], from[place + i]);
       });
     });
@@ -148,26 +128,18 @@ void AxisIndices::add(const Tensor& x, const Tensor& updates, Tensor& result) co
 }
 
 void write_one_hot(const Tensor& indices, std::int64_t depth, Tensor& result) {
-  const Indices places(indices, depth, false);
-  std::atomic<bool> all_inside = true;
+  const Tensor places =
+      checked_indices("one_hot", indices, depth, false, [&] { return fmt::format("depth {}", depth); });
   const double work = kernels::work_of(cost_of_element, result.size(), size_of(result.dtype()));
-  kernels::parallel_ranges(indices.size(), 1, work, [&](std::int64_t begin, std::int64_t end) {
+  kernels::parallel_ranges(places.size(), 1, work, [&](std::int64_t begin, std::int64_t end) {
     dispatch(result.dtype(), [&](auto type) {
       using T = decltype(type);
+      const std::int64_t* const place = static_cast<const std::int64_t*>(Access::elements(places));
       T* const out = static_cast<T*>(Access::elements(result));
-      Indices::Places some;
-      for (std::int64_t first = begin; first < end; first += Indices::most) {
-        const std::int64_t count = std::min(end - first, Indices::most);
-        std::fill_n(out + first * depth, count * depth, T{0});
-        if (!places.find(first, count, some)) {
-          all_inside = false;
-          return;
-        }
-        for (std::int64_t i = 0; i < count; ++i) out[(first + i) * depth + some[static_cast<std::size_t>(i)]] = T{1};
-      }
+      std::fill(out + begin * depth, out + end * depth, T{0});
+      for (std::int64_t row = begin; row < end; ++row) out[row * depth + place[row]] = T{1};
     });
   });
-  if (!all_inside) places.check("one_hot", fmt::format("depth {}", depth));
 }
 
 }  // namespace wengert::detail

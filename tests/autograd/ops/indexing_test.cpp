@@ -222,7 +222,7 @@ TEST(Indexing, NamesTheIndexThatIsOutOfRangeAndTheRange) {
   names(message_of<ValueError>([&] { take(zeros({0, 3}), Tensor({0})); }), {"take", "index 0"});
 }
 
-// Indices are looked at some hundred at a time.
+// Of two the one that stands first, wherever that is.
 TEST(Indexing, OfManyTheFirstOutOfRangeIsNamed) {
   const std::int64_t count = 2000;
   const Tensor x = arange(0, count, 1, DType::f64);
