@@ -295,6 +295,8 @@ Graph lay_out_once(Graph graph) {
   return graph;
 }
 
+bool can_attach(const Graph& graph, const GraphRecord& record) { return reduced_array(graph, record).has_value(); }
+
 Graph attach_reductions(Graph graph) {
   std::vector<std::uint32_t> reads = count_reads(graph);
   std::vector<Place> made_at(graph.values.size());

@@ -91,6 +91,9 @@ GraphRecord join(const Graph& graph, std::span<const GraphRecord* const> records
 /// What a pointwise record computes, its attributes written into it.
 kernels::Program program_of(const GraphRecord& record);
 
+/// Whether the record is a reduction that may be done by the one that makes what it reduces.
+bool can_attach(const Graph& graph, const GraphRecord& record);
+
 /// From now on a pointwise record computes the program of its inputs, and reads only what that needs.
 void set_program(GraphRecord& record, const kernels::Program& program);
 

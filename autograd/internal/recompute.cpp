@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -73,7 +71,9 @@ class Recomputing {
   void pass_on(std::size_t r, std::size_t k) {
     const Use result = graph_.records[r].outputs[k];
     if (graph_.values[result.value].bytes() < beyond_cache_bytes || is_passed_on_[result.value]) return;
-    const std::vector<std::size_t>& readers = readers_[result.value];
+    std::vector<std::size_t> readers, reductions;  // which the record does itself
+    for (const std::size_t reader : readers_[result.value])
+      (can_attach(graph_, graph_.records[reader]) ? reductions : readers).push_back(reader);
     const GraphRecord expression = expression_of(graph_.records[r], k);
     if (cost_of(*expression.fused) * static_cast<double>(readers.size()) > most_cost) return;
     if (readers.empty() || !is_read_from_one_array(expression) || !are_alike(readers, expression)) return;
@@ -83,7 +83,8 @@ class Recomputing {
       graph_.records[reader] = join(graph_, std::array{&expression, &std::as_const(graph_.records[reader])}, leaves);
       note_reads(reader);
     }
-    leave_out_result(r, k);
+    if (reductions.empty()) leave_out_result(r, k);
+    readers_[result.value] = std::move(reductions);
   }
 
   /// One result of a record, as a record.

@@ -22,7 +22,7 @@ void infer_extremum(const char* name, const Tensor& x, const Attributes& attribu
 /// The adjoint goes to the entries that are the extremum, in equal shares where several are.
 void share_among_extrema(const Vjp& vjp) {
   const Tensor y = detail::with_reduced_axes(vjp.output(), vjp);
-  const Tensor is_extremum = cast(vjp.input() == y, vjp.input_dtype());
+  const Tensor is_extremum = where(vjp.input() == y, ones({}, vjp.input_dtype()), 0);
   const Tensor count = maximum(sum(is_extremum, vjp.attributes().ints("axes"), true), 1.0);
   vjp.set(0, is_extremum * (detail::with_reduced_axes(vjp.dy(), vjp) / count));
 }

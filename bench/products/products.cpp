@@ -1,6 +1,6 @@
 // Products of matrices beside those of other libraries, by one thread, taking turns:
 //
-//     products [--shapes N] [--rounds N]
+//     products [--shapes N] [--rounds N]  (rounds of a product, at least)
 //
 // The named shapes, and N random ones with m, n and k spread evenly by their logarithms up to 4096, in f32 and f64.
 // Prints JSON: for every product the FLOP/s of each library, the best of several rounds. Operands lie as those of

@@ -54,6 +54,21 @@ TEST(Recompute, ADifferenceIsNotWritten) {
   EXPECT_EQ(replayed(planned(false)).find("{sub div exp}"), std::string::npos) << planned(false);
 }
 
+// The record that makes the marks adds them up on its way, and the one that shares the adjoint makes them again.
+TEST(Recompute, WhatIsReducedIsMadeOnceMoreForOthers) {
+  const auto gradient_of_largest = [](std::span<const Tensor> in) {
+    Tape tape;
+    const Tensor x = tape.watch(in[0]);
+    return Tensors{tape.gradient(sum(exp(max(x, {1}))), {x})[0]};
+  };
+  const Tensors inputs{floor(numbers(large, 1) * 100.0)};  // the largest stand there several times
+  const auto programs = expect_bits_of_eager(
+      gradient_of_largest, [&](const auto& f) { return f(std::span<const Tensor>(inputs)); }, {.recompute = false});
+  EXPECT_NE(replayed(programs.with).find("{equal where mul}"), std::string::npos) << programs.with;
+  EXPECT_NE(replayed(programs.with).find("fleeting"), std::string::npos) << programs.with;
+  EXPECT_EQ(replayed(programs.without).find("fleeting"), std::string::npos) << programs.without;
+}
+
 // What is dear, a result, read by a product, or made of what would be written for it alone.
 TEST(Recompute, LeavesWhatHasToBeOrCostsMore) {
   const auto expect_left = [](const char* what, const auto& function) {
