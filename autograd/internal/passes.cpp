@@ -120,15 +120,19 @@ kernels::Program program_of(const GraphRecord& record) {
   return program;
 }
 
-void set_program(GraphRecord& record, const kernels::Program& program) {
-  auto [rest, used] = only_used_inputs(without_dead_code(program));
-  std::vector<Use> inputs;
-  for (const std::uint16_t input : used) inputs.push_back(record.inputs[input]);
-  record.inputs = std::move(inputs);
-  record.fused = std::make_shared<const kernels::Program>(std::move(rest));
+void set_program(GraphRecord& record, kernels::Program program) {
+  record.fused = std::make_shared<const kernels::Program>(std::move(program));
   if (record.operation == nullptr) return;
   record.parts = {std::exchange(record.operation, nullptr)};
   record.attributes = {};
+}
+
+void set_needed_program(GraphRecord& record, const kernels::Program& program) {
+  auto [needed, used] = only_used_inputs(without_dead_code(program));
+  std::vector<Use> inputs;
+  for (const std::uint16_t input : used) inputs.push_back(record.inputs[input]);
+  record.inputs = std::move(inputs);
+  set_program(record, std::move(needed));
 }
 
 std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses) {

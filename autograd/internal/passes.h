@@ -94,8 +94,10 @@ kernels::Program program_of(const GraphRecord& record);
 /// Whether the record is a reduction that may be done by the one that makes what it reduces.
 bool can_attach(const Graph& graph, const GraphRecord& record);
 
-/// From now on a pointwise record computes the program of its inputs, and reads only what that needs.
-void set_program(GraphRecord& record, const kernels::Program& program);
+/// From now on a pointwise record computes the program of its inputs, …
+void set_program(GraphRecord& record, kernels::Program program);
+/// … or what its results need of it, of those of its inputs that this needs: values get other numbers.
+void set_needed_program(GraphRecord& record, const kernels::Program& program);
 
 /// Tensors that have the types of values as they are used, and no elements to look at: for rules that ask for types
 /// alone.

@@ -18,6 +18,8 @@ using kernels::Program;
 // What all readers together may compute again, in the units of kernels::cost_of: a value beyond the cache that is not
 // written, nor read into the cache before that, saves more.
 constexpr double most_cost = 32;
+// A record that reads more gains nothing.
+constexpr std::size_t most_operands = 32;
 // What is stretched to the value's shape must be little beside it.
 constexpr std::int64_t least_stretched = 16;
 
@@ -92,7 +94,7 @@ class Recomputing {
     Program program = program_of(record);
     program.outputs = {program.outputs[k]};
     GraphRecord expression{.inputs = record.inputs, .outputs = {record.outputs[k]}, .compute = record.compute};
-    set_program(expression, program);
+    set_needed_program(expression, program);
     for (const Operation* part : record.operation != nullptr ? std::vector{record.operation} : record.parts) {
       if (is_made_of(*part, *expression.fused)) expression.parts.push_back(part);
     }
@@ -130,6 +132,7 @@ class Recomputing {
     return std::all_of(readers.begin(), readers.end(), [&](std::size_t r) {
       const GraphRecord& reader = graph_.records[r];
       return takes_part(reader) && reader.compute == expression.compute && reader.outputs[0].shape == result.shape &&
+             reader.inputs.size() + expression.inputs.size() <= most_operands &&
              std::all_of(reader.inputs.begin(), reader.inputs.end(),
                          [&](const Use& use) { return use.value != result.value || use == result; });
     });
@@ -144,7 +147,7 @@ class Recomputing {
     Program program = program_of(record);
     program.outputs.erase(program.outputs.begin() + static_cast<std::ptrdiff_t>(k));
     record.outputs.erase(record.outputs.begin() + static_cast<std::ptrdiff_t>(k));
-    set_program(record, program);
+    set_needed_program(record, program);
   }
 
   Graph graph_;

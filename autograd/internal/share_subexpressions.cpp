@@ -166,7 +166,7 @@ class Sharing {
     if (read.empty()) return;
     GraphRecord& record = graph_.records[r];
     record.inputs.insert(record.inputs.end(), read.rbegin(), read.rend());
-    set_program(record, reading(program, given));
+    set_needed_program(record, reading(program, given));
   }
 
   Place place_of(Number expression) const { return expression < made_.size() ? made_[expression] : Place{}; }
@@ -199,7 +199,7 @@ class Sharing {
       if (program.outputs[k] == place.value && holds_result(record, k)) return record.outputs[k];
     }
     program.outputs.push_back(place.value);
-    set_program(record, program);
+    set_program(record, std::move(program));
     const Shape shape = record.outputs[0].shape;
     const auto value = static_cast<std::uint32_t>(graph_.values.size());
     graph_.values.push_back({.dtype = record.compute, .elements = shape.elements()});

@@ -137,7 +137,8 @@ template <typename T>
 void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
   const std::size_t vectors = quotient_up(n, vector_length<T>);
-  if (m <= wide_rows && vectors <= vectors_of_rows(m) && k <= plan.terms)  // one tile, and nothing to prepare
+  const bool is_one_tile = m <= wide_rows && vectors <= vectors_of_rows(m) && k <= plan.terms;
+  if (is_one_tile && !plan.is_big)  // nothing to prepare
     return multiply_columns(problem, plan, {0, n}, vectors, false);
   const std::size_t rows = m > wide_rows && !plan.is_big ? quotient_up(m, 2) : m;
   Problem<T> strip = problem;

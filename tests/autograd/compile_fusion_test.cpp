@@ -7,7 +7,9 @@
 
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/passes.h>
+#include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/autograd/scalar.h>
 #include <wengert/autograd/tape.h>
 
 // Which pointwise records become one, and what one computes for another.
@@ -120,6 +122,22 @@ TEST(SharedSubexpressions, OfConstantsAreOfOneShape) {
     const auto given = compiled(x, y);
     for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(same_bits(given[i], expected[i])) << call << i;
   }
+}
+
+// What is kept is another result of a record that keeps the numbers of its values, unneeded ones among them.
+TEST(SharedSubexpressions, OfARecordThatDoesNotNeedAllItReads) {
+  const Operation sum_of_both =
+      pointwise("sum_of_both", {.formula = [](Scalar x, Scalar) { return exp(x) + tanh(x); }});
+  const Operation first = pointwise("first", {.formula = [](Scalar x, Scalar y) { return exp(x) * y; }});
+  const Operation second = pointwise("second", {.formula = [](Scalar x, Scalar y) { return tanh(x) * y; }});
+  const auto function = [&](std::span<const Tensor> in) {
+    const Tensor a = apply(sum_of_both, in), b = apply(first, {in[0], sum(a)}), c = apply(second, {in[0], sum(b)});
+    return Tensors{a, b, c};
+  };
+  const Tensors inputs{numbers({1024}, 1), numbers({1024}, 2)};
+  const auto programs = expect_bits_of_eager(
+      function, [&](const auto& f) { return f(std::span<const Tensor>(inputs)); }, {.share_subexpressions = false});
+  EXPECT_NE(programs.with, programs.without);
 }
 
 TEST(SharedSubexpressions, GiveTheBitsOfEager) {
