@@ -93,12 +93,12 @@ void multiply_row(const Problem<T>& row, bool accumulate) {
   }
 }
 
-// One tile: so many vectors of columns.
+// One tile: as many columns as make one.
 template <typename T>
-void multiply_columns(const Problem<T>& strip, const WidePlan& plan, Range columns, std::size_t vectors,
-                      bool accumulate) {
+void multiply_columns(const Problem<T>& strip, const WidePlan& plan, Range columns, bool accumulate) {
   constexpr std::size_t rows_ahead = 4;
   const T* const from = strip.b.data + columns.begin;
+  const std::size_t vectors = quotient_up(columns.size, vector_length<T>);
   const std::size_t last = columns.size - (vectors - 1) * vector_length<T>;
   const bool is_wide = vectors > max_vectors || plan.has_few_sums;
   (is_wide ? wide_function<T>(strip.m, vectors) : tile_function<T>(strip.m, columns.size, false))(
@@ -129,7 +129,7 @@ void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumula
     const std::size_t left = quotient_up(n - j, v);
     const std::size_t vectors = left <= most ? left : left >= 2 * most ? most : quotient_up(left, 2);
     width = std::min(vectors * v, n - j);
-    multiply_columns(strip, plan, {j, width}, vectors, accumulate);
+    multiply_columns(strip, plan, {j, width}, accumulate);
   }
 }
 
@@ -139,7 +139,7 @@ void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
   const std::size_t vectors = quotient_up(n, vector_length<T>);
   const bool is_one_tile = m <= wide_rows && vectors <= vectors_of_rows(m) && k <= plan.terms;
   if (is_one_tile && !plan.is_big)  // nothing to prepare
-    return multiply_columns(problem, plan, {0, n}, vectors, false);
+    return multiply_columns(problem, plan, {0, n}, false);
   const std::size_t rows = m > wide_rows && !plan.is_big ? quotient_up(m, 2) : m;
   Problem<T> strip = problem;
   for (std::size_t p = 0; p < k; p += plan.terms) {
