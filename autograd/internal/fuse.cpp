@@ -167,9 +167,7 @@ class Grouping {
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
   bool can_join(const GraphRecord& record) const {
-    // What is code would be interpreted in a group.
-    return record.is_pointwise() && !record.operation->pointwise->kernel().is_native() &&
-           std::all_of(record.outputs.begin(), record.outputs.end(), [&](const Use& use) {
+    return is_formula(record) && std::all_of(record.outputs.begin(), record.outputs.end(), [&](const Use& use) {
              const DType dtype = graph_.values[use.value].dtype;
              return dtype == record.compute || dtype == DType::boolean;
            });
@@ -310,7 +308,7 @@ class Grouping {
 
 /// Which values are read outside the node that makes them.
 std::vector<bool> leaving_values(const Graph& graph, const Grouping& grouping) {
-  std::vector<bool> leaves(graph.values.size(), false);
+  std::vector<bool> leaves = find_passed_on(graph);
   for (std::size_t n = 0; n < grouping.nodes().size(); ++n) {
     for (const std::size_t r : grouping.nodes()[n].records) {
       for (const Use& use : graph.records[r].inputs) {
@@ -318,8 +316,6 @@ std::vector<bool> leaving_values(const Graph& graph, const Grouping& grouping) {
       }
     }
   }
-  for (const Use& use : graph.results) leaves[use.value] = true;
-  for (const Assignment& assignment : graph.assignments) leaves[assignment.value] = true;
   return leaves;
 }
 

@@ -120,6 +120,10 @@ kernels::Program program_of(const GraphRecord& record) {
   return program;
 }
 
+bool is_formula(const GraphRecord& record) {
+  return record.fused != nullptr || (record.is_pointwise() && !record.operation->pointwise->kernel().is_native());
+}
+
 void set_program(GraphRecord& record, kernels::Program program) {
   record.fused = std::make_shared<const kernels::Program>(std::move(program));
   if (record.operation == nullptr) return;
@@ -187,6 +191,13 @@ std::vector<std::size_t> find_makers(const Graph& graph) {
     for (const Use& use : graph.records[r].outputs) makers[use.value] = r;
   }
   return makers;
+}
+
+std::vector<bool> find_passed_on(const Graph& graph) {
+  std::vector<bool> are_passed_on(graph.values.size(), false);
+  for (const Use& use : graph.results) are_passed_on[use.value] = true;
+  for (const Assignment& assignment : graph.assignments) are_passed_on[assignment.value] = true;
+  return are_passed_on;
 }
 
 std::vector<std::uint32_t> count_reads(const Graph& graph) {

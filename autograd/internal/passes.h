@@ -91,6 +91,10 @@ GraphRecord join(const Graph& graph, std::span<const GraphRecord* const> records
 /// What a pointwise record computes, its attributes written into it.
 kernels::Program program_of(const GraphRecord& record);
 
+/// Whether a pointwise record is a formula that others may join: what is code of its own would be interpreted in a
+/// group.
+bool is_formula(const GraphRecord& record);
+
 /// Whether the record is a reduction that may be done by the one that makes what it reduces.
 bool can_attach(const Graph& graph, const GraphRecord& record);
 
@@ -124,6 +128,9 @@ inline constexpr std::size_t no_record = std::numeric_limits<std::size_t>::max()
 
 /// The record that makes each value; no_record for what comes in.
 std::vector<std::size_t> find_makers(const Graph& graph);
+
+/// Which values are results or assigned to slots.
+std::vector<bool> find_passed_on(const Graph& graph);
 
 /// How often each value is read by records, results and assignments.
 std::vector<std::uint32_t> count_reads(const Graph& graph);

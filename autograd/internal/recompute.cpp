@@ -5,7 +5,6 @@
 
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
-#include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/kernels/pointwise_plan.h>
 
 namespace wengert::detail {
@@ -31,36 +30,25 @@ bool is_cheap(const Instruction& instruction) {
   }
 }
 
-double cost_of(const Program& program) {
-  double cost = 0;
-  for (const Instruction& instruction : program.instructions) cost += kernels::cost_of(instruction.primitive);
-  return cost;
-}
-
 /// Goes through the records in order: what readers have taken over they may pass on in turn.
 class Recomputing {
  public:
   explicit Recomputing(Graph graph)
       : graph_(std::move(graph)),
         readers_(graph_.values.size()),
-        is_passed_on_(graph_.values.size(), false),
+        is_passed_on_(find_passed_on(graph_)),
         is_left_out_(graph_.records.size(), false) {
     for (std::size_t r = 0; r < graph_.records.size(); ++r) note_reads(r);
-    for (const Use& use : graph_.results) is_passed_on_[use.value] = true;
-    for (const Assignment& assignment : graph_.assignments) is_passed_on_[assignment.value] = true;
     for (std::size_t r = 0; r < graph_.records.size(); ++r) {
-      for (std::size_t k = graph_.records[r].outputs.size(); takes_part(graph_.records[r]) && k-- > 0;) pass_on(r, k);
+      if (!takes_part(graph_.records[r])) continue;
+      for (std::size_t k = graph_.records[r].outputs.size(); k-- > 0;) pass_on(r, k);
     }
     leave_out(graph_, is_left_out_);
   }
   Graph take() { return std::move(graph_); }
 
  private:
-  /// What is code of its own would be interpreted in a group.
-  static bool takes_part(const GraphRecord& record) {
-    return record.is_pointwise() && is_floating(record.compute) &&
-           (record.fused != nullptr || !record.operation->pointwise->kernel().is_native());
-  }
+  static bool takes_part(const GraphRecord& record) { return is_formula(record) && is_floating(record.compute); }
 
   void note_reads(std::size_t r) {
     for (const Use& use : graph_.records[r].inputs) {
@@ -76,9 +64,10 @@ class Recomputing {
     std::vector<std::size_t> readers, reductions;  // which the record does itself
     for (const std::size_t reader : readers_[result.value])
       (can_attach(graph_, graph_.records[reader]) ? reductions : readers).push_back(reader);
+    if (readers.empty()) return;
     const GraphRecord expression = expression_of(graph_.records[r], k);
     if (cost_of(*expression.fused) * static_cast<double>(readers.size()) > most_cost) return;
-    if (readers.empty() || !is_read_from_one_array(expression) || !are_alike(readers, expression)) return;
+    if (!is_read_from_one_array(expression) || !are_alike(readers, expression)) return;
     std::vector<bool> leaves(graph_.values.size(), true);
     leaves[result.value] = false;
     for (const std::size_t reader : readers) {

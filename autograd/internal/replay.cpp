@@ -50,9 +50,7 @@ Replay::~Replay() = default;
 
 /// Decides what stays where it is from run to run, and what does not.
 void Replay::place_values() {
-  std::vector<bool> passed_on(graph_.values.size(), false);
-  for (const Assignment& assignment : graph_.assignments) passed_on[assignment.value] = true;
-  for (const Use& use : graph_.results) passed_on[use.value] = true;
+  const std::vector<bool> passed_on = find_passed_on(graph_);
   std::size_t end = plan_.bytes;  // of the arena: behind the plan come the copies
   for (std::uint32_t value = 0; value < graph_.values.size(); ++value) {
     const Source source = graph_.values[value].source;

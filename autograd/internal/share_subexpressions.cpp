@@ -9,7 +9,6 @@
 #include <wengert/autograd/internal/numbering.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
-#include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/kernels/pointwise_plan.h>
 
 namespace wengert::detail {
@@ -55,16 +54,6 @@ class Expressions {
   Numbering numbers_;
 };
 
-/// What the instructions cost that are needed where those that are flagged in `given` are not.
-double cost_of(const Program& program, const Flags& given) {
-  const Flags needed = needed_values(program, given);
-  double cost = 0;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    if (needed[program.inputs + i] != 0 && given[i] == 0) cost += kernels::cost_of(program.instructions[i].primitive);
-  }
-  return cost;
-}
-
 /// The program that reads these instructions' results behind its inputs, in order.
 Program reading(const Program& program, const Flags& given) {
   Program rest;
@@ -106,12 +95,11 @@ class Sharing {
   };
 
   bool takes_part(const GraphRecord& record) const {
-    if (!record.is_pointwise() || !is_floating(record.compute)) return false;
+    if (!is_formula(record) || !is_floating(record.compute)) return false;
     const std::int64_t elements = record.outputs[0].shape.elements();
     if (elements < fewest_elements || static_cast<std::size_t>(elements) * size_of(record.compute) > most_bytes)
       return false;
-    if (record.fused != nullptr) return is_costly(*record.fused);
-    return !record.operation->pointwise->kernel().is_native() && is_costly(record.operation->pointwise->program());
+    return is_costly(record.fused != nullptr ? *record.fused : record.operation->pointwise->program());
   }
 
   static bool is_elementary(const Instruction& instruction) {

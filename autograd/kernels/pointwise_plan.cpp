@@ -264,6 +264,16 @@ double cost_of(Primitive primitive) {
   return primitive >= Primitive::exp && primitive <= Primitive::hypot ? 50 : 4;
 }
 
+double cost_of(const Program& program, const Flags& given) {
+  const Flags needed = needed_values(program, given);
+  double cost = 0;
+  for (std::size_t i = 0; i < program.instructions.size(); ++i) {
+    const bool is_given = !given.empty() && given[i] != 0;
+    if (needed[program.leaves() + i] != 0 && !is_given) cost += cost_of(program.instructions[i].primitive);
+  }
+  return cost;
+}
+
 PointwisePlan::PointwisePlan(Program to_plan, bool is_on_floating, NativePointwise given)
     : PointwisePlan(Unplanned(), std::move(to_plan), is_on_floating, given) {
   const bool compiled = is_floating && !native.is_given() && compiled_step::is_possible();
