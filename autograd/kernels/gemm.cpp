@@ -30,11 +30,11 @@ namespace {
 // Multiply-adds that are not worth a thread in any case.
 constexpr std::size_t small = std::size_t{1} << 16;
 
-// Calls f with parts of C, as many as are worth a thread: rows of whole strips, or columns of whole panels, whichever C
-// has more of. Every element is summed up in the same order whatever part it is in.
-template <typename T, typename F>
-void for_each_part(const Problem<T>& problem, const F& f) {
-  if (problem.m * problem.n * problem.k < small) return f(problem);
+// Computes parts of C, as many as are worth a thread: rows of whole strips, or columns of whole panels, whichever C has
+// more of. Every element is summed up in the same order whatever part it is in.
+template <typename T>
+void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
+  if (problem.m * problem.n * problem.k < small) return plan.multiply(problem, plan);
   const bool by_rows = problem.m > problem.n;
   const std::size_t step = by_rows ? 4 * max_rows : most_vectors * vector_length<T>;
   const auto count = static_cast<std::int64_t>(by_rows ? problem.m : problem.n);
@@ -49,7 +49,7 @@ void for_each_part(const Problem<T>& problem, const F& f) {
       part.b.data += first * part.b.column;
       part.c += first;
     }
-    f(part);
+    plan.multiply(part, plan);
   };
   // Each part lays out the other operand for itself, which shows where that is large and takes a transposition; and
   // parts of a big B's columns are on all of its pages.
@@ -89,10 +89,6 @@ bool is_interleaved(const Problem<T>& problem) {
 template <typename T>
 void multiply_few_columns(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
-  if (m <= 2 && n == 2 && is_interleaved(problem)) {
-    for (std::size_t i = 0; i < m; ++i) multiply_by_pairs(a.data + i * a.row, b.data, k, c + i * ldc);
-    return;
-  }
   const bool is_laid_out = b.row == 1;
   const std::size_t width = round_up(k, vector_length<T>);
   const PoolArray<T> columns(is_laid_out ? 0 : n * width);
@@ -116,10 +112,10 @@ void multiply_few_rows(const Problem<T>& problem) {
       pack_interleaved(b.data, k, n, width, rows.at(0));
       return multiply_few_terms<T>({m, n, k, a, {rows.at(0), width, 1}, c, ldc});
     }
-  }
-  if (k <= few_terms && (m == 1 || k <= 6)) {
-    static constexpr auto functions = short_rows_functions<T>(std::make_index_sequence<few_terms>());
-    return functions[k - 1](problem);
+    if (k <= few_terms && (m == 1 || k <= 6)) {
+      static constexpr auto functions = short_rows_functions<T>(std::make_index_sequence<few_terms>());
+      return functions[k - 1](problem);
+    }
   }
   multiply_rows<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
 }
@@ -144,30 +140,31 @@ bool has_few_columns(const Problem<T>& problem) {
   return b.row == 1 ? products < tiles + laid_out : products + (are_few ? 2 : 1) * laid_out + 12 * n * v * v < tiles;
 }
 
-// Without vectors such products are left to tiles: the functions for them would be too much for machines that are so
-// old.
 template <typename T>
-bool is_for_few_terms(const Problem<T>& problem) {
-  return HWY_TARGET != HWY_SCALAR && has_few_terms(problem.k, problem.b);
+ProductPlan<T> plan_of(const Problem<T>& problem) {
+  // Without vectors such products are left to tiles: the functions for them would be too much for machines so old.
+  if constexpr (HWY_TARGET != HWY_SCALAR) {
+    if (has_few_terms(problem.k, problem.b)) {
+      return {.multiply = [](const Problem<T>& part, const ProductPlan<T>&) { multiply_few_terms(part); }};
+    }
+    if (has_few_columns(problem)) {
+      if (problem.m <= 2 && problem.n == 2 && is_interleaved(problem)) {
+        return {.multiply = [](const Problem<T>& part, const ProductPlan<T>&) { multiply_by_pairs(part); }};
+      }
+      return {.multiply = [](const Problem<T>& part, const ProductPlan<T>&) { multiply_few_columns(part); }};
+    }
+  }
+  if (is_for_wide_tiles(problem)) return wide_plan(problem);
+  if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
+    return {.multiply = [](const Problem<T>& part, const ProductPlan<T>&) { multiply_few_rows(part); }};
+  }
+  return {.multiply = [](const Problem<T>& part, const ProductPlan<T>& plan) { multiply_in_blocks(part, plan.terms); },
+          .terms = terms_of_block(problem)};
 }
 
 template <typename T>
 void multiply(const Problem<T>& problem) {
-  if (is_for_few_terms(problem)) {
-    if constexpr (HWY_TARGET != HWY_SCALAR)
-      for_each_part(problem, [](const Problem<T>& part) { multiply_few_terms(part); });
-  } else if (has_few_columns(problem)) {
-    for_each_part(problem, [](const Problem<T>& part) { multiply_few_columns(part); });
-  } else if (is_for_wide_tiles(problem)) {
-    const WidePlan plan = wide_plan(problem);
-    for_each_part(problem, [plan](const Problem<T>& part) { multiply_wide(part, plan); });
-  } else if (problem.m <= thin_rows && problem.a.column == 1 && problem.b.row == 1) {
-    for_each_part(problem, [](const Problem<T>& part) { multiply_few_rows(part); });
-  } else {
-    // Of the whole, as the bits depend on it.
-    const std::size_t terms = terms_of_block(problem);
-    for_each_part(problem, [terms](const Problem<T>& part) { multiply_in_blocks(part, terms); });
-  }
+  multiply_parts(problem, plan_of(problem));
 }
 
 }  // namespace

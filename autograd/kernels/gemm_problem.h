@@ -68,6 +68,16 @@ struct Problem {
   double work() const { return work_of<T>(static_cast<double>(k), static_cast<std::int64_t>(m * n)); }
 };
 
+// How a product is computed: decided for the whole, as its bits depend on it, before it is divided among threads.
+template <typename T>
+struct ProductPlan {
+  void (*multiply)(const Problem<T>& part, const ProductPlan& plan);
+  // Of blocks and wide tiles: so many terms at a time.
+  std::size_t terms = 0;
+  // Of wide tiles: there are few sums, each in two chains; or B is big.
+  bool has_few_sums = false, is_big = false;
+};
+
 // A part of C = before + A₁·B₁ + A₂·B₂ + …, each product rounded before it is added.
 template <typename T>
 struct ProductSum {

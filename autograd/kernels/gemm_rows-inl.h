@@ -144,7 +144,7 @@ constexpr std::array<void (*)(const Problem<T>&), sizeof...(p)> short_rows_funct
 
 // A contiguous row times a B of two columns, whose rows, one right after the other, are taken apart as they are read.
 template <typename T>
-void multiply_by_pairs(const T* a, const T* b, std::size_t k, T* c) {
+void multiply_row_by_pairs(const T* a, const T* b, std::size_t k, T* c) {
   using D = Lanes<T>;
   const D d;
   constexpr std::size_t n = vector_length<T>, together = std::max<std::size_t>(sums_together<T>, 2);
@@ -165,6 +165,12 @@ void multiply_by_pairs(const T* a, const T* b, std::size_t k, T* c) {
     for (std::size_t j = 0; j < 2; ++j) sums[j] += a[p] * b[2 * p + j];
   }
   std::copy_n(sums.data(), 2, c);
+}
+
+template <typename T>
+void multiply_by_pairs(const Problem<T>& problem) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  for (std::size_t i = 0; i < m; ++i) multiply_row_by_pairs(a.data + i * a.row, b.data, k, c + i * ldc);
 }
 
 // So many rows are multiplied with up to so many at a time.

@@ -46,22 +46,6 @@ bool is_for_wide_tiles(const Problem<T>& problem) {
 constexpr std::size_t terms_of_one_row = 8, terms_of_few_rows = 16;
 constexpr std::size_t bytes_ahead = 512;
 
-// How a product of few rows is multiplied: so many terms at a time, and in two chains where there are few sums. Of the
-// whole, as bits depend on it. By a big B tiles ask for what the next one reads of the same rows, else for rows further
-// down.
-struct WidePlan {
-  std::size_t terms;
-  bool has_few_sums;
-  bool is_big;
-};
-
-template <typename T>
-WidePlan wide_plan(const Problem<T>& problem) {
-  const bool is_big = is_big_b(problem);
-  return {is_big ? (problem.m == 1 ? terms_of_one_row : terms_of_few_rows) : problem.terms(),
-          are_few_sums(problem.m, quotient_up(problem.n, vector_length<T>)), is_big};
-}
-
 // One row by so many rows of a big B, each of which is asked for ahead.
 template <typename T>
 void multiply_row(const Problem<T>& row, bool accumulate) {
@@ -93,9 +77,10 @@ void multiply_row(const Problem<T>& row, bool accumulate) {
   }
 }
 
-// One tile: as many columns as make one.
+// One tile: as many columns as make one. By a big B it asks for what the next one reads of the same rows, else for rows
+// further down.
 template <typename T>
-void multiply_columns(const Problem<T>& strip, const WidePlan& plan, Range columns, bool accumulate) {
+void multiply_columns(const Problem<T>& strip, const ProductPlan<T>& plan, Range columns, bool accumulate) {
   constexpr std::size_t rows_ahead = 4;
   const T* const from = strip.b.data + columns.begin;
   const std::size_t vectors = quotient_up(columns.size, vector_length<T>);
@@ -119,7 +104,7 @@ void multiply_columns(const Problem<T>& strip, const WidePlan& plan, Range colum
 // One strip of rows by some rows of B. The last two tiles are as even as can be: in few sums each addition waits for
 // the one before.
 template <typename T>
-void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumulate) {
+void multiply_strip(const Problem<T>& strip, const ProductPlan<T>& plan, bool accumulate) {
   constexpr std::size_t v = vector_length<T>;
   const std::size_t m = strip.m, n = strip.n;
   // Terms that are left over, fewer than eight, are left to tiles.
@@ -134,7 +119,7 @@ void multiply_strip(const Problem<T>& strip, const WidePlan& plan, bool accumula
 }
 
 template <typename T>
-void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
+void multiply_wide(const Problem<T>& problem, const ProductPlan<T>& plan) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
   const std::size_t vectors = quotient_up(n, vector_length<T>);
   const bool is_one_tile = m <= wide_rows && vectors <= vectors_of_rows(m) && k <= plan.terms;
@@ -152,6 +137,15 @@ void multiply_wide(const Problem<T>& problem, const WidePlan& plan) {
       multiply_strip(strip, plan, p > 0);
     }
   }
+}
+
+template <typename T>
+ProductPlan<T> wide_plan(const Problem<T>& problem) {
+  const bool is_big = is_big_b(problem);
+  return {.multiply = multiply_wide<T>,
+          .terms = is_big ? (problem.m == 1 ? terms_of_one_row : terms_of_few_rows) : problem.terms(),
+          .has_few_sums = are_few_sums(problem.m, quotient_up(problem.n, vector_length<T>)),
+          .is_big = is_big};
 }
 
 }  // namespace
