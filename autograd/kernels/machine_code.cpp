@@ -2,9 +2,9 @@
 #include <cstddef>
 #include <mutex>
 
-#include <pthread.h>
 #include <sys/mman.h>
 
+#include <wengert/autograd/kernels/fork.h>
 #include <wengert/autograd/kernels/machine_code.h>
 
 namespace wengert::kernels {
@@ -54,15 +54,13 @@ constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
 struct Shelf {
   std::mutex mutex;
   std::shared_ptr<Chunk> open;  // goes when all its code has gone, and it is full
+
+  /// A process that is forked shares the memory, but does not know what is written there from then on.
+  void forget() { open.reset(); }
 };
 Shelf& shelf() {
   static Shelf* const the_one = [] {
-    // A process that is forked shares the memory, but does not know what is written there from then on.
-    pthread_atfork([] { shelf().mutex.lock(); }, [] { shelf().mutex.unlock(); },
-                   [] {
-                     shelf().open.reset();
-                     shelf().mutex.unlock();
-                   });
+    prepare_for_forks<shelf>();
     return new Shelf;  // code may be placed and go while the process ends
   }();
   return *the_one;

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include <wengert/autograd/kernels/fork.h>
 #include <wengert/autograd/kernels/memory.h>
 
 #if __has_include(<sys/mman.h>)
@@ -91,15 +92,18 @@ void to_system(void* memory, std::size_t bytes) noexcept { ::operator delete(mem
 /// Blocks that no thread keeps for itself.
 class SharedPool {
  public:
+  std::mutex mutex;
+
+  void forget() {}  // what other threads kept for themselves is lost to a process that is forked
   void* take(std::size_t index, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex);
     void* memory = lists_[index].pop();
     if (memory != nullptr) held_ -= bytes;
     return memory;
   }
   void give(void* memory, SizeClass size) noexcept {
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(mutex);
       if (held_ + size.bytes <= kept_by_all) {
         held_ += size.bytes;
         lists_[size.index].push(memory);
@@ -109,7 +113,7 @@ class SharedPool {
     to_system(memory, size.bytes);
   }
   void release() noexcept {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex);
     for (std::size_t index = 0; index < classes; ++index) {
       while (void* memory = lists_[index].pop()) to_system(memory, class_bytes(index));
     }
@@ -117,14 +121,16 @@ class SharedPool {
   }
 
  private:
-  std::mutex mutex_;
   std::array<FreeList, classes> lists_;
   std::size_t held_ = 0;
 };
 
 /// Never destroyed: tensors in static storage may be freed after everything else.
 SharedPool& shared_pool() {
-  static auto* pool = new SharedPool;
+  static auto* const pool = [] {
+    prepare_for_forks<shared_pool>();
+    return new SharedPool;
+  }();
   return *pool;
 }
 

@@ -11,6 +11,7 @@
 #endif
 
 #include <wengert/autograd/kernels/floating_mode.h>
+#include <wengert/autograd/kernels/fork.h>
 #include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
@@ -109,13 +110,25 @@ class Pool {
  public:
   /// Never destroyed: its threads sleep until the process ends.
   static Pool& get() {
-    static auto* pool = new Pool;
+    static auto* const pool = [] {
+      prepare_for_forks<get>();
+      return new Pool;
+    }();
     return *pool;
+  }
+
+  std::mutex mutex;
+
+  /// A process that is forked has none of the threads, nor those whose tasks these are.
+  void forget() {
+    tasks_.clear();
+    workers_ = 0;
+    sleepers_ = 0;
   }
 
   void open(Task& task, int helpers) {
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(mutex);
       while (workers_ < helpers && start_worker()) {
       }
       tasks_.push_back(&task);
@@ -125,7 +138,7 @@ class Pool {
   }
 
   void close(Task& task) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex);
     std::erase(tasks_, &task);
   }
 
@@ -142,7 +155,7 @@ class Pool {
   }
 
   Task* join_task() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex);
     const auto found = std::find_if(tasks_.begin(), tasks_.end(), [](const Task* task) { return task->wants_help(); });
     if (found == tasks_.end()) return nullptr;
     (*found)->join();
@@ -172,7 +185,6 @@ class Pool {
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
 
-  std::mutex mutex_;
   std::vector<Task*> tasks_;
   int workers_ = 0;
   std::atomic<std::uint32_t> news_ = 0;
