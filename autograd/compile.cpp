@@ -134,9 +134,8 @@ void CompiledFunction::record(Body body, void* function, std::span<const Tensor>
 }
 
 void CompiledFunction::verify(const Program& program, Body body, void* function, std::span<const Tensor> inputs) {
-  Graph again;
   Capture capture(inputs);
-  again = capture_call(capture, body, function, state_->results);
+  const Graph again = capture_call(capture, body, function, state_->results);
   std::string difference;
   if (!same_graph(program.recorded, again, difference)) {
     throw ValueError(

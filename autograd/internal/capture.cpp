@@ -48,11 +48,14 @@ Capture::~Capture() {
   current_ = outer_;
   if (kept_) return;
   for (SlotState& slot : slot_states_) {
-    if (!slot.before.defined()) continue;
-    slot.state->value = std::move(slot.before);
-    slot.state->is_assigned = slot.was_assigned;
+    const std::shared_ptr<ParameterState> state = slot.state.lock();
+    if (!slot.before.defined() || state == nullptr) continue;
+    state->value = std::move(slot.before);
+    state->is_assigned = slot.was_assigned;
   }
-  for (const FlagState& flag : flag_states_) *flag.flag = flag.before;
+  for (const FlagState& use : flag_states_) {
+    if (const std::shared_ptr<bool> flag = use.flag.lock()) *flag = use.before;
+  }
 }
 
 Capture* Capture::exchange(Capture* other) noexcept { return std::exchange(current_, other); }
@@ -105,7 +108,7 @@ std::uint32_t Capture::slot_of(const std::shared_ptr<ParameterState>& state) {
   const auto [found, added] = slots_.emplace(state.get(), static_cast<std::uint32_t>(graph_.slots.size()));
   if (added) {
     graph_.slots.push_back({state});
-    slot_states_.push_back({.state = state.get()});
+    slot_states_.push_back({.state = state});
   }
   return found->second;
 }
@@ -151,7 +154,7 @@ void Capture::read(const std::shared_ptr<bool>& flag) {
 
 void Capture::set(const std::shared_ptr<bool>& flag, bool value) {
   FlagUse& use = use_of(flag);
-  if (!use.set) flag_states_.push_back({flag.get(), *flag});
+  if (!use.set) flag_states_.push_back({flag, *flag});
   use.set = value;
 }
 

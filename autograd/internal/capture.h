@@ -59,12 +59,12 @@ class Capture {
   struct SlotState {
     Tensor value = {};                           // as last read or assigned; undefined before
     std::optional<std::uint32_t> assigned = {};  // which value, at last
-    ParameterState* state = nullptr;
-    Tensor before = {};  // its value before it was assigned
+    std::weak_ptr<ParameterState> state = {};    // gone where the function let go of what it made
+    Tensor before = {};                          // its value before it was assigned
     bool was_assigned = false;
   };
   struct FlagState {
-    bool* flag;
+    std::weak_ptr<bool> flag;
     bool before;
   };
   std::vector<SlotState> slot_states_;

@@ -111,5 +111,25 @@ TEST(CompileUndo, AFunctionThatThrowsWhileItIsRecordedLeavesParametersAndFlagsAs
   EXPECT_FALSE(flag.get());
 }
 
+// It is gone before the undoing begins: the address sanitizer sees whether that is noticed.
+TEST(CompileUndo, LeavesAloneWhatTheFunctionMadeForItself) {
+  Parameter p(Tensor({1.0}));
+  int calls = 0;
+  const auto function = compile(
+      [&](const Tensor& x) {
+        HostFlag flag(false);
+        flag.set(true);
+        Slot slot(Tensor({5.0}));
+        slot.assign(slot.value() + x);
+        p.assign(slot.value());
+        return x * static_cast<double>(++calls);
+      },
+      {.verify = true});
+  function(Tensor({1.0}));
+  p.assign(Tensor({2.0}));
+  EXPECT_THROW(function(Tensor({1.0})), ValueError);
+  EXPECT_EQ(p.value().item(), 2);
+}
+
 }  // namespace
 }  // namespace wengert

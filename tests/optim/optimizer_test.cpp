@@ -181,6 +181,22 @@ TEST(Optimizer, ACopyHasAStateOfItsOwn) {
   EXPECT_NE(adam.state()[2].second.item(), 0);
 }
 
+TEST(Optimizer, SharesNothingWithOneThatItWasMovedFrom) {
+  const Parameter p = parameter("p", {1}), q = parameter("q", {2});
+  SGD a{{p}, {.learning_rate = 0.1}}, b{{q}, {.learning_rate = 0.2}};
+  b.step(gradients_of({{q, Tensor({1.0})}}));
+  std::swap(a, b);
+  EXPECT_EQ(a.learning_rate(), 0.2);
+  EXPECT_EQ(b.learning_rate(), 0.1);
+  EXPECT_EQ(a.steps(), 1);
+  EXPECT_EQ(b.steps(), 0);
+  EXPECT_EQ(a.parameters(), std::vector{q});
+  SGD c = std::move(a);
+  a = SGD{{p}, {.learning_rate = 0.3}};
+  EXPECT_EQ(c.learning_rate(), 0.2);
+  EXPECT_EQ(c.steps(), 1);
+}
+
 TEST(Optimizer, RefusesAStateThatDoesNotFitAndChangesNothing) {
   Adam adam{{parameter("p", {1, 2})}};
   const NamedTensors good = adam.state();
