@@ -54,8 +54,8 @@ HWY_INLINE void divide(const std::uint8_t* from, std::size_t count, T divisor, T
 }
 
 void divide_f32(const std::uint8_t* from, std::size_t count, float divisor, float* to) {
-  if (!HWY_NATIVE_FMA || std::abs(divisor) > 0x1p100F)
-    return divide(from, count, divisor, to);  // or it could underflow
+  if (!HWY_NATIVE_FMA || std::abs(divisor) > 0x1p100F || std::abs(divisor) < 0x1p-100F)
+    return divide(from, count, divisor, to);  // or it could underflow, or overflow
   const hn::ScalableTag<float> d;
   const auto by = hn::Set(d, divisor), reciprocal = hn::Set(d, 1 / divisor);
   divide(from, count, divisor, to, [&](auto x) HWY_ATTR { return quotient_by_reciprocal(x, by, reciprocal); });

@@ -4,7 +4,7 @@
 
 namespace wengert::kernels::math {
 
-// Minimax polynomials of the functions in math-*-inl.h, lowest power first, computed for this library with Sollya's
+// Minimax polynomials of the functions in math_*-inl.h, lowest power first, computed for this library with Sollya's
 // fpminimax (Brisebarre and Chevillard, "Efficient polynomial L∞-approximations", ARITH 2007). Each comes for results
 // in f64 and, shorter, for results that are rounded to f32; the comment names the error relative to the function
 // wanted.

@@ -80,7 +80,7 @@ void PiecewiseReduction::finish_matrices() const {
   parallel_ranges(array_.outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
       std::byte* const result = out_ + o * array_.inner * size_;
-      reduce_to(result, nullptr, 1, 0, array_.inner);  // no rows are left
+      reduce_to(result, result, 1, 0, array_.inner);  // no rows are left
       combine_chunks(array_.reduction, array_.dtype, sum(o * chunks), result, chunks, array_.inner);
     }
   });

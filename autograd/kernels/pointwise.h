@@ -87,7 +87,7 @@ class TileSlots {
 };
 
 /// A program made ready to run: registers assigned, primitives chosen for this machine's instruction set.
-/// Immutable after construction; may be run by many threads at once. Runs without any allocation.
+/// Immutable after construction; may be run by many threads at once. Allocates from the pool alone.
 ///
 /// All arithmetic happens in `compute` (f32, f64, i32 or i64); inputs of another dtype are converted as
 /// they are read (exactly, or rounded to nearest), results as they are written: to `boolean` as "not zero", from

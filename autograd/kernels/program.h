@@ -5,8 +5,8 @@
 
 namespace wengert::kernels {
 
-/// The scalar primitives that every pointwise operation is made of: the only code that is compiled per
-/// instruction set. Truth values are the numbers 1 and 0; any number but 0 (NaN included) is true.
+/// The scalar primitives that every pointwise operation is made of, compiled per instruction set. Truth values are the
+/// numbers 1 and 0; any number but 0 (NaN included) is true.
 enum class Primitive : std::uint8_t {
   constant,     // the literal in `Instruction::value`
   add,          // a + b

@@ -119,8 +119,8 @@ HWY_NOINLINE void scale(T* x, std::size_t count, double start, double factor, T 
 /// The largest number that is less than `high`, but not less than `low`.
 template <typename T>
 T most_below(double high, double low) {
-  const auto bottom = static_cast<T>(low);
-  return std::max(bottom, std::nextafter(static_cast<T>(high), bottom));
+  const auto bottom = static_cast<T>(low), top = static_cast<T>(high);
+  return std::max(bottom, top < high ? top : std::nextafter(top, bottom));
 }
 
 /// Both halves of each lane.

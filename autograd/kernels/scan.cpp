@@ -24,6 +24,7 @@ bool is_at(T x, T extreme) {
 template <typename T>
 void find_in_columns(const T* in, const T* extremes, std::int64_t* out, std::int64_t n, std::int64_t inner,
                      std::int64_t begin, std::int64_t end) {
+  std::fill(out + begin, out + end, n - 1);  // read below before it is found
   for (std::int64_t i = n; i-- > 0;) {
     const T* const row = in + i * inner;
     for (std::int64_t j = begin; j < end; ++j) out[j] = is_at(row[j], extremes[j - begin]) ? i : out[j];

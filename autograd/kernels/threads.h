@@ -31,7 +31,7 @@ void run_pieces(std::int64_t pieces, Piece piece, const void* function);
 }  // namespace detail
 
 /// Calls f(0) … f(pieces − 1), each once, in any order: on this thread, and on threads of the process's pool that have
-/// nothing else to do. Returns when all are done; passes on one of the exceptions. Within a piece all runs on one
+/// nothing else to do. Returns when all are done; passes on one of the exceptions. Each of several pieces runs on one
 /// thread. Results must not depend on who computes what: pieces write to memory of their own.
 template <typename F>
 void parallel_for(std::int64_t pieces, const F& f) {

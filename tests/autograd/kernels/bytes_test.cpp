@@ -38,7 +38,8 @@ TYPED_TEST(DividedBytes, AreCorrectlyRoundedAndNothingElseIsWritten) {
 TYPED_TEST(DividedBytes, AreCorrectlyRoundedForManyDivisors) {
   std::vector<std::uint8_t> bytes(256);
   std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
-  std::vector<double> divisors{0x1.fffffep23, 0x1p100, 0x1.fffffep100, 0x1.8p125, -0x1.fffffep127};
+  std::vector<double> divisors{0x1.fffffep23,   0x1p100,  0x1.fffffep100, 0x1.8p125,
+                               -0x1.fffffep127, 0x1p-100, -0x1.8p-110,    0x1p-126};
   for (int divisor = 1; divisor <= 2000; ++divisor) divisors.push_back(divisor);
   for_each_instruction_set([&] {
     for (const double divisor : divisors) {

@@ -70,6 +70,12 @@ TEST(Random, NumbersBetweenBoundsAreComputedInF64AndStayBelowTheUpperOne) {
     fill_uniform(unit_f64, streams[0]);
     fill_uniform(single, streams[0], -0.1, 0.7);
     fill_uniform(twice, streams[0], -0.1, 0.7);
+    // The largest number below 0.7 is the nearest one to it.
+    constexpr float largest = 0x1.666666p-1F, smallest = 0x1.666664p-1F;
+    std::vector<float> last(count);
+    fill_uniform(last, streams[0], smallest, 0.7);
+    EXPECT_NE(std::find(last.begin(), last.end(), largest), last.end());
+    EXPECT_EQ(*std::max_element(last.begin(), last.end()), largest);
     const float above = std::nextafter(1.0F, 2.0F);
     fill_uniform(narrow, streams[0], 1, static_cast<double>(above));  // half of them round up to `above`
     for (std::size_t i = 0; i < count; ++i) {
