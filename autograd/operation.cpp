@@ -216,6 +216,9 @@ Tensor apply(const Operation& operation, std::initializer_list<detail::Borrowed>
 }
 
 Operation::~Operation() = default;
+PointwiseDefinition::~PointwiseDefinition() = default;
+Sample::~Sample() = default;
+
 
 Operation primitive(std::string name, Operation definition) {
   if (definition.reduces) {

@@ -35,6 +35,8 @@ struct Sample {
   Attributes attributes = {};
   /// Why the gradient check leaves out this sample ("not differentiable where two maxima tie"); empty: it does not.
   std::string skip_reason = {};
+
+  ~Sample();  // as that of Operation
 };
 
 /// What the rule of a record is given: the values that were declared, the adjoints, and a place for the results. An
@@ -195,7 +197,7 @@ struct Operation {
   /// For a composed operation: the function itself, whose parts are recorded.
   std::function<Tensor(Arguments, const Attributes&)> compose = {};
 
-  std::function<std::vector<Sample>()> samples = {};
+  std::vector<Sample> (*samples)() = nullptr;
   /// Values of an input at which the derivative jumps: the gradient check keeps away from them.
   std::vector<double> kinks = {};
   /// The first input is a truth value, through which no gradient passes (`where`).
@@ -239,9 +241,11 @@ struct PointwiseDefinition {
   bool differentiable = true;
   /// Values of any input at which the derivative jumps; the gradient check keeps away from them.
   std::vector<double> kinks = {};
-  std::function<std::vector<Sample>()> samples = {};
+  std::vector<Sample> (*samples)() = nullptr;
   /// The formula once more as code, where measurement showed that it pays; gives the same bits.
   kernels::NativePointwise native = {};
+
+  ~PointwiseDefinition();  // as that of Operation
 };
 Operation pointwise(std::string name, PointwiseDefinition definition);
 

@@ -2,9 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <wengert/autograd/kernels/program.h>
@@ -93,27 +94,37 @@ class Formula {
       Formula(F function)  // NOLINT(google-explicit-constructor): a lambda is the formula
       : Formula(function, &F::operator()) {}
 
-  explicit operator bool() const { return static_cast<bool>(trace_); }
+  explicit operator bool() const { return trace_ != nullptr; }
   std::size_t parameters() const { return parameters_; }
-  std::vector<Scalar> operator()(std::span<const Scalar> arguments) const { return trace_(arguments); }
+  std::vector<Scalar> operator()(std::span<const Scalar> arguments) const { return trace_(function_.get(), arguments); }
 
  private:
   template <typename F, typename R, typename... Parameters>
   Formula(F function, R (F::*)(Parameters...) const) : parameters_(sizeof...(Parameters)) {
-    trace_ = [function](std::span<const Scalar> arguments) {
-      return [&]<std::size_t... i>(std::index_sequence<i...>) {
-        const auto result = function(arguments[i]...);
-        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(result)>, Scalar>)
-          return std::vector<Scalar>{result};
-        else
-          return std::vector<Scalar>(result.begin(), result.end());
-      }
-      (std::index_sequence_for<Parameters...>{});
-    };
+    using Indices = std::index_sequence_for<Parameters...>;
+    // Most hold nothing, and need not be kept: that takes less code than a std::function.
+    if constexpr (std::is_empty_v<F> && std::is_default_constructible_v<F>) {
+      trace_ = [](const void*, std::span<const Scalar> arguments) { return trace(F(), arguments, Indices()); };
+    } else {
+      function_ = std::make_shared<const F>(std::move(function));
+      trace_ = [](const void* object, std::span<const Scalar> arguments) {
+        return trace(*static_cast<const F*>(object), arguments, Indices());
+      };
+    }
+  }
+
+  template <typename F, std::size_t... i>
+  static std::vector<Scalar> trace(const F& function, std::span<const Scalar> arguments, std::index_sequence<i...>) {
+    const auto result = function(arguments[i]...);
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(result)>, Scalar>)
+      return {result};
+    else
+      return {result.begin(), result.end()};
   }
 
   std::size_t parameters_ = 0;
-  std::function<std::vector<Scalar>(std::span<const Scalar>)> trace_;
+  std::vector<Scalar> (*trace_)(const void* object, std::span<const Scalar> arguments) = nullptr;
+  std::shared_ptr<const void> function_;
 };
 
 }  // namespace wengert

@@ -2,7 +2,6 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/shape.h>
@@ -43,7 +42,14 @@ Shape::Shape(std::span<const std::int64_t> extents) : extents_(extents) {
 
 std::int64_t Shape::from_end(std::int64_t axis) const { return extents_[normalize_axis("shape", axis, rank())]; }
 
-std::string to_string(std::span<const std::int64_t> extents) { return fmt::format("[{}]", fmt::join(extents, ", ")); }
+std::string to_string(std::span<const std::int64_t> extents) {
+  std::string text = "[";
+  for (const std::int64_t extent : extents) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(extent);
+  }
+  return text + ']';
+}
 
 Ints row_major_strides(const Shape& shape) {
   Ints strides(shape);

@@ -2,10 +2,10 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <future>
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -82,9 +82,9 @@ Header read_header(FileReader& file) {
 }
 
 /// Has another thread populate what has been reserved, until the result is destroyed; nobody where there is no thread.
-std::future<void> populated(Bytes& bytes) {
+std::jthread populated(Bytes& bytes) {
   try {
-    return std::async(std::launch::async, kernels::populate, bytes.data(), bytes.capacity());
+    return std::jthread(kernels::populate, bytes.data(), bytes.capacity());
   } catch (const std::system_error&) {
     return {};
   }
@@ -94,7 +94,7 @@ Bytes read_elements(FileReader& file, std::uint64_t size) {
   Bytes bytes;
   bytes.reserve(std::min(size, first_allocation));
   const bool stays = size <= first_allocation, is_large = size >= worth_a_thread;
-  const std::future<void> ahead = stays && is_large ? populated(bytes) : std::future<void>();
+  const std::jthread ahead = stays && is_large ? populated(bytes) : std::jthread();
   while (bytes.size() < size) {
     const std::size_t begin = bytes.size();
     bytes.resize(std::min<std::uint64_t>(size, begin + (std::uint64_t{1} << 20)));
