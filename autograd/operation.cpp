@@ -82,7 +82,7 @@ Tensor evaluate(const Operation& operation, std::span<const Tensor> inputs, cons
   operation.kernel(inputs, attributes, results);
 }
 
-void require(bool given, const std::string& name, const char* what) {
+void require(bool given, std::string_view name, const char* what) {
   if (!given) throw ValueError(fmt::format("operation '{}' is defined without {}", name, what));
 }
 
@@ -219,15 +219,16 @@ Operation::~Operation() = default;
 PointwiseDefinition::~PointwiseDefinition() = default;
 Sample::~Sample() = default;
 
-
-Operation primitive(std::string name, Operation definition) {
+Operation primitive(std::string_view name, Operation definition) {
+  definition.name = name;
   if (definition.reduces) {
     definition.kernel = [rule = *definition.reduces](auto inputs, const Attributes& attributes, auto results) {
       detail::reduce(rule.reduction, inputs[0], rule.axes(inputs[0].shape(), attributes), results[0]);
     };
   }
   if (definition.view != nullptr && !definition.kernel) {
-    definition.kernel = [name, view = definition.view](auto inputs, const Attributes& attributes, auto results) {
+    definition.kernel = [name = definition.name, view = definition.view](auto inputs, const Attributes& attributes,
+                                                                         auto results) {
       const TensorType from{inputs[0].dtype(), inputs[0].shape()}, to{results[0].dtype(), results[0].shape()};
       const std::optional<View> given = view(from.shape, to.shape, attributes);
       if (!given || from.dtype != to.dtype || !detail::is_view(*given, from.shape, to.shape))
@@ -240,13 +241,12 @@ Operation primitive(std::string name, Operation definition) {
   require(definition.view == nullptr || (definition.inputs == 1 && definition.outputs == 1), name,
           "one input and one result, for its view");
   require(definition.vjp || !definition.differentiable, name, "a vjp, though it is differentiable");
-  definition.name = std::move(name);
   return definition;
 }
 
-Operation composed(std::string name, Operation definition) {
+Operation composed(std::string_view name, Operation definition) {
   require(static_cast<bool>(definition.compose), name, "a function (compose)");
-  definition.name = std::move(name);
+  definition.name = name;
   return definition;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
@@ -247,14 +248,14 @@ struct PointwiseDefinition {
 
   ~PointwiseDefinition();  // as that of Operation
 };
-Operation pointwise(std::string name, PointwiseDefinition definition);
+Operation pointwise(std::string_view name, PointwiseDefinition definition);
 
 /// An operation with a kernel of its own. Checks that what is needed was given (infer; kernel, evaluate or view; vjp
 /// where differentiable) and throws ValueError naming what is missing.
-Operation primitive(std::string name, Operation definition);
+Operation primitive(std::string_view name, Operation definition);
 
 /// A function of other operations: it brings documentation and samples, and no gradient of its own.
-Operation composed(std::string name, Operation definition);
+Operation composed(std::string_view name, Operation definition);
 
 /// Applies an operation: infers, computes, and records where a tape is open and an input is a variable. Attributes that
 /// are left out take their defaults. Throws what the operation's rule throws.

@@ -94,7 +94,7 @@ struct Typing {
 };
 
 /// A formula's attributes are numbers, for which integers do.
-void make_numbers(const std::string& name, std::vector<Attributes::Entry>& attributes) {
+void make_numbers(std::string_view name, std::vector<Attributes::Entry>& attributes) {
   for (Attributes::Entry& entry : attributes) {
     if (const auto* integer = std::get_if<std::int64_t>(&entry.value)) entry.value = static_cast<double>(*integer);
     if (!std::holds_alternative<double>(entry.value)) {
@@ -104,7 +104,7 @@ void make_numbers(const std::string& name, std::vector<Attributes::Entry>& attri
   }
 }
 
-void check_has_integers(const std::string& name, const Program& program) {
+void check_has_integers(std::string_view name, const Program& program) {
   for (const kernels::Instruction& instruction : program.instructions) {
     const kernels::Primitive primitive = instruction.primitive;
     if (primitive == kernels::Primitive::constant || kernels::find_primitive(primitive, DType::i32) != nullptr)
@@ -295,7 +295,7 @@ DType detail::pointwise_compute_dtype(const Operation& operation, std::span<cons
   return compute_dtype(inputs[operation.condition ? 1 : 0].dtype());
 }
 
-Operation pointwise(std::string name, PointwiseDefinition definition) {
+Operation pointwise(std::string_view name, PointwiseDefinition definition) {
   if (!definition.formula) throw ValueError(fmt::format("{}: the definition has no formula", name));
   make_numbers(name, definition.attributes);
   const std::size_t uniforms = definition.attributes.size();
@@ -323,7 +323,7 @@ Operation pointwise(std::string name, PointwiseDefinition definition) {
   }
   auto rule = std::make_shared<PointwiseRule>(std::move(program), definition.native, std::move(derivatives), true,
                                               !definition.condition && !definition.boolean);
-  const Typing typing{std::move(name), rule->program(), definition.domain, definition.condition, definition.boolean};
+  const Typing typing{std::string(name), rule->program(), definition.domain, definition.condition, definition.boolean};
   Operation operation =
       make(typing, std::move(definition.attributes), rule, definition.differentiable && !definition.boolean);
   operation.documentation = std::move(definition.documentation);

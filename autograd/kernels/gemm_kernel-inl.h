@@ -224,9 +224,12 @@ void multiply_tile(const Tile<T>& tile) {
 template <typename T>
 using TileFunction = void (*)(const Tile<T>&);
 
+// A vector of one element is always whole.
+constexpr bool all_are_whole = HWY_TARGET == HWY_SCALAR;
+
 template <class D, std::size_t vectors, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_sequence<i...>) {
-  return {multiply_tile<D, i + 1, vectors, 1, false, T>...};
+  return {multiply_tile<D, i + 1, vectors, 1, all_are_whole, T>...};
 }
 
 // What so many columns take: 0, a short vector, 1, a vector, or 2, more.
@@ -256,7 +259,7 @@ constexpr bool are_few_sums(std::size_t rows, std::size_t vectors) { return rows
 
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, most_vectors> wide_functions(std::index_sequence<i...>) {
-  return {multiply_tile<Lanes<T>, rows, i + 1, (are_few_sums(rows, i + 1) ? 2 : 1), false, T>...};
+  return {multiply_tile<Lanes<T>, rows, i + 1, (are_few_sums(rows, i + 1) ? 2 : 1), all_are_whole, T>...};
 }
 
 template <typename T, std::size_t... row>
