@@ -36,7 +36,7 @@ template <typename T>
 void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
   if (problem.m * problem.n * problem.k < small) return plan.multiply(problem, plan);
   const bool by_rows = problem.m > problem.n;
-  const std::size_t step = by_rows ? 4 * max_rows : most_vectors * vector_length<T>;
+  const std::size_t step = by_rows ? 4 * tile_rows : wide_vectors * vector_length<T>;
   const auto count = static_cast<std::int64_t>(by_rows ? problem.m : problem.n);
   const auto multiply_part = [&](std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::size_t>(begin);
@@ -52,7 +52,7 @@ void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
     plan.multiply(part, plan);
   };
   // Each part lays out the other operand for itself, which shows where that is large and takes a transposition; and
-  // parts of a big B's columns are on all of its pages.
+  // parts of a big B's columns are on all of its pages. They have some 512 rows or columns then.
   const bool transposes = by_rows ? problem.b.column != 1 : problem.a.column == 1;
   const bool is_big = !by_rows && is_big_b(problem);
   const std::int64_t of_each = count / threads();
@@ -63,7 +63,7 @@ void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
 
 // The scalar products of the first `x` rows with `y`, some at a time.
 template <typename T>
-void multiply_rows(Dots<T> dots, std::size_t x, std::size_t y) {
+void multiply_by_dots(Dots<T> dots, std::size_t x, std::size_t y) {
   const T* const first_y = dots.y;
   T* const first_c = dots.c;
   for (std::size_t i = 0, count_x = 0; i < x; i += count_x) {
@@ -72,7 +72,7 @@ void multiply_rows(Dots<T> dots, std::size_t x, std::size_t y) {
     dots.c = first_c + i * dots.c_x;
     for (std::size_t j = 0, count_y = 0; j < y; j += count_y) {
       count_y = quotient_up(y - j, quotient_up(y - j, rows_with));
-      rows_function<T>(count_x, count_y)(dots);
+      dots_function<T>(count_x, count_y)(dots);
       dots.y += count_y * dots.y_row;
       dots.c += count_y * dots.c_y;
     }
@@ -97,8 +97,8 @@ void multiply_few_columns(const Problem<T>& problem) {
   } else if (!is_laid_out) {
     pack_transposed(b.data, b.row, k, n, width, columns.at(0));
   }
-  multiply_rows<T>({k, a.data, a.row, is_laid_out ? b.data : columns.at(0), is_laid_out ? b.column : width, c, ldc, 1},
-                   m, n);
+  multiply_by_dots<T>(
+      {k, a.data, a.row, is_laid_out ? b.data : columns.at(0), is_laid_out ? b.column : width, c, ldc, 1}, m, n);
 }
 
 // For few rows of A and a transposed B: its rows, as they are, with those of A, unless they are too short for vectors.
@@ -117,14 +117,11 @@ void multiply_few_rows(const Problem<T>& problem) {
       return functions[k - 1](problem);
     }
   }
-  multiply_rows<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
+  multiply_by_dots<T>({k, b.data, b.column, a.data, a.row, c, 1, ldc}, n, m);
 }
 
-// Whether scalar products are cheaper than tiles one vector wide, in 24ths of a cycle of two multiplications, times a
-// vector's length. Twelve rows of a tile take 6½ cycles per term, for each reads a factor; of half a vector 5½: by some
-// processors it is 3, by others 6½. A B whose columns lie as rows is laid out for them. Scalar products take a
-// multiplication per vector of terms, and three or five more to add up its lanes; B's columns are laid out for them,
-// for which few rows wait.
+// Whether scalar products of rows and columns are cheaper than tiles one vector wide. Costs are in 24ths of a cycle of
+// two multiplications, times a vector's length.
 template <typename T>
 bool has_few_columns(const Problem<T>& problem) {
   constexpr std::size_t v = vector_length<T>;
@@ -132,12 +129,22 @@ bool has_few_columns(const Problem<T>& problem) {
   if (a.column != 1 || k < v || n >= v) return false;
   if (m <= thin_rows) return is_interleaved(problem) && 4 * n <= v && k >= 6 * v;
   // Many rows choose alike, that parts of them have the bits of the whole.
-  const bool are_few = m < alike_from;
-  const std::size_t rows = are_few ? m : 2 * alike_from;
-  const std::size_t step = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors ? 11 : 13;
-  const std::size_t ends = (HWY_TARGET <= HWY_AVX3 ? 5 : 3) * v, laid_out = 6 * n * v * k;
-  const std::size_t tiles = step * v * rows * k, products = 12 * n * rows * (round_up(k, v) + ends);
-  return b.row == 1 ? products < tiles + laid_out : products + (are_few ? 2 : 1) * laid_out + 12 * n * v * v < tiles;
+  const bool are_few = m < equal_bits_from;
+  const std::size_t rows = are_few ? m : 2 * equal_bits_from;
+  // Twelve rows of a tile take 6½ cycles per term, for each reads a factor; of half a vector 5½: by some processors it
+  // is 3, by others 6½.
+  const bool fits_half = n <= hn::MaxLanes(ShortLanes<T>()) && has_half_vectors;
+  const std::size_t cost_of_term = fits_half ? 11 : 13;
+  // A scalar product takes a multiplication per vector of terms, and three or five more to add up its lanes.
+  constexpr std::size_t cost_of_multiplication = 12, multiplications_to_end = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
+  // An operand whose columns lie as rows is laid out: B's rows for tiles, its columns for scalar products, for which
+  // few rows wait.
+  constexpr std::size_t cost_of_element = 6;
+  const std::size_t layout = cost_of_element * n * v * k;
+  const std::size_t tiles = cost_of_term * v * rows * k;
+  const std::size_t dots = cost_of_multiplication * n * rows * (round_up(k, v) + multiplications_to_end * v);
+  return b.row == 1 ? dots < tiles + layout
+                    : dots + (are_few ? 2 : 1) * layout + cost_of_multiplication * n * v * v < tiles;
 }
 
 template <typename T>
@@ -218,7 +225,7 @@ void add_up(const ProductSum<double>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f64)(su
 // caches hold.
 template <typename T>
 bool is_divided_by_terms(const Problem<T>& problem) {
-  constexpr std::size_t least = alike_from, few_rows = 64, cache = (std::size_t{2} << 20) / sizeof(T);
+  constexpr std::size_t least = equal_bits_from, few_rows = 64, cache = (std::size_t{2} << 20) / sizeof(T);
   const auto count = static_cast<std::size_t>(threads());
   return problem.m >= least && problem.m <= few_rows && problem.n >= least && problem.b.column == 1 &&
          problem.k * problem.n <= count * cache && pieces_of(problem.work()) > 1 && problem.blocks() >= count;
@@ -247,9 +254,9 @@ void multiply_by_terms(const Problem<T>& problem) {
   add_products(problem, products.at(0), blocks - 1);
 }
 
-// Integers, modulo 2ⁿ: multiplied and added as unsigned numbers.
+// Modulo 2ⁿ: multiplied and added as unsigned numbers.
 template <typename T>
-void multiply(const Problem<T>& problem) {
+void multiply_integers(const Problem<T>& problem) {
   const auto& [m, n, k, a, b, c, ldc] = problem;
   const auto wide = [](T x) { return static_cast<std::uint64_t>(x); };
   for (std::size_t i = 0; i < m; ++i) {
@@ -267,7 +274,7 @@ void multiply(const Problem<T>& problem) {
 
 void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
           void* c, std::int64_t ldc) {
-  dispatch(dtype, [&](auto tag) {
+  dispatch_stored(dtype, [&](auto tag) {
     using T = decltype(tag);
     const auto size = [](std::int64_t x) { return static_cast<std::size_t>(x); };
     Problem<T> problem = {size(m), size(n), size(k), operand<T>(a), operand<T>(b), static_cast<T*>(c), size(ldc)};
@@ -279,16 +286,16 @@ void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const Mat
       for (std::size_t i = 0; i < problem.m; ++i) std::fill_n(problem.c + i * problem.ldc, problem.n, T{0});
     } else if constexpr (std::is_floating_point_v<T>) {
       is_divided_by_terms(problem) ? multiply_by_terms(problem) : multiply(problem);
-    } else if constexpr (!std::is_same_v<T, bool>) {
-      multiply(problem);
+    } else {
+      multiply_integers(problem);
     }
   });
 }
 
 bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b) {
   const auto terms = static_cast<std::size_t>(k);
-  if (!is_floating(dtype) || terms == 0 || terms > most_terms) return false;
-  if (std::min(m, n) >= alike_from) return true;
+  if (!is_floating(dtype) || terms == 0 || terms > block_terms) return false;
+  if (std::min(m, n) >= equal_bits_from) return true;
   return has_few_terms(terms, operand<float>(b)) && static_cast<std::size_t>(m) > thin_rows && n > 1;
 }
 
@@ -296,7 +303,7 @@ void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const
               std::span<const void* const> factors, const void* before, void* c) {
   // Each part goes through all products, and so stays in a cache of its thread: rows where they are enough, as of a
   // row's columns the memory is foreseen beyond their end, and taken from the thread that writes there.
-  constexpr std::int64_t step = 4 * alike_from;
+  constexpr std::int64_t step = 4 * equal_bits_from;
   const bool by_rows = m > n || m >= step * threads();
   const auto add_up_part = [&]<typename T>(T, std::int64_t begin, std::int64_t end) {
     const auto size = [](std::int64_t x) { return static_cast<std::size_t>(x); };
@@ -310,7 +317,7 @@ void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const
     add_up(sum);
   };
   const auto count = static_cast<std::int64_t>(factors.size() / 2);
-  parallel_ranges(by_rows ? m : n, step, work_of<double>(static_cast<double>(k), count * m * n),
+  parallel_ranges(by_rows ? m : n, step, work_of(static_cast<double>(k), count * m * n, size_of(dtype)),
                   [&](std::int64_t begin, std::int64_t end) {
                     dtype == DType::f32 ? add_up_part(float{}, begin, end) : add_up_part(double{}, begin, end);
                   });

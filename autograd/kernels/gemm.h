@@ -16,7 +16,7 @@ struct MatrixView {
 };
 
 /// From so many rows and columns on, the bits of an element depend neither on the number of the ones nor of the others.
-inline constexpr std::int64_t alike_from = 16;
+inline constexpr std::int64_t equal_bits_from = 16;
 
 /// C = A · B with A (after transposition) m×k, B k×n, C m×n row-major with `ldc`; C is overwritten, never read, and
 /// overlaps neither operand. All of `dtype` (not boolean). k = 0 gives zeros. Nothing is skipped: 0 · NaN is NaN.

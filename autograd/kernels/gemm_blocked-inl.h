@@ -24,16 +24,16 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-// Rows of A packed at a time, for the second-level cache, and columns of B, for the third.
-constexpr std::size_t block_m = 144;
-constexpr std::size_t block_n = 2048;
+// Rows of A packed at a time, for the second-level cache, and columns of B, for the third (m_c and n_c of BLIS).
+constexpr std::size_t block_rows = 144;
+constexpr std::size_t block_columns = 2048;
 
 // The terms of a block. A B that is read once or twice, for few rows of A, is read as fast as rows of memory are
 // foreseen, and those are no more than so many at a time.
 template <typename T>
 std::size_t terms_of_block(const Problem<T>& problem) {
   constexpr std::size_t foreseen = 32;
-  const bool reads_b_once = problem.m < alike_from && problem.b.column == 1 && are_far<T>(problem.b.row);
+  const bool reads_b_once = problem.m < equal_bits_from && problem.b.column == 1 && are_far<T>(problem.b.row);
   return reads_b_once ? std::min(problem.k, foreseen) : problem.terms();
 }
 
@@ -54,16 +54,16 @@ class BlockedProduct {
         packs_b_(problem.b.column != 1 || pays_to_pack_b(problem)),
         packs_groups_(packs_b_ && is_huge_b(problem)),
         packed_columns_(columns_to_pack()),
-        packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_m) : 0),
+        packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_rows) : 0),
         packed_b_(is_direct({0, problem.n}) ? 0 : terms_ * packed_columns_) {}
 
   void run() const {
-    for (std::size_t j = 0; j < problem_.n; j += block_n) {
-      const Range columns = part({0, problem_.n}, j, block_n);
+    for (std::size_t j = 0; j < problem_.n; j += block_columns) {
+      const Range columns = part({0, problem_.n}, j, block_columns);
       for (std::size_t p = 0; p < problem_.k; p += terms_) {
         const Range terms = part({0, problem_.k}, p, terms_);
-        for (std::size_t i = 0; i < problem_.m; i += block_m) {
-          const Range rows = part({0, problem_.m}, i, block_m);
+        for (std::size_t i = 0; i < problem_.m; i += block_rows) {
+          const Range rows = part({0, problem_.m}, i, block_rows);
           if (packs_a_) pack_a(rows, terms);
           multiply(rows, columns, terms);
         }
@@ -72,7 +72,7 @@ class BlockedProduct {
   }
 
  private:
-  static constexpr std::size_t panel_width = max_vectors * vector_length<T>;
+  static constexpr std::size_t panel_width = tile_vectors * vector_length<T>;
   static constexpr std::size_t group_width = group_bytes / sizeof(T);
   static_assert(group_width % panel_width == 0);
 
@@ -96,10 +96,10 @@ class BlockedProduct {
   static bool pays_to_pack_b(const Problem<T>& problem) {
     const std::size_t row_bytes = problem.b.row * sizeof(T);
     const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    constexpr std::size_t least_terms = max_rows > 6 ? 129 : 64;  // the fewer rows a tile has, the more tiles read B
+    constexpr std::size_t least_terms = tile_rows > 6 ? 129 : 64;  // the fewer rows a tile has, the more tiles read B
     if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k >= least_terms)
       return problem.m > 24;
-    return problem.m > 2 * block_m;
+    return problem.m > 2 * block_rows;
   }
 
   // Whole vectors of contiguous columns may be read where they are.
@@ -116,7 +116,7 @@ class BlockedProduct {
 
   // All panels of a block where later rows read them again, or those of a group, or one.
   std::size_t columns_to_pack() const {
-    const std::size_t most = problem_.m > block_m ? block_n : packs_groups_ ? group_width : panel_width;
+    const std::size_t most = problem_.m > block_rows ? block_columns : packs_groups_ ? group_width : panel_width;
     return round_up(std::min(problem_.n, most), vector_length<T>);
   }
   T* packed_panel(Range panel, Range columns, Range terms) const {
@@ -172,8 +172,8 @@ class BlockedProduct {
   // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
   // transposed B, its columns. Only tiles of whole steps ask; for few terms one is enough, and the others ask for C.
   Asking asking_for_b(Range rows, Range terms) const {
-    const bool has_rest = rows.size % (max_rows / 3) != 0 && rows.size > max_rows;
-    const std::size_t strips = quotient_up(rows.size, max_rows) - (has_rest ? 1 : 0);
+    const bool has_rest = rows.size % (tile_rows / 3) != 0 && rows.size > tile_rows;
+    const std::size_t strips = quotient_up(rows.size, tile_rows) - (has_rest ? 1 : 0);
     if (problem_.b.row == 1)
       return {strips, panel_width, problem_.b.column, terms.size / std::min(panel_width, terms.size)};
     constexpr std::size_t for_one_strip = 32;
@@ -193,8 +193,8 @@ class BlockedProduct {
   Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, Range strip, bool is_first_panel) const {
     constexpr std::size_t short_row = 64;
     if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= short_row)
-      return {tile.a + strip.size * tile.k, panel_width, std::max<std::size_t>(panel_width / max_rows, 1)};
-    return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(tile.k / max_rows, 1)};
+      return {tile.a + strip.size * tile.k, panel_width, std::max<std::size_t>(panel_width / tile_rows, 1)};
+    return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(tile.k / tile_rows, 1)};
   }
 
   // What all tiles of a panel have in common.
@@ -248,7 +248,7 @@ class BlockedProduct {
         tile.ahead = asks_for_b && number < asking.strips ? ahead_in_b(asking, number++, asked, asked_terms)
                                                           : ahead_in_a_or_c(tile, strip, panel.begin == columns.begin);
         const bool is_whole = tile.b_last == vector_length<T> && tile.c_last == vector_length<T>;
-        const bool may_go_on = is_whole && strip.size % (max_rows / 3) == 0 && panel.size > vector_length<T>;
+        const bool may_go_on = is_whole && strip.size % (tile_rows / 3) == 0 && panel.size > vector_length<T>;
         if (!may_go_on) tile.ahead.row = 0;
         tile_function<T>(strip.size, panel.size, is_whole)(tile);
       }

@@ -40,20 +40,20 @@ constexpr bool has_half_vectors = HWY_TARGET == HWY_AVX3;
 template <typename T>
 using ShortLanes = std::conditional_t<has_half_vectors, hn::Half<Lanes<T>>, Lanes<T>>;
 
-// A tile of C in registers: max_rows × max_vectors accumulators, max_vectors of B and one element of A. 12 × 2 fills
-// the 32 registers of AVX-512 and of 64-bit Arm, 6 × 2 the 16 of older machines.
+// A tile of C in registers: tile_rows × tile_vectors accumulators (m_r and n_r of BLIS), tile_vectors of B and one
+// element of A. 12 × 2 fills the 32 registers of AVX-512 and of 64-bit Arm, 6 × 2 the 16 of older machines.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-constexpr std::size_t max_rows = 12;
+constexpr std::size_t tile_rows = 12;
 #else
-constexpr std::size_t max_rows = 6;
+constexpr std::size_t tile_rows = 6;
 #endif
-constexpr std::size_t max_vectors = 2;
+constexpr std::size_t tile_vectors = 2;
 
 // Tiles of few rows are wider, up to so many vectors, as registers allow.
-constexpr std::size_t most_vectors = 4;
-constexpr std::size_t wide_rows = max_rows * max_vectors / 3;
+constexpr std::size_t wide_vectors = 4;
+constexpr std::size_t wide_rows = tile_rows * tile_vectors / 3;
 constexpr std::size_t vectors_of_rows(std::size_t rows) {
-  constexpr std::size_t registers = max_rows > 6 ? 32 : 16;
+  constexpr std::size_t registers = tile_rows > 6 ? 32 : 16;
   const auto need = [rows](std::size_t vectors) { return (rows + 1) * vectors + 1; };
   return need(4) <= registers ? 4 : need(3) <= registers ? 3 : 2;
 }
@@ -238,13 +238,13 @@ std::size_t vectors_for(std::size_t columns) {
   return columns > vector_length<T> ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
 }
 
-// The function for a tile of 1 … max_rows rows and so many columns, up to max_vectors vectors; those that large
+// The function for a tile of 1 … tile_rows rows and so many columns, up to tile_vectors vectors; those that large
 // products are made of do not look for a last vector.
 template <typename T>
 TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole) {
-  constexpr auto sizes = std::make_index_sequence<max_rows>();
-  constexpr std::size_t step = max_rows / 3;
-  static constexpr std::array<std::array<TileFunction<T>, max_rows>, max_vectors + 1> functions = {
+  constexpr auto sizes = std::make_index_sequence<tile_rows>();
+  constexpr std::size_t step = tile_rows / 3;
+  static constexpr std::array<std::array<TileFunction<T>, tile_rows>, tile_vectors + 1> functions = {
       tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes),
       tile_functions<Lanes<T>, 2, T>(sizes)};
   static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<Lanes<T>, step, 2, 1, true, T>,
@@ -258,12 +258,12 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole)
 constexpr bool are_few_sums(std::size_t rows, std::size_t vectors) { return rows == 1 || rows * vectors <= 4; }
 
 template <std::size_t rows, typename T, std::size_t... i>
-constexpr std::array<TileFunction<T>, most_vectors> wide_functions(std::index_sequence<i...>) {
+constexpr std::array<TileFunction<T>, wide_vectors> wide_functions(std::index_sequence<i...>) {
   return {multiply_tile<Lanes<T>, rows, i + 1, (are_few_sums(rows, i + 1) ? 2 : 1), all_are_whole, T>...};
 }
 
 template <typename T, std::size_t... row>
-constexpr std::array<std::array<TileFunction<T>, most_vectors>, wide_rows> all_wide_functions(
+constexpr std::array<std::array<TileFunction<T>, wide_vectors>, wide_rows> all_wide_functions(
     std::index_sequence<row...>) {
   return {wide_functions<row + 1, T>(std::make_index_sequence<vectors_of_rows(row + 1)>())...};
 }

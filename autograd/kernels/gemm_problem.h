@@ -11,8 +11,9 @@ namespace wengert::kernels {
 // Up to so many rows of A make a product thin, and up to so many terms are few.
 constexpr std::size_t thin_rows = 3;
 constexpr std::size_t few_terms = 8;
-// So many at most are added in one go: a panel of B, two vectors wide, then stays in the first-level cache.
-constexpr std::size_t most_terms = 256;
+// So many at most are added in one go (k_c of BLIS): a panel of B, two vectors wide, then stays in the first-level
+// cache.
+constexpr std::size_t block_terms = 256;
 
 constexpr std::size_t page = 4096;
 
@@ -60,7 +61,7 @@ struct Problem {
   std::size_t ldc;
 
   // Terms that are added in one go, a function of k alone, as bits depend on it.
-  std::size_t terms() const { return k <= most_terms ? k : round_up(quotient_up(k, quotient_up(k, most_terms)), 8); }
+  std::size_t terms() const { return k <= block_terms ? k : round_up(quotient_up(k, quotient_up(k, block_terms)), 8); }
   // How often.
   std::size_t blocks() const { return quotient_up(k, terms()); }
 

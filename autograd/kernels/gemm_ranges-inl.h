@@ -31,12 +31,12 @@ constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
   return {begin, std::min(size, whole.end() - begin)};
 }
 
-// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of max_rows, so
-// that no thin tile remains, in which few sums would wait for each other.
+// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of tile_rows,
+// so that no thin tile remains, in which few sums would wait for each other.
 inline Range next_strip(Range rows, std::size_t begin) {
   const std::size_t left = rows.end() - begin;
-  const bool are_last_two = left > max_rows && left <= 2 * max_rows;
-  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), max_rows / 3) : max_rows);
+  const bool are_last_two = left > tile_rows && left <= 2 * tile_rows;
+  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), tile_rows / 3) : tile_rows);
 }
 
 // The next columns from `begin` that make a panel: two vectors, or one where half a vector will do for what is left.
@@ -44,7 +44,7 @@ template <typename T>
 Range next_panel(Range columns, std::size_t begin) {
   constexpr std::size_t v = vector_length<T>;
   const std::size_t left = columns.end() - begin;
-  return part(columns, begin, has_half_vectors && left > v && left <= v + v / 2 ? v : max_vectors * v);
+  return part(columns, begin, has_half_vectors && left > v && left <= v + v / 2 ? v : tile_vectors * v);
 }
 
 }  // namespace

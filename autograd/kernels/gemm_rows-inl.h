@@ -76,7 +76,7 @@ struct Dots {
 };
 
 template <std::size_t count_x, std::size_t count_y, typename T>
-void multiply_rows(const Dots<T>& dots) {
+void multiply_dots(const Dots<T>& dots) {
   const Lanes<T> d;
   constexpr std::size_t n = vector_length<T>;
   constexpr std::size_t together = sums_together<T>;
@@ -175,19 +175,19 @@ void multiply_by_pairs(const Problem<T>& problem) {
 
 // So many rows are multiplied with up to so many at a time.
 constexpr std::size_t rows_together = 4;
-constexpr std::size_t rows_with = max_rows / 2;
+constexpr std::size_t rows_with = tile_rows / 2;
 
 template <std::size_t count_x, typename T, std::size_t... j>
-constexpr std::array<void (*)(const Dots<T>&), rows_with> rows_functions(std::index_sequence<j...>) {
-  return {multiply_rows<count_x, j + 1, T>...};
+constexpr std::array<void (*)(const Dots<T>&), rows_with> dots_functions(std::index_sequence<j...>) {
+  return {multiply_dots<count_x, j + 1, T>...};
 }
 
 // The function for rows_together rows or one, with 1 … rows_with.
 template <typename T>
-void (*rows_function(std::size_t count_x, std::size_t count_y))(const Dots<T>&) {
+void (*dots_function(std::size_t count_x, std::size_t count_y))(const Dots<T>&) {
   constexpr auto sizes = std::make_index_sequence<rows_with>();
   static constexpr std::array<std::array<void (*)(const Dots<T>&), rows_with>, 2> functions = {
-      rows_functions<1, T>(sizes), rows_functions<rows_together, T>(sizes)};
+      dots_functions<1, T>(sizes), dots_functions<rows_together, T>(sizes)};
   return functions[count_x == rows_together ? 1 : 0][count_y - 1];
 }
 

@@ -28,7 +28,7 @@ template <typename T>
 void add_up_tile(const ProductSum<T>& sum, std::size_t i, std::size_t j) {
   using D = Lanes<T>;
   const D d;
-  constexpr std::size_t count = max_rows;
+  constexpr std::size_t count = tile_rows;
   const auto& [m, n, k, a_layout, b_layout, c, ldc] = sum.part;
   const LastVector<D> vector = {d, std::min(vector_length<T>, n - j)};
   // Rows that C has not are its last one again.
@@ -67,7 +67,7 @@ template <typename T>
 void add_up(const ProductSum<T>& sum) {
   const auto& [m, n, k, a, b, c, ldc] = sum.part;
   if (has_few_terms(k, b)) {
-    for (std::size_t i = 0; i < m; i += max_rows) {
+    for (std::size_t i = 0; i < m; i += tile_rows) {
       for (std::size_t j = 0; j < n; j += vector_length<T>) add_up_tile(sum, i, j);
     }
     return;

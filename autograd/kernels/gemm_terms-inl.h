@@ -23,7 +23,7 @@ namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
 // So many of A's elements are kept. Those that AVX-512 has no register left for are read by the multiplication itself.
-constexpr std::size_t most_factors = HWY_TARGET <= HWY_AVX3 ? 4 * few_terms : 2 * max_rows;
+constexpr std::size_t most_factors = HWY_TARGET <= HWY_AVX3 ? 4 * few_terms : 2 * tile_rows;
 
 // Where the columns fit a vector, or two: B stays in registers.
 template <class D, std::size_t vectors, std::size_t k, typename T>
@@ -114,9 +114,14 @@ constexpr std::size_t rows_of_pass = std::min<std::size_t>(4, most_factors / k);
 template <std::size_t k>
 constexpr std::size_t fewer_rows_of_pass = std::min<std::size_t>(k > 6 ? 3 : 4, most_factors / k);
 
-// By the number of terms: for columns that fit a short vector, a vector, two, and for more, by passes of either kind.
+// How C is written: a short vector of columns for each row, a vector, two; or in passes along its rows, of several of
+// them, of fewer, of one. The first three as `vectors_for` counts.
+enum Form : std::size_t { short_vector, one_vector, two_vectors, passes, shorter_passes, single_rows, forms };
+
+// By form and number of terms.
 template <typename T, std::size_t... p>
-constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, 6> few_terms_functions(std::index_sequence<p...>) {
+constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, forms> few_terms_functions(
+    std::index_sequence<p...>) {
   return {{{multiply_few_terms_narrow<ShortLanes<T>, 1, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, 1, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, 2, p + 1, T>...},
@@ -138,11 +143,12 @@ void multiply_few_terms(const Problem<T>& problem) {
   std::size_t most = writes_far ? 2048 : (std::size_t{16} << 10) / (problem.k * sizeof(T));
   if (is_small && problem.n <= 3 * pair && problem.n % pair == 0) most = pair;
   const bool is_by_row = problem.m == 1 || (problem.m == 2 && problem.k <= few_terms / 2);
-  const std::size_t passes = is_by_row ? 5 : round_up(problem.m, 3) <= round_up(problem.m, 4) ? 4 : 3;
+  const bool divides_by_three = round_up(problem.m, 3) <= round_up(problem.m, 4);
+  const Form wide = is_by_row ? single_rows : divides_by_three ? shorter_passes : passes;
   // Two vectors of columns, of which one is not whole, are written to a large C sooner by passes, if terms are fewest.
   const std::size_t narrow = problem.k <= 2 && c_bytes > std::size_t{32} << 10 ? vector_length<T> : pair;
   const auto multiply_part = [&](const Problem<T>& part) {
-    functions[part.n <= narrow ? vectors_for<T>(part.n) : passes][part.k - 1](part);
+    functions[part.n <= narrow ? vectors_for<T>(part.n) : wide][part.k - 1](part);
   };
   if (problem.n <= most) return multiply_part(problem);
   for (std::size_t j = 0; j < problem.n; j += most) {

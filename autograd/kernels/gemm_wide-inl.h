@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t flat_rows = 8;
 static_assert(flat_rows <= 2 * wide_rows);
 // By a B that no cache keeps in one strip alone, of what is less than a tile of blocks.
-constexpr std::size_t strip_rows = std::min(flat_rows, max_rows - 1);
+constexpr std::size_t strip_rows = std::min(flat_rows, tile_rows - 1);
 
 // Whether rows of B are contiguous, far apart, and more than a cache keeps.
 template <typename T>
@@ -37,7 +37,7 @@ bool is_for_wide_tiles(const Problem<T>& problem) {
   if (problem.b.column != 1) return false;
   if (problem.m <= thin_rows) return true;
   const std::size_t b_bytes = problem.b.row * problem.k * sizeof(T);
-  const bool reads_twice = problem.n > max_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
+  const bool reads_twice = problem.n > tile_vectors * vector_length<T> && b_bytes <= std::size_t{1} << 20;
   return problem.m <= (reads_twice ? flat_rows : is_big_b(problem) ? strip_rows : wide_rows);
 }
 
@@ -48,7 +48,7 @@ constexpr std::size_t bytes_ahead = 512;
 
 // One row by so many rows of a big B, each of which is asked for ahead.
 template <typename T>
-void multiply_row(const Problem<T>& row, bool accumulate) {
+void multiply_one_row(const Problem<T>& row, bool accumulate) {
   using D = Lanes<T>;
   const D d;
   constexpr std::size_t terms = terms_of_one_row, v = vector_length<T>;
@@ -85,7 +85,7 @@ void multiply_columns(const Problem<T>& strip, const ProductPlan<T>& plan, Range
   const T* const from = strip.b.data + columns.begin;
   const std::size_t vectors = quotient_up(columns.size, vector_length<T>);
   const std::size_t last = columns.size - (vectors - 1) * vector_length<T>;
-  const bool is_wide = vectors > max_vectors || plan.has_few_sums;
+  const bool is_wide = vectors > tile_vectors || plan.has_few_sums;
   (is_wide ? wide_function<T>(strip.m, vectors) : tile_function<T>(strip.m, columns.size, false))(
       {.k = strip.k,
        .a = strip.a.data,
@@ -108,7 +108,7 @@ void multiply_strip(const Problem<T>& strip, const ProductPlan<T>& plan, bool ac
   constexpr std::size_t v = vector_length<T>;
   const std::size_t m = strip.m, n = strip.n;
   // Terms that are left over, fewer than eight, are left to tiles.
-  if (plan.is_big && m == 1 && strip.k == terms_of_one_row) return multiply_row(strip, accumulate);
+  if (plan.is_big && m == 1 && strip.k == terms_of_one_row) return multiply_one_row(strip, accumulate);
   const std::size_t most = vectors_of_rows(m);
   for (std::size_t j = 0, width = 0; j < n; j += width) {
     const std::size_t left = quotient_up(n - j, v);

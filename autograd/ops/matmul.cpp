@@ -87,7 +87,7 @@ class Multiplication {
   }
 
   RowKernel row_kernel() const {
-    static_assert(RowKernel::fewest == kernels::alike_from);
+    static_assert(RowKernel::fewest == kernels::equal_bits_from);
     return {m_, n_, work_, count_ == 1 && !left_.transposed,
             [*this](std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* result) {
               rows(inputs[0], inputs[1], first, count, result);
