@@ -84,11 +84,6 @@ class Computing {
     return kernel && kernel->rows / parts >= RowKernel::fewest && left.rank() == shape.rank() && left[0] == shape[0];
   }
 
-  std::uint32_t new_value(DType dtype, const Shape& shape) {
-    graph_.values.push_back({Source::computed, dtype, shape.elements()});
-    return static_cast<std::uint32_t>(graph_.values.size() - 1);
-  }
-
   /// Cuts what the product reads, and makes each part of the results from a part of that, before it is read.
   void compute_by_parts(const Cut& cut) {
     GraphRecord& divider = graph_.records[cut.record];
@@ -98,15 +93,16 @@ class Computing {
     divider.inputs[0] = from;
     for (const std::size_t maker : cut.makers) is_left_out_[maker] = true;
     for (Use& use : divider.outputs) {
-      const Use part = std::exchange(use, {new_value(graph_.values[from.value].dtype, read), read});
+      const Use part = std::exchange(use, graph_.add_value(graph_.values[from.value].dtype, read));
       if (reads_[part.value] == 0) continue;
       Use made{use.value, computed_shape(read)};
       std::vector<GraphRecord>& makers = before_[part.value];
       for (std::size_t i = cut.makers.size(); i-- > 0;) {
         makers.push_back(part_of_record(graph_.records[cut.makers[i]], made, parts));
         Use& result = makers.back().outputs[0];
-        result.value = i == 0 ? part.value : new_value(graph_.values[result.value].dtype, result.shape);
-        made = result;
+        made =
+            i == 0 ? Use{part.value, result.shape} : graph_.add_value(graph_.values[result.value].dtype, result.shape);
+        result = made;
       }
     }
   }

@@ -40,7 +40,7 @@ class Summing {
     const std::size_t other = made_by_[graph_.records[first].inputs[1].value];
     if (other == no_record || other == r || !is_cut(other)) return;
     const GraphRecord &left = graph_.records[r], &right = graph_.records[other];
-    if (left.operation != right.operation || to_string(left.attributes) != to_string(right.attributes) ||
+    if (left.operation != right.operation || !same_attributes(left.attributes, right.attributes) ||
         left.inputs[0].shape != right.inputs[0].shape)
       return;
     std::vector<std::size_t> additions;
@@ -61,11 +61,10 @@ class Summing {
 
   /// The sum takes the place of the later record that cuts, and is cut in the place of the first addition.
   void add_first(std::size_t left, std::size_t right, const std::vector<std::size_t>& additions) {
-    const Use whole{static_cast<std::uint32_t>(graph_.values.size()), graph_.records[left].inputs[0].shape};
-    const DType dtype = graph_.values[graph_.records[left].inputs[0].value].dtype;
-    graph_.values.push_back({Source::computed, dtype, whole.shape.elements()});
     GraphRecord sum = graph_.records[additions[0]], cut = graph_.records[left];
-    sum.inputs = {graph_.records[left].inputs[0], graph_.records[right].inputs[0]};
+    const Use& summand = cut.inputs[0];
+    const Use whole = graph_.add_value(graph_.values[summand.value].dtype, summand.shape);
+    sum.inputs = {summand, graph_.records[right].inputs[0]};
     sum.outputs = {whole};
     cut.inputs = {whole};
     const std::size_t place = *std::min_element(additions.begin(), additions.end());

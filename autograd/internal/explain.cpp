@@ -28,8 +28,8 @@ std::int64_t bytes_of(const Graph& graph, std::span<const Use> uses) {
 }
 
 std::int64_t primitives_of(const GraphRecord& record) {
-  const kernels::Program& program = record.fused != nullptr ? *record.fused : record.operation->pointwise->program();
-  return std::count_if(program.instructions.begin(), program.instructions.end(),
+  const auto& instructions = record.formula().instructions;
+  return std::count_if(instructions.begin(), instructions.end(),
                        [](const auto& instruction) { return instruction.primitive != kernels::Primitive::constant; });
 }
 
@@ -112,7 +112,7 @@ std::string describe(const Graph& graph, std::span<const Use> uses) {
   return shown < uses.size() ? fmt::format("{} and {} more", text, uses.size() - shown) : text;
 }
 
-Cost cost_of(const Graph& graph, const GraphRecord& record) {
+Counts counts_of(const Graph& graph, const GraphRecord& record) {
   return {flop_of(graph, record), bytes_of(graph, record.inputs) + bytes_of(graph, record.outputs)};
 }
 
@@ -128,16 +128,16 @@ std::string to_table(const Graph& graph, const Timing& timing) {
   }
   rows[0].emplace_back("operands");
   to_the_right.push_back(false);
-  Cost total;
+  Counts total;
   std::int64_t results = 0;
   for (std::size_t i = 0; i < graph.records.size(); ++i) {
     const GraphRecord& record = graph.records[i];
-    const Cost cost = cost_of(graph, record);
-    total.flop += cost.flop;
-    total.bytes += cost.bytes;
+    const Counts counts = counts_of(graph, record);
+    total.flop += counts.flop;
+    total.bytes += counts.bytes;
     results += bytes_of(graph, record.outputs);
     Row row{fmt::format("{}{}", is_divided[i] ? "| " : "", i), name_of(record), describe(graph, record.outputs),
-            fmt::to_string(cost.flop), fmt::to_string(cost.bytes)};
+            fmt::to_string(counts.flop), fmt::to_string(counts.bytes)};
     if (timed) {
       row.push_back(fmt::format("{:.2f}", 1e6 * timing.seconds[i] / static_cast<double>(timing.runs)));
       row.push_back(fmt::format("{:.1f} %", seconds > 0 ? 100 * timing.seconds[i] / seconds : 0));

@@ -13,10 +13,10 @@ namespace wengert::detail {
 /// What a record takes, as the method counts and not the machine: operations on numbers (2mnk for a product, one for
 /// each primitive and element of a pointwise program, one for each element that is otherwise read to compute), and
 /// bytes of its operands and results.
-struct Cost {
+struct Counts {
   std::int64_t flop = 0, bytes = 0;
 };
-Cost cost_of(const Graph& graph, const GraphRecord& record);
+Counts counts_of(const Graph& graph, const GraphRecord& record);
 
 /// The operation's name; of a fused record, those of its parts.
 std::string name_of(const GraphRecord& record);

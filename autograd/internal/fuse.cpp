@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <map>
 #include <optional>
 
@@ -154,8 +153,8 @@ class Grouping {
  public:
   explicit Grouping(const Graph& graph)
       : graph_(graph),
-        made_by_(graph.values.size(), none),
-        last_reader_(graph.values.size(), none),
+        made_by_(graph.values.size(), no_record),
+        last_reader_(graph.values.size(), no_record),
         readers_(graph.values.size()) {
     for (std::size_t r = 0; r < graph.records.size(); ++r) place(r);
   }
@@ -164,8 +163,6 @@ class Grouping {
   std::size_t maker(std::uint32_t value) const { return made_by_[value]; }
 
  private:
-  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-
   bool can_join(const GraphRecord& record) const {
     return is_formula(record) && std::all_of(record.outputs.begin(), record.outputs.end(), [&](const Use& use) {
              const DType dtype = graph_.values[use.value].dtype;
@@ -181,14 +178,14 @@ class Grouping {
     if (!can_join(other) || other.compute != record.compute || other.outputs[0].shape != record.outputs[0].shape)
       return false;
     if (node.arrays + record.inputs.size() + record.outputs.size() > most_arrays) return false;
-    return node.instructions + record.operation->pointwise->program().instructions.size() <= most_instructions;
+    return node.instructions + record.formula().instructions.size() <= most_instructions;
   }
 
   /// Values of the node are read by no later node: it may be moved to the end.
   bool is_last_reader_of_itself(std::size_t n) const {
     for (const std::size_t r : nodes_[n].records) {
       for (const Use& use : graph_.records[r].outputs) {
-        if (last_reader_[use.value] != none && last_reader_[use.value] != n) return false;
+        if (last_reader_[use.value] != no_record && last_reader_[use.value] != n) return false;
       }
     }
     return true;
@@ -206,16 +203,17 @@ class Grouping {
       if (record.operation->guards) earliest_ = n;
       return add(r, n);
     }
-    std::size_t ready = none;  // the last node that makes an operand
+    std::size_t ready = no_record;  // the last node that makes an operand
     for (const Use& use : record.inputs) {
       const std::size_t maker = made_by_[use.value];
-      if (maker != none && (ready == none || maker > ready)) ready = maker;
+      if (maker != no_record && (ready == no_record || maker > ready)) ready = maker;
     }
     // Joining a node that comes no earlier than every operand is made (one that reads single elements costs no memory
     // anywhere: the last node of its shape) …
-    std::size_t best = none;
+    std::size_t best = no_record;
     const auto consider = [&](std::size_t n) {
-      if (n == none || n < earliest_ || (ready != none && n < ready) || (best != none && n <= best)) return;
+      if (n == no_record || n < earliest_ || (ready != no_record && n < ready) || (best != no_record && n <= best))
+        return;
       if (fits(record, n)) best = n;
     };
     for (const Use& use : record.inputs) {
@@ -226,18 +224,18 @@ class Grouping {
       const std::size_t tried = std::min(readers.size(), most_readers);
       std::for_each(readers.rbegin(), readers.rbegin() + static_cast<std::ptrdiff_t>(tried), consider);
     }
-    if (best == none && reads_single_elements(record)) {
+    if (best == no_record && reads_single_elements(record)) {
       const std::size_t first = nodes_.size() - std::min(nodes_.size(), most_readers);
-      for (std::size_t n = nodes_.size(); n-- > first && best == none;) consider(n);
+      for (std::size_t n = nodes_.size(); n-- > first && best == no_record;) consider(n);
     }
-    if (best != none) {
+    if (best != no_record) {
       add(r, best);
       return take_in_operands(record, best);
     }
     // … or moving the node of an operand to the end, where nothing in between reads it.
     for (const Use& use : record.inputs) {
       const std::size_t n = made_by_[use.value];
-      if (n == none || !fits(record, n) || !is_last_reader_of_itself(n)) continue;
+      if (n == no_record || !fits(record, n) || !is_last_reader_of_itself(n)) continue;
       return add(r, move_to_end(n));
     }
     add(r, append_node());
@@ -247,7 +245,7 @@ class Grouping {
   void take_in_operands(const GraphRecord& record, std::size_t n) {
     for (const Use& use : record.inputs) {
       const std::size_t m = made_by_[use.value];
-      if (m == none || m == n || !can_take_in(m, n)) continue;
+      if (m == no_record || m == n || !can_take_in(m, n)) continue;
       const Node taken = std::exchange(nodes_[m], {});
       const Node before = std::exchange(nodes_[n], {});
       for (const std::size_t r : taken.records) add(r, n);
@@ -288,10 +286,10 @@ class Grouping {
     Node& node = nodes_[n];
     node.records.push_back(r);
     node.arrays += record.outputs.size();
-    if (record.is_pointwise()) node.instructions += record.operation->pointwise->program().instructions.size();
+    if (record.is_pointwise()) node.instructions += record.formula().instructions.size();
     for (const Use& use : record.inputs) {
       std::size_t& last = last_reader_[use.value];
-      last = last == none ? n : std::max(last, n);
+      last = last == no_record ? n : std::max(last, n);
       if (!readers_[use.value].empty() && readers_[use.value].back() == n) continue;
       readers_[use.value].push_back(n);
       if (made_by_[use.value] != n) ++node.arrays;

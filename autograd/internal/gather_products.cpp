@@ -55,7 +55,7 @@ class Gathering {
 
   bool are_alike(std::size_t product, std::size_t other) const {
     const GraphRecord &a = graph_.records[product], &b = graph_.records[other];
-    return summed_by_[product] == summed_by_[other] && to_string(a.attributes) == to_string(b.attributes) &&
+    return summed_by_[product] == summed_by_[other] && same_attributes(a.attributes, b.attributes) &&
            std::equal(a.inputs.begin(), a.inputs.end(), b.inputs.begin(), b.inputs.end(),
                       [](const Use& x, const Use& y) { return x.shape == y.shape; });
   }

@@ -1,4 +1,5 @@
 #include <wengert/autograd/internal/graph.h>
+#include <wengert/autograd/internal/pointwise_rule.h>
 
 namespace wengert::detail {
 
@@ -30,6 +31,15 @@ std::optional<kernels::PointwiseWindow> window_of(const Graph& graph, const Use&
     window.high[axis + more] = view.high[axis];
   }
   return window;
+}
+
+const kernels::Program& GraphRecord::formula() const {
+  return fused != nullptr ? *fused : operation->pointwise->program();
+}
+
+Use Graph::add_value(DType dtype, const Shape& shape) {
+  values.push_back({.dtype = dtype, .elements = shape.elements()});
+  return {static_cast<std::uint32_t>(values.size() - 1), shape};
 }
 
 Graph::Graph() = default;

@@ -81,6 +81,8 @@ struct GraphRecord {
   std::optional<Streamed> streamed = {};
 
   bool is_pointwise() const { return fused != nullptr || operation->pointwise != nullptr; }
+  /// Of a pointwise record: the program of its inputs, and of its attributes where it has any.
+  const kernels::Program& formula() const;
   /// What the record's kernel or program reads, and what it gives.
   std::span<const Use> read() const {
     return std::span(inputs).first(inputs.size() - (streamed ? streamed->operands : 0));
@@ -125,6 +127,9 @@ struct Graph {
   std::vector<FlagUse> flags;
   std::vector<RowRun> row_runs;     // in order
   bool without_subnormals = false;  // where it was recorded, and is replayed
+
+  /// One more that is computed.
+  Use add_value(DType dtype, const Shape& shape);
 
   // Once, in graph.cpp, as they are long.
   Graph();

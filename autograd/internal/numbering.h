@@ -4,6 +4,9 @@
 #include <map>
 #include <vector>
 
+#include <wengert/autograd/attributes.h>
+#include <wengert/autograd/shape.h>
+
 namespace wengert::detail {
 
 /// Numbers for whatever can be written as words: equal ones have the same, new ones the next.
@@ -19,5 +22,9 @@ class Numbering {
   std::map<Words, std::uint32_t> numbers_;
   std::uint32_t next_ = 0;
 };
+
+/// Attributes as words, by their text: its digits are printed to the last bit. And a shape.
+void add_words(Numbering::Words& words, const Attributes& attributes);
+void add_words(Numbering::Words& words, const Shape& shape);
 
 }  // namespace wengert::detail

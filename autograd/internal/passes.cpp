@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -50,12 +49,6 @@ Numbering::Words key_of(const GraphValue& constant) {
   return words;
 }
 
-/// An output of a pointwise record.
-struct Place {
-  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-  std::size_t record = none, output = 0;
-};
-
 /// What is reduced, where the axes are neighbours and pieces of it stay in the cache.
 std::optional<kernels::ReducedArray> reduced_array(const Graph& graph, const GraphRecord& record) {
   if (record.is_pointwise() || !record.operation->reduces) return std::nullopt;
@@ -91,27 +84,21 @@ Numbering::Words words_of(const kernels::Program& program) {
 
 }  // namespace
 
-// The attributes are compared as text: digits are printed to the last bit.
 Numbering::Words key_of(const GraphRecord& record) {
-  const std::string attributes = to_string(record.attributes);
-  Numbering::Words words{reinterpret_cast<std::uintptr_t>(record.operation), attributes.size()};
-  words.insert(words.end(), attributes.begin(), attributes.end());
-  const auto add_shape = [&](const Shape& shape) {
-    words.push_back(shape.rank());
-    words.insert(words.end(), shape.begin(), shape.end());
-  };
+  Numbering::Words words{reinterpret_cast<std::uintptr_t>(record.operation)};
+  add_words(words, record.attributes);
   for (const Use& use : record.inputs) {
     words.push_back(use.value);
-    add_shape(use.shape);
+    add_words(words, use.shape);
   }
   // Not told by the operands where broadcasts were skipped.
-  for (const Use& use : record.outputs) add_shape(use.shape);
+  for (const Use& use : record.outputs) add_words(words, use.shape);
   return words;
 }
 
 kernels::Program program_of(const GraphRecord& record) {
   if (record.fused != nullptr) return *record.fused;
-  kernels::Program program = record.operation->pointwise->program();
+  kernels::Program program = record.formula();
   std::vector<kernels::Instruction> literals;
   for (const Attributes::Entry& entry : record.attributes)
     literals.push_back({.primitive = kernels::Primitive::constant, .value = std::get<double>(entry.value)});
@@ -165,7 +152,7 @@ std::size_t cut_axis(const GraphRecord& record) {
 
 bool is_addition(const Graph& graph, const GraphRecord& record) {
   if (!record.is_pointwise() || record.fused != nullptr) return false;
-  const kernels::Program& program = record.operation->pointwise->program();
+  const kernels::Program& program = record.formula();
   if (program.inputs != 2 || program.instructions.size() != 1 || program.outputs != std::vector<std::uint16_t>{2})
     return false;
   const kernels::Instruction& instruction = program.instructions[0];
@@ -176,6 +163,8 @@ bool is_addition(const Graph& graph, const GraphRecord& record) {
            return use.shape == sum.shape && graph.values[use.value].dtype == record.compute;
          });
 }
+
+bool same_attributes(const Attributes& a, const Attributes& b) { return to_string(a) == to_string(b); }
 
 void leave_out(Graph& graph, const std::vector<bool>& is_left_out) {
   std::vector<GraphRecord> kept;
@@ -278,7 +267,6 @@ Graph merge_equal_records(Graph graph) {
 
 Graph lay_out_once(Graph graph) {
   constexpr std::size_t fewest_readers = 8;  // a record takes what some five of them take to do it
-  constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
   Numbering number_of;
   std::vector<std::size_t> readers(graph.records.size(), 0);  // by number
   std::vector<std::optional<LaidOut>> layouts(graph.records.size());
@@ -286,23 +274,20 @@ Graph lay_out_once(Graph graph) {
     layouts[r] = other_layout(graph, graph.records[r]);
     if (layouts[r]) ++readers[layouts[r]->number = number_of(key_of(layouts[r]->maker))];
   }
-  std::vector<std::uint32_t> made(graph.records.size(), none);
+  std::vector<std::optional<Use>> made_by_number(graph.records.size());
   std::vector<GraphRecord> records;
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
     GraphRecord& record = graph.records[r];
     if (layouts[r] && readers[layouts[r]->number] >= fewest_readers) {
       auto& [maker, input, attributes, number] = *layouts[r];
       record.attributes = std::move(attributes);
-      std::uint32_t& value = made[number];
-      const bool is_first = value == none;
-      if (is_first) {
-        const GraphValue& from = graph.values[maker.inputs[0].value];
-        value = static_cast<std::uint32_t>(graph.values.size());
-        graph.values.push_back({Source::computed, from.dtype, from.elements});
+      std::optional<Use>& made = made_by_number[number];
+      if (!made) {
+        made = graph.add_value(graph.values[maker.inputs[0].value].dtype, maker.outputs[0].shape);
+        maker.outputs[0] = *made;
+        records.push_back(std::move(maker));
       }
-      maker.outputs[0].value = value;
-      record.inputs[input] = maker.outputs[0];
-      if (is_first) records.push_back(std::move(maker));
+      record.inputs[input] = *made;
     }
     records.push_back(std::move(record));
   }
@@ -318,10 +303,10 @@ Graph attach_reductions(Graph graph) {
   std::vector<GraphRecord> records;
   for (GraphRecord& record : graph.records) {
     const Place place = record.inputs.empty() ? Place{} : made_at[record.inputs[0].value];
-    const auto array = place.record == Place::none ? std::nullopt : reduced_array(graph, record);
+    const auto array = place.record == no_record ? std::nullopt : reduced_array(graph, record);
     if (array && is_cut_alike(records[place.record], *array)) {
       GraphRecord& maker = records[place.record];
-      maker.reductions.push_back({record.operation, place.output, *array});
+      maker.reductions.push_back({record.operation, place.number, *array});
       maker.outputs.push_back(record.outputs[0]);
       const std::uint32_t value = record.inputs[0].value;
       if (--reads[value] == 0) graph.values[value].source = Source::fleeting;

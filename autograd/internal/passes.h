@@ -120,11 +120,19 @@ std::size_t cut_axis(const GraphRecord& record);
 /// Whether the record adds two operands of one shape and type, element by element.
 bool is_addition(const Graph& graph, const GraphRecord& record);
 
+/// Whether attributes are the same, to the bit.
+bool same_attributes(const Attributes& a, const Attributes& b);
+
 /// Without the records that are marked.
 void leave_out(Graph& graph, const std::vector<bool>& is_left_out);
 
 /// The number of a record that there is not.
 inline constexpr std::size_t no_record = std::numeric_limits<std::size_t>::max();
+
+/// Where something is made: by which record, and which of the results or values there it is.
+struct Place {
+  std::size_t record = no_record, number = 0;
+};
 
 /// The record that makes each value; no_record for what comes in.
 std::vector<std::size_t> find_makers(const Graph& graph);

@@ -126,16 +126,11 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
   const auto word = [](auto number) { return static_cast<std::uint64_t>(number); };
   const auto address = [](const void* thing) { return std::uint64_t{reinterpret_cast<std::uintptr_t>(thing)}; };
   const auto add = [&](std::initializer_list<std::uint64_t> numbers) { words.insert(words.end(), numbers); };
-  const auto add_text = [&](const Attributes& attributes) {
-    const std::string text = to_string(attributes);
-    words.push_back(text.size());
-    words.insert(words.end(), text.begin(), text.end());
-  };
   const auto add_uses = [&](const std::vector<Use>& uses) {
     for (const Use& use : uses) {
       const GraphValue& value = graph_.values[use.value];
-      add({word(value.dtype), word(is_padded(use.value)), word(value.is_in_order()), use.shape.rank()});
-      words.insert(words.end(), use.shape.begin(), use.shape.end());
+      add({word(value.dtype), word(is_padded(use.value)), word(value.is_in_order())});
+      add_words(words, use.shape);
       if (value.is_in_order()) continue;
       const auto& [first, strides, low, high, outside] = value.part->view;
       add({low.size(), std::bit_cast<std::uint64_t>(outside)});
@@ -143,7 +138,7 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
     }
   };
   add({address(record.operation), address(record.fused.get()), word(record.compute)});
-  add_text(record.attributes);
+  add_words(words, record.attributes);
   add_uses(record.inputs);
   add_uses(record.outputs);
   for (const auto& [operation, output, array] : record.reductions)
@@ -151,7 +146,7 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
   if (record.streamed) {
     const auto& [operation, attributes, input, operands, block] = *record.streamed;
     add({address(operation), input, operands, word(block)});
-    add_text(attributes);
+    add_words(words, attributes);
   }
   return words;
 }

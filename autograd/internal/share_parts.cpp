@@ -19,17 +19,15 @@ struct Role {
   std::size_t other_reads = 0;     // by whoever else
   const Shape* shape = nullptr;    // in which those formulas see it
   bool has_other_shapes = false;
-  bool leaves = false;      // is a result, or assigned
   bool is_whole = false;    // of parts
   std::size_t seen_by = 0;  // the last record that asked for it, counted from 1
 };
 
-class Sharing {
+class PartSharing {
  public:
-  explicit Sharing(Graph graph) : graph_(std::move(graph)), roles_(graph_.values.size()) {
+  explicit PartSharing(Graph graph)
+      : graph_(std::move(graph)), roles_(graph_.values.size()), is_passed_on_(find_passed_on(graph_)) {
     for (const GraphRecord& record : graph_.records) look_at(record);
-    for (const Use& use : graph_.results) roles_[use.value].leaves = true;
-    for (const Assignment& assignment : graph_.assignments) roles_[assignment.value].leaves = true;
   }
 
   Graph run() {
@@ -66,7 +64,7 @@ class Sharing {
   }
 
   bool is_free(std::uint32_t value) const {
-    return graph_.values[value].source == Source::computed && !roles_[value].leaves;
+    return graph_.values[value].source == Source::computed && !is_passed_on_[value];
   }
 
   /// Whether formulas alone read the value, and see it so; beside the record that joins it to others.
@@ -165,10 +163,11 @@ class Sharing {
 
   Graph graph_;
   std::vector<Role> roles_;
+  std::vector<bool> is_passed_on_;
 };
 
 }  // namespace
 
-Graph share_parts(Graph graph) { return Sharing(std::move(graph)).run(); }
+Graph share_parts(Graph graph) { return PartSharing(std::move(graph)).run(); }
 
 }  // namespace wengert::detail

@@ -37,7 +37,7 @@ class Expressions {
     Numbering::Words words{static_cast<std::uint64_t>(of.primitive), static_cast<std::uint64_t>(compute),
                            std::bit_cast<std::uint64_t>(of.value)};
     words.insert(words.end(), operands.begin(), operands.end());
-    if (operands.empty()) words.insert(words.end(), shape.begin(), shape.end());
+    if (operands.empty()) add_words(words, shape);
     return numbers_(std::move(words));
   }
   /// From now on the value is known to be that expression.
@@ -45,9 +45,9 @@ class Expressions {
 
  private:
   static Numbering::Words leaf_words(const Use& use, const Shape& shape) {
-    Numbering::Words words{std::numeric_limits<std::uint64_t>::max(), use.value, use.shape.rank()};
-    words.insert(words.end(), use.shape.begin(), use.shape.end());
-    words.insert(words.end(), shape.begin(), shape.end());
+    Numbering::Words words{std::numeric_limits<std::uint64_t>::max(), use.value};
+    add_words(words, use.shape);
+    add_words(words, shape);
     return words;
   }
 
@@ -75,9 +75,9 @@ Program reading(const Program& program, const Flags& given) {
 }
 
 /// Goes through the records in order: each reads what those before it made, and notes what it makes itself.
-class Sharing {
+class WorkSharing {
  public:
-  explicit Sharing(Graph graph) : graph_(std::move(graph)) {
+  explicit WorkSharing(Graph graph) : graph_(std::move(graph)) {
     for (std::size_t r = 0; r < graph_.records.size(); ++r) {
       if (!takes_part(graph_.records[r])) continue;
       read_what_is_made(r);
@@ -87,19 +87,12 @@ class Sharing {
   Graph take() { return std::move(graph_); }
 
  private:
-  /// Where an expression is computed first.
-  struct Place {
-    static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-    std::size_t record = none;
-    std::uint16_t value = 0;
-  };
-
   bool takes_part(const GraphRecord& record) const {
     if (!is_formula(record) || !is_floating(record.compute)) return false;
     const std::int64_t elements = record.outputs[0].shape.elements();
     if (elements < fewest_elements || static_cast<std::size_t>(elements) * size_of(record.compute) > most_bytes)
       return false;
-    return is_costly(record.fused != nullptr ? *record.fused : record.operation->pointwise->program());
+    return is_costly(record.formula());
   }
 
   static bool is_elementary(const Instruction& instruction) {
@@ -142,7 +135,7 @@ class Sharing {
     std::vector<Use> read;
     for (std::size_t i = given.size(); i-- > 0;) {
       const Place made = place_of(values.numbers[program.inputs + i]);
-      if (made.record == Place::none || needed_values(program, given)[program.inputs + i] == 0) continue;
+      if (made.record == no_record || needed_values(program, given)[program.inputs + i] == 0) continue;
       const double before = cost_of(program, given);
       given[i] = 1;
       if (before - cost_of(program, given) < least_saved) {
@@ -165,9 +158,9 @@ class Sharing {
     const Numbered values = numbered(record, program);
     for (std::size_t value = 0; value < values.numbers.size(); ++value) {
       const Number number = values.numbers[value];
-      if (values.costly[value] == 0 || place_of(number).record != Place::none) continue;
+      if (values.costly[value] == 0 || place_of(number).record != no_record) continue;
       if (number >= made_.size()) made_.resize(number + std::size_t{1});
-      made_[number] = {r, static_cast<std::uint16_t>(value)};
+      made_[number] = {r, value};
     }
     for (std::size_t k = 0; k < record.outputs.size(); ++k) {
       if (holds_result(record, k)) expressions_.name(record.outputs[k], values.numbers[program.outputs[k]]);
@@ -184,25 +177,22 @@ class Sharing {
     GraphRecord& record = graph_.records[place.record];
     Program program = program_of(record);
     for (std::size_t k = 0; k < program.outputs.size(); ++k) {
-      if (program.outputs[k] == place.value && holds_result(record, k)) return record.outputs[k];
+      if (program.outputs[k] == place.number && holds_result(record, k)) return record.outputs[k];
     }
-    program.outputs.push_back(place.value);
+    program.outputs.push_back(static_cast<std::uint16_t>(place.number));
     set_program(record, std::move(program));
-    const Shape shape = record.outputs[0].shape;
-    const auto value = static_cast<std::uint32_t>(graph_.values.size());
-    graph_.values.push_back({.dtype = record.compute, .elements = shape.elements()});
-    record.outputs.push_back({value, shape});
+    record.outputs.push_back(graph_.add_value(record.compute, record.outputs[0].shape));
     note_what_is_made(place.record);
     return record.outputs.back();
   }
 
   Graph graph_;
   Expressions expressions_;
-  std::vector<Place> made_;  // by the number of the expression
+  std::vector<Place> made_;  // by the number of the expression: where it is computed first
 };
 
 }  // namespace
 
-Graph share_subexpressions(Graph graph) { return Sharing(std::move(graph)).take(); }
+Graph share_subexpressions(Graph graph) { return WorkSharing(std::move(graph)).take(); }
 
 }  // namespace wengert::detail
