@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -51,7 +52,9 @@ class Computing {
   /// Makers of what a record cuts; none where they do not make it part by part.
   std::vector<std::size_t> makers_of(const GraphRecord& record) const {
     Use whole = record.inputs[0];
-    if (cut_axis(record) != 0) return {};
+    const auto is_like_the_first = [&](const Use& part) { return part.shape == record.outputs[0].shape; };
+    if (cut_axis(record) != 0 || !std::all_of(record.outputs.begin(), record.outputs.end(), is_like_the_first))
+      return {};
     const auto parts = static_cast<std::int64_t>(record.outputs.size());
     std::vector<std::size_t> makers;
     while (made_by_[whole.value] != no_record && reads_[whole.value] == 1) {

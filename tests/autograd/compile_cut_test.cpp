@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -9,6 +11,7 @@
 #include <support/compiled.h>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/operation.h>
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/tape.h>
@@ -148,9 +151,55 @@ struct Left {
 void PrintTo(const Left& left, std::ostream* out) {
   *out << left.splits << " splits, " << left.additions << " additions";
 }
-Left left_of(const Function& function, const Tensors& inputs) {
+Left left_of(const Function& function, const Tensors& inputs, const std::string& cut = "split") {
   const std::string program = expect_eager_bits(function, inputs, {.fuse = false, .share_parts = false}).without;
-  return {occurrences(replayed(program), "  split  "), occurrences(replayed(program), "  add  ")};
+  return {occurrences(replayed(program), "  " + cut + "  "), occurrences(replayed(program), "  add  ")};
+}
+
+/// The first quarter of a matrix along an axis, and what is left.
+Tensors uneven(const Tensor& x, std::int64_t along) {
+  const auto infer = [](auto in, const Attributes& attributes, auto results) {
+    const auto axis = static_cast<std::size_t>(attributes.integer("axis"));
+    Ints first(in[0].shape()), rest = first;
+    rest[axis] -= first[axis] /= 4;
+    results[0] = {in[0].dtype(), Shape(first)};
+    results[1] = {in[0].dtype(), Shape(rest)};
+  };
+  const auto cut = [](auto in, const Attributes& attributes, auto results) {
+    const auto elements = in[0].template data<float>();
+    const bool are_rows = attributes.integer("axis") == 0;
+    const std::int64_t columns = in[0].shape()[1];
+    std::int64_t first = 0;
+    for (Tensor& result : results) {
+      float* to = writable<float>(result).data();
+      for (std::int64_t row = 0; row < result.shape()[0]; ++row, to += result.shape()[1])
+        std::copy_n(&elements[static_cast<std::size_t>(first + row * columns)], result.shape()[1], to);
+      first += are_rows ? result.size() : result.shape()[1];
+    }
+  };
+  static const Operation operation = primitive("uneven", {.attributes = {{"axis", std::int64_t{0}}},
+                                                          .differentiable = false,
+                                                          .outputs = 2,
+                                                          .divides = true,
+                                                          .infer = infer,
+                                                          .kernel = cut});
+  Tensors parts(2);
+  apply(operation, {&x, 1}, {{"axis", along}}, parts);
+  return parts;
+}
+
+TEST(CompiledCut, IsOfTheSamePartsWhereTheyAreNotAlike) {
+  for (const std::int64_t axis : {0, 1}) {
+    const Function function = [axis](std::span<const Tensor> in) {
+      const Tensors a = uneven(matmul(in[0], in[1]) * 2.0, axis), b = uneven(in[2], axis);
+      const Tensor first = tanh(a[0] + b[0]);
+      return Tensors{first, concat(Tensors{a[1] + b[1], first}, axis) * 2.0};
+    };
+    const Tensors inputs{numbers({1024, 64}, 1), numbers({64, 512}, 2), numbers({1024, 512}, 3)};
+    EXPECT_EQ(more_products(function, inputs), 0U);
+    expect_eager_bits(function, inputs, {.cut_sums = false, .share_parts = false});
+    EXPECT_EQ(left_of(function, inputs, "uneven"), (axis == 0 ? Left{2, 2} : Left{1, 1}));
+  }
 }
 
 Tensor with_special_numbers(const Tensor& x) {
