@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include <wengert/autograd/internal/passes.h>
@@ -35,6 +34,7 @@ class Computing {
   Graph run() {
     for (std::size_t r = 0; r < graph_.records.size(); ++r) look_at(r);
     if (cuts_.empty()) return std::move(graph_);
+    before_.resize(graph_.values.size());
     for (const Cut& cut : cuts_) compute_by_parts(cut);
     place_records();
     return std::move(graph_);
@@ -129,20 +129,22 @@ class Computing {
 
   /// Each part before the first record that reads it, or at the end.
   void place_records() {
-    std::vector<GraphRecord> records;
-    const auto make = [&](auto makers) {
-      for (GraphRecord& maker : makers->second) records.push_back(std::move(maker));
-      before_.erase(makers);
-    };
-    for (std::size_t r = 0; r < graph_.records.size(); ++r) {
-      if (is_left_out_[r]) continue;
-      for (const Use& use : graph_.records[r].inputs) {
-        if (const auto makers = before_.find(use.value); makers != before_.end()) make(makers);
-      }
-      records.push_back(std::move(graph_.records[r]));
+    std::vector<GraphRecord> records = std::exchange(graph_.records, {});
+    for (std::size_t r = 0; r < records.size(); ++r) {
+      if (!is_left_out_[r]) place(std::move(records[r]));
     }
-    while (!before_.empty()) make(before_.begin());
-    graph_.records = std::move(records);
+    for (std::uint32_t value = 0; value < before_.size(); ++value) make(value);
+  }
+
+  /// What makes a part may itself read parts of other values.
+  void place(GraphRecord record) {
+    for (const Use& use : record.inputs) make(use.value);
+    graph_.records.push_back(std::move(record));
+  }
+
+  void make(std::uint32_t value) {
+    if (value >= before_.size()) return;
+    for (GraphRecord& maker : std::exchange(before_[value], {})) place(std::move(maker));
   }
 
   Graph graph_;
@@ -150,7 +152,7 @@ class Computing {
   std::vector<std::size_t> made_by_;
   std::vector<bool> is_left_out_;
   std::vector<Cut> cuts_;
-  std::map<std::uint32_t, std::vector<GraphRecord>> before_;  // what makes a part, by its value
+  std::vector<std::vector<GraphRecord>> before_;  // what makes a part, by its value
 };
 
 }  // namespace

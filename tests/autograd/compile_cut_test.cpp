@@ -143,6 +143,16 @@ TEST(CompiledCut, IsComputedWholeWhereThatIsBetter) {
   EXPECT_EQ(more_products(twice, {numbers({40, 32, 16}, 1), numbers({16, 256}, 2)}), 0U);
 }
 
+TEST(CompiledCut, MayBeReadByAnotherThatIs) {
+  const Function function = [](std::span<const Tensor> in) {
+    const Tensors matrices = split(matmul(in[0], in[1]), 16), parts = split(matmul(in[2], matrices[3]), 16);
+    Tensor total = parts[0];
+    for (const Tensor& part : parts) total = tanh(total + part);
+    return Tensors{total};
+  };
+  EXPECT_EQ(more_products(function, {numbers({1024, 64}, 1), numbers({64, 256}, 2), numbers({1024, 64}, 3)}), 15U);
+}
+
 /// How many splits and additions are left where formulas are not fused; eager's bits.
 struct Left {
   std::size_t splits = 0, additions = 0;
