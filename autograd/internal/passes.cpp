@@ -218,16 +218,16 @@ Graph remove_dead_records(Graph graph) {
 }
 
 Graph skip_broadcasts(Graph graph) {
-  std::map<std::uint32_t, const GraphRecord*> stretched;
+  std::vector<const GraphRecord*> stretched_by(graph.values.size());
   for (const GraphRecord& record : graph.records) {
-    if (record.operation->stretches) stretched.emplace(record.outputs[0].value, &record);
+    if (record.operation->stretches) stretched_by[record.outputs[0].value] = &record;
   }
   for (GraphRecord& record : graph.records) {
     if (!record.is_pointwise()) continue;
     for (Use& use : record.inputs) {
-      for (auto found = stretched.find(use.value);
-           found != stretched.end() && use.shape == found->second->outputs[0].shape; found = stretched.find(use.value))
-        use = found->second->inputs[0];
+      for (const GraphRecord* by = stretched_by[use.value]; by != nullptr && use.shape == by->outputs[0].shape;
+           by = stretched_by[use.value])
+        use = by->inputs[0];
     }
   }
   return graph;
