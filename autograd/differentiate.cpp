@@ -15,7 +15,7 @@ using kernels::Program;
 
 constexpr double two_over_sqrt_pi = 2 * std::numbers::inv_sqrtpi;
 
-/// ∂ of a number whose value is `value` (1, 0 or −1, as its sign is).
+/// The sign of a value: 1, 0 or −1.
 Scalar sign(Scalar value) { return select(value == 0.0, 0.0, copy_sign(1.0, value)); }
 
 /// The share of `a` in the derivative of the larger of a and b: where they tie, each has half.

@@ -21,13 +21,7 @@ void detail::carry_logits(Tensor& probabilities, const Tensor& logits, LogitsOf 
 
 Tensor detail::with_logits(Tensor result, const Operation& activation, const Tensor& x) {
   if (&activation != &operations::sigmoid()) return result;
-  const TensorNode& node = *Access::node(result);
-  if (node.references.load(std::memory_order_relaxed) != 1) {
-    Tensor same_value = Access::alias(result);
-    Access::node(same_value)->serial = node.serial;
-    Access::node(same_value)->number = node.number;
-    result = std::move(same_value);
-  }
+  if (Access::node(result)->references.load(std::memory_order_relaxed) != 1) result = Access::same_value(result);
   carry_logits(result, x, LogitsOf::sigmoid);
   return result;
 }

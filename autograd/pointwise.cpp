@@ -28,9 +28,8 @@ Program only_output(const Program& program, std::size_t output) {
 }
 
 bool is_zero(const Program& program) {
-  if (program.outputs[0] < program.inputs + program.uniforms) return false;
-  const auto& instruction =
-      program.instructions[static_cast<std::size_t>(program.outputs[0] - program.inputs - program.uniforms)];
+  if (program.outputs[0] < program.leaves()) return false;
+  const auto& instruction = program.instructions[program.outputs[0] - program.leaves()];
   return instruction.primitive == kernels::Primitive::constant && instruction.value == 0.0;
 }
 

@@ -22,8 +22,7 @@ List& list_of(std::uint64_t serial) {
   if (list.serial() != serial) {
     throw GradientError(
         "the tape was opened on another thread, or outside of the function of a checkpoint or custom_vjp; use it where "
-        "it "
-        "was made");
+        "it was made");
   }
   return list;
 }

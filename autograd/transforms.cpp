@@ -117,14 +117,6 @@ void call_again(const Function& f, const Call& call, const Vjp& v) {
   for (std::size_t i = 0; i < places.size(); ++i) v.set(places[i], std::move(adjoints[i]));
 }
 
-/// The same value of the list, but not the probabilities of logits.
-Tensor without_logits(const Tensor& x) {
-  Tensor result = Access::alias(x);
-  Access::node(result)->serial = Access::node(x)->serial;
-  Access::node(result)->number = Access::node(x)->number;
-  return result;
-}
-
 }  // namespace
 
 Tensor jacobian(Tape& tape, const Tensor& y, const Tensor& variable) {
@@ -161,7 +153,7 @@ Tensor custom_vjp(const Function& f, const Rule& rule, const Tensor& x) {
         call.parameters.front().name()));
   }
   return record("custom_vjp", {.inputs = 1, .outputs = 1}, {&x, 1}, std::move(call.result), [rule](const Vjp& v) {
-    Tensor dx = rule(without_logits(v.input()), v.output(), v.dy());
+    Tensor dx = rule(Access::same_value(v.input()), v.output(), v.dy());
     if (!dx.defined()) throw GradientError("custom_vjp: the rule gave an undefined tensor");
     v.set(0, std::move(dx));
   });

@@ -78,6 +78,13 @@ struct Access {
   /// The same elements under another shape and as no list's value.
   static Tensor alias(const Tensor& tensor, const Shape& shape);
   static Tensor alias(const Tensor& tensor) { return alias(tensor, checked(tensor).shape); }
+  /// The same value of the list as a handle of its own, which carries no logits.
+  static Tensor same_value(const Tensor& tensor) {
+    Tensor same = alias(tensor);
+    node(same)->serial = node(tensor)->serial;
+    node(same)->number = node(tensor)->number;
+    return same;
+  }
   /// Whether the elements may be read up to the end of their last block (kernels/primitives.h).
   static bool is_padded(const Tensor& tensor) { return node(tensor)->buffer->is_own(); }
   static const void* elements(const Tensor& tensor) { return node(tensor)->buffer->elements; }
