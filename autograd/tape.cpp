@@ -193,24 +193,27 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const Parameter> x
   return gradients_by(y, xs, seed);
 }
 
-Gradients Tape::gradient(const Tensor& y) {
+kernels::PoolVector<Parameter> Tape::parameters() const {
   const List& list = list_of(serial_);
-  kernels::PoolVector<std::shared_ptr<detail::ParameterState>> states;
-  Asked asked;
+  kernels::PoolVector<Parameter> parameters;
   for (const detail::ParameterRead& read : list.reads().subspan(list.tape(level_).first_read)) {
     if (!read.is_leaf(first_value_)) continue;
-    const auto found = std::find(states.begin(), states.end(), read.state);
-    const auto owner = static_cast<std::uint32_t>(found - states.begin());
-    if (found == states.end()) states.push_back(read.state);
-    asked.add(Access::node(read.variable)->number, owner);
+    const Parameter parameter = Access::parameter(read.state);
+    if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end()) parameters.push_back(parameter);
   }
+  return parameters;
+}
+
+Gradients Tape::gradient(const Tensor& y) {
+  const kernels::PoolVector<Parameter> read = parameters();
+  Asked asked;
+  for (std::uint32_t i = 0; i < read.size(); ++i) ask(read[i], i, asked);
   auto results = walk(y, asked, {}, Unreached::undefined);
   Gradients gradients;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const Parameter parameter = Access::parameter(states[i]);
     const bool matters = results[i].defined();
-    if (!matters) results[i] = zeros(parameter.shape(), parameter.dtype());
-    gradients.add(parameter, std::move(results[i]), matters);
+    if (!matters) results[i] = zeros(read[i].shape(), read[i].dtype());
+    gradients.add(read[i], std::move(results[i]), matters);
   }
   return gradients;
 }

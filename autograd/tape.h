@@ -106,6 +106,8 @@ class Tape {
   std::vector<Tensor> gradient(const Tensor& y, std::span<const Parameter> xs, const Tensor& seed = {});
   /// Gradients of every parameter that took part; of one that was assigned meanwhile, by all the values it had.
   Gradients gradient(const Tensor& y);
+  /// The parameters that were read so far on this tape, each once, in the order in which they were first.
+  kernels::PoolVector<Parameter> parameters() const;
 
   /// What was recorded so far since this tape was opened. The views hold until the next operation.
   std::vector<Record> records() const;

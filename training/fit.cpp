@@ -62,10 +62,10 @@ bool holds(const std::vector<Parameter>& parameters, const Parameter& one) {
 
 /// Throws ValueError for a parameter of `used` that the loss depends on and that nobody knows of: it would stay as it
 /// is.
-void require_known(const Gradients& used, const Gradients& gradients, nn::Module& model,
+void require_known(std::span<const Parameter> used, const Gradients& gradients, nn::Module& model,
                    const optim::Optimizer& optimizer) {
   const std::vector<Parameter> listed = model.parameters(), held = optimizer.parameters();
-  for (const auto& [parameter, gradient] : used) {
+  for (const Parameter& parameter : used) {
     if (!gradients.matters(parameter) || holds(listed, parameter) || holds(held, parameter)) continue;
     throw ValueError(fmt::format(
         "fit: parameter '{}' {} takes part in the loss, but neither does the model list it (visit), nor "
@@ -187,13 +187,12 @@ class Training {
   std::pair<Tensor, Tensor> update(const Tensor& inputs, const Tensor& labels) {
     Tape tape;
     const Tensor predictions = model_(inputs);
-    // Of a recorded step, this runs while it is recorded. A gradient of a constant tells what was read so far.
-    const bool checks = options_.compile || total_steps_ == 1;
-    const Gradients used = checks ? tape.gradient(Tensor(0.0)) : Gradients();
+    const auto used = tape.parameters();
     const Tensor loss = loss_(predictions, labels);
     const Tensor finite = checked_loss(loss);
     const Gradients gradients = tape.gradient(loss);
-    if (checks) require_known(used, gradients, model_, optimizer_);
+    // Of a recorded step, this runs while it is recorded.
+    if (options_.compile || total_steps_ == 1) require_known(used, gradients, model_, optimizer_);
     optimizer_.step(gradients);
     return {finite, predictions};
   }

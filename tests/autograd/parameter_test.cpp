@@ -64,6 +64,29 @@ TEST(Parameter, IsWatchedByReadingIt) {
   EXPECT_THROW(tape.gradient(loss, unused), GradientError);
 }
 
+TEST(Parameter, IsListedByEveryTapeThatItWasReadOn) {
+  const Parameter before(Tensor(1.0)), integer(Tensor(1)), b(Tensor(2.0));
+  Parameter a(Tensor(3.0));
+  const Tensor early = before.value();
+  const auto listed = [](const Tape& tape) {
+    const auto all = tape.parameters();
+    return std::vector<Parameter>(all.begin(), all.end());
+  };
+  Tape outer;
+  EXPECT_TRUE(listed(outer).empty());
+  const Tensor first = b * 2.0;
+  a.assign(first * a * early);
+  {
+    Tape inner;
+    EXPECT_TRUE(listed(inner).empty());
+    static_cast<void>(a + a + cast(integer, DType::f64));
+    EXPECT_EQ(listed(inner), std::vector<Parameter>{a});
+  }
+  a.assign(Tensor(4.0));
+  static_cast<void>(stop_gradient(a * b));
+  EXPECT_EQ(listed(outer), (std::vector<Parameter>{b, a}));
+}
+
 TEST(Parameter, HasItsGradientAmongThoseOfAList) {
   const Parameter a(Tensor({1.0, 2.0})), b(Tensor(3.0));
   const std::vector<Parameter> both{a, b};
