@@ -5,6 +5,7 @@
 #include <typeinfo>
 
 #include <cxxabi.h>
+#include <fmt/format.h>
 
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/operations.h>
@@ -23,9 +24,16 @@ std::uint64_t fnv1a(std::string_view text) {
   return hash;
 }
 
+/// Throws ShapeError or DTypeError where the parameter cannot have what is drawn.
 Tensor draw(const std::string& path, const Parameter& parameter, const Initializer& initializer, std::uint64_t seed) {
   Generator generator(seed, fnv1a(path));
-  return initializer(parameter.shape(), generator, parameter.dtype());
+  Tensor value = initializer(parameter.shape(), generator, parameter.dtype());
+  if (value.shape() == parameter.shape() && value.dtype() == parameter.dtype()) return value;
+  const std::string message =
+      fmt::format("initializer: parameter '{}' is {} {}; it was given {} {}", path, name_of(parameter.dtype()),
+                  to_string(parameter.shape()), name_of(value.dtype()), to_string(value.shape()));
+  if (value.shape() != parameter.shape()) throw ShapeError(message);
+  throw DTypeError(message);
 }
 
 /// What is listed, each once and with its path.
@@ -302,7 +310,6 @@ void Module::initialize(std::uint64_t seed) {
   const auto draw_one = [&](const std::string& path, Parameter& parameter, const Initializer& initializer) {
     if (!initializer || std::find(drawn.begin(), drawn.end(), parameter) != drawn.end()) return;
     values.push_back(draw(path, parameter, initializer, seed));
-    parameter.clone().assign(values.back());  // refuses what does not fit
     drawn.push_back(parameter);
   };
   PathVisitor::visit(*this, path_, &build_part, draw_one);
