@@ -193,27 +193,35 @@ std::vector<Tensor> Tape::gradient(const Tensor& y, std::span<const Parameter> x
   return gradients_by(y, xs, seed);
 }
 
-kernels::PoolVector<Parameter> Tape::parameters() const {
+/// Every parameter that was read, by all the values that it had.
+kernels::PoolVector<Parameter> Tape::ask_all(Asked& asked) const {
   const List& list = list_of(serial_);
   kernels::PoolVector<Parameter> parameters;
   for (const detail::ParameterRead& read : list.reads().subspan(list.tape(level_).first_read)) {
     if (!read.is_leaf(first_value_)) continue;
     const Parameter parameter = Access::parameter(read.state);
-    if (std::find(parameters.begin(), parameters.end(), parameter) == parameters.end()) parameters.push_back(parameter);
+    const auto found = std::find(parameters.begin(), parameters.end(), parameter);
+    asked.add(Access::node(read.variable)->number, static_cast<std::uint32_t>(found - parameters.begin()));
+    if (found == parameters.end()) parameters.push_back(parameter);
   }
   return parameters;
 }
 
-Gradients Tape::gradient(const Tensor& y) {
-  const kernels::PoolVector<Parameter> read = parameters();
+std::vector<Parameter> Tape::parameters() const {
   Asked asked;
-  for (std::uint32_t i = 0; i < read.size(); ++i) ask(read[i], i, asked);
+  const auto all = ask_all(asked);
+  return {all.begin(), all.end()};
+}
+
+Gradients Tape::gradient(const Tensor& y) {
+  Asked asked;
+  const kernels::PoolVector<Parameter> parameters = ask_all(asked);
   auto results = walk(y, asked, {}, Unreached::undefined);
   Gradients gradients;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const bool matters = results[i].defined();
-    if (!matters) results[i] = zeros(read[i].shape(), read[i].dtype());
-    gradients.add(read[i], std::move(results[i]), matters);
+    if (!matters) results[i] = zeros(parameters[i].shape(), parameters[i].dtype());
+    gradients.add(parameters[i], std::move(results[i]), matters);
   }
   return gradients;
 }

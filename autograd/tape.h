@@ -107,7 +107,7 @@ class Tape {
   /// Gradients of every parameter that took part; of one that was assigned meanwhile, by all the values it had.
   Gradients gradient(const Tensor& y);
   /// The parameters that were read so far on this tape, each once, in the order in which they were first.
-  kernels::PoolVector<Parameter> parameters() const;
+  std::vector<Parameter> parameters() const;
 
   /// What was recorded so far since this tape was opened. The views hold until the next operation.
   std::vector<Record> records() const;
@@ -121,6 +121,7 @@ class Tape {
   template <typename X>
   std::vector<Tensor> gradients_by(const Tensor& y, std::span<const X> xs, const Tensor& seed);
   void ask(const Variable& variable, std::uint32_t owner, Asked& asked) const;
+  kernels::PoolVector<Parameter> ask_all(Asked& asked) const;
   std::uint32_t number_of_variable(const Tensor& tensor) const;
   enum class Unreached { zeros, undefined };
   kernels::PoolVector<Tensor> walk(const Tensor& y, const Asked& asked, const Tensor& seed, Unreached unreached);

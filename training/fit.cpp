@@ -62,7 +62,7 @@ bool holds(const std::vector<Parameter>& parameters, const Parameter& one) {
 
 /// Throws ValueError for a parameter of `used` that the loss depends on and that nobody knows of: it would stay as it
 /// is.
-void require_known(std::span<const Parameter> used, const Gradients& gradients, nn::Module& model,
+void require_known(const std::vector<Parameter>& used, const Gradients& gradients, nn::Module& model,
                    const optim::Optimizer& optimizer) {
   const std::vector<Parameter> listed = model.parameters(), held = optimizer.parameters();
   for (const Parameter& parameter : used) {
@@ -187,12 +187,13 @@ class Training {
   std::pair<Tensor, Tensor> update(const Tensor& inputs, const Tensor& labels) {
     Tape tape;
     const Tensor predictions = model_(inputs);
-    const auto used = tape.parameters();
+    // Of a recorded step, this runs while it is recorded.
+    const bool checks = options_.compile || total_steps_ == 1;
+    const std::vector<Parameter> used = checks ? tape.parameters() : std::vector<Parameter>();
     const Tensor loss = loss_(predictions, labels);
     const Tensor finite = checked_loss(loss);
     const Gradients gradients = tape.gradient(loss);
-    // Of a recorded step, this runs while it is recorded.
-    if (options_.compile || total_steps_ == 1) require_known(used, gradients, model_, optimizer_);
+    if (checks) require_known(used, gradients, model_, optimizer_);
     optimizer_.step(gradients);
     return {finite, predictions};
   }
