@@ -52,6 +52,60 @@ const Tensor& sample_matrix() {
   return matrix;
 }
 
+/// The shape of what the indices name, along the axis.
+Shape read_shape(const char* name, AxisIndices::Kind kind, const Tensor& x, const Tensor& indices, const Attributes& attributes) {
+  const std::size_t axis = axis_of(name, x, attributes);
+  if (kind == AxisIndices::per_entry) require_same_but_axis(name, x, indices, axis);
+  detail::require_indices(name, indices);
+  return kind == AxisIndices::per_entry ? indices.shape() : taken_shape(name, x.shape(), indices.shape(), axis);
+}
+
+/// What reads x where the indices say; `add` gives its gradient.
+Operation reading(const char* name, AxisIndices::Kind kind, std::int64_t axis, decltype(&scatter_add) add,
+                  std::vector<Sample> (*samples)()) {
+  return primitive(name, {
+      .category = Category::indexing,
+      .attributes = {{"axis", axis}},
+      .reads = {.inputs = 0b10},
+      .inputs = 2,
+      .guards = true,
+      .infer = [name, kind](auto inputs, const Attributes& attributes, auto results) {
+        results[0] = {inputs[0].dtype(), read_shape(name, kind, inputs[0], inputs[1], attributes)};
+      },
+      .kernel = [name, kind](auto inputs, const Attributes& attributes, auto results) {
+        AxisIndices(name, inputs[0].shape(), axis_of(name, inputs[0], attributes), inputs[1], kind).read(inputs[0], results[0]);
+      },
+      .vjp = [add](const Vjp& vjp) {
+        vjp.set(0, add(zeros(vjp.input_shape(), vjp.input_dtype()), vjp.input(1), vjp.dy(), vjp.attributes().integer("axis")));
+      },
+      .samples = samples,
+  });
+}
+
+/// What adds to x where `read` reads.
+Operation adding(const char* name, AxisIndices::Kind kind, std::int64_t axis, decltype(&gather) read,
+                 std::vector<Sample> (*samples)()) {
+  return primitive(name, {
+      .category = Category::indexing,
+      .attributes = {{"axis", axis}},
+      .reads = {.inputs = 0b10},
+      .inputs = 3,
+      .guards = true,
+      .infer = [name, kind](auto inputs, const Attributes& attributes, auto results) {
+        require_updates(name, inputs[0], inputs[2], read_shape(name, kind, inputs[0], inputs[1], attributes));
+        results[0] = {detail::number_dtype(name, inputs[0].dtype()), inputs[0].shape()};
+      },
+      .kernel = [name, kind](auto inputs, const Attributes& attributes, auto results) {
+        AxisIndices(name, inputs[0].shape(), axis_of(name, inputs[0], attributes), inputs[1], kind).add(inputs[0], inputs[2], results[0]);
+      },
+      .vjp = [read](const Vjp& vjp) {
+        if (vjp.needs(0)) vjp.set(0, vjp.dy());
+        if (vjp.needs(2)) vjp.set(2, read(vjp.dy(), vjp.input(1), vjp.attributes().integer("axis")));
+      },
+      .samples = samples,
+  });
+}
+
 }  // namespace
 
 #ifdef WENGERT_DECLARATIONS
@@ -61,31 +115,12 @@ const Tensor& sample_matrix() {
 Tensor gather(const Tensor& x, const Tensor& indices, std::int64_t axis = -1);
 #endif
 WENGERT_OPERATION(gather) {
-  return primitive(name, {
-      .category = Category::indexing,
-      .attributes = {{"axis", std::int64_t{-1}}},
-      .reads = {.inputs = 0b10},
-      .inputs = 2,
-      .guards = true,
-      .infer = [](auto inputs, const Attributes& attributes, auto results) {
-        require_same_but_axis("gather", inputs[0], inputs[1], axis_of("gather", inputs[0], attributes));
-        detail::require_indices("gather", inputs[1]);
-        results[0] = {inputs[0].dtype(), inputs[1].shape()};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const std::size_t axis = axis_of("gather", inputs[0], attributes);
-        AxisIndices("gather", inputs[0].shape(), axis, inputs[1], AxisIndices::per_entry).read(inputs[0], results[0]);
-      },
-      .vjp = [](const Vjp& vjp) {
-        vjp.set(0, scatter_add(zeros(vjp.input_shape(), vjp.input_dtype()), vjp.input(1), vjp.dy(), vjp.attributes().integer("axis")));
-      },
-      .samples = [] {
-        return std::vector<Sample>{
-            {{sample_matrix(), Tensor({{2, 0}, {1, 1}})}},
-            {{sample_matrix(), Tensor({{1, 0, -1}})}, {{"axis", std::int64_t{0}}}},
-            {{Tensor({0.5, 1.5}), zeros({0}, DType::i64)}},
-        };
-      },
+  return reading(name, AxisIndices::per_entry, -1, wengert::scatter_add, [] {
+    return std::vector<Sample>{
+        {{sample_matrix(), Tensor({{2, 0}, {1, 1}})}},
+        {{sample_matrix(), Tensor({{1, 0, -1}})}, {{"axis", std::int64_t{0}}}},
+        {{Tensor({0.5, 1.5}), zeros({0}, DType::i64)}},
+    };
   });
 }
 Tensor gather(const Tensor& x, const Tensor& indices, std::int64_t axis) {
@@ -99,33 +134,12 @@ Tensor gather(const Tensor& x, const Tensor& indices, std::int64_t axis) {
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, std::int64_t axis = -1);
 #endif
 WENGERT_OPERATION(scatter_add) {
-  return primitive(name, {
-      .category = Category::indexing,
-      .attributes = {{"axis", std::int64_t{-1}}},
-      .reads = {.inputs = 0b10},
-      .inputs = 3,
-      .guards = true,
-      .infer = [](auto inputs, const Attributes& attributes, auto results) {
-        require_same_but_axis("scatter_add", inputs[0], inputs[1], axis_of("scatter_add", inputs[0], attributes));
-        detail::require_indices("scatter_add", inputs[1]);
-        require_updates("scatter_add", inputs[0], inputs[2], inputs[1].shape());
-        results[0] = {detail::number_dtype("scatter_add", inputs[0].dtype()), inputs[0].shape()};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const std::size_t axis = axis_of("scatter_add", inputs[0], attributes);
-        AxisIndices("scatter_add", inputs[0].shape(), axis, inputs[1], AxisIndices::per_entry).add(inputs[0], inputs[2], results[0]);
-      },
-      .vjp = [](const Vjp& vjp) {
-        if (vjp.needs(0)) vjp.set(0, vjp.dy());
-        if (vjp.needs(2)) vjp.set(2, gather(vjp.dy(), vjp.input(1), vjp.attributes().integer("axis")));
-      },
-      .samples = [] {
-        return std::vector<Sample>{
-            {{sample_matrix(), Tensor({{2, 0}, {1, 1}}), Tensor({{0.3, 0.7}, {-1.5, 2.0}})}},
-            {{sample_matrix(), Tensor({{1, 0, -1}}), Tensor({{0.3, 0.7, 1.1}})}, {{"axis", std::int64_t{0}}}},
-            {{Tensor({0.5, 1.5}), zeros({0}, DType::i64), zeros({0}, DType::f64)}},
-        };
-      },
+  return adding(name, AxisIndices::per_entry, -1, wengert::gather, [] {
+    return std::vector<Sample>{
+        {{sample_matrix(), Tensor({{2, 0}, {1, 1}}), Tensor({{0.3, 0.7}, {-1.5, 2.0}})}},
+        {{sample_matrix(), Tensor({{1, 0, -1}}), Tensor({{0.3, 0.7, 1.1}})}, {{"axis", std::int64_t{0}}}},
+        {{Tensor({0.5, 1.5}), zeros({0}, DType::i64), zeros({0}, DType::f64)}},
+    };
   });
 }
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, std::int64_t axis) {
@@ -139,33 +153,14 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis = 0);
 #endif
 WENGERT_OPERATION(take) {
-  return primitive(name, {
-      .category = Category::indexing,
-      .attributes = {{"axis", std::int64_t{0}}},
-      .reads = {.inputs = 0b10},
-      .inputs = 2,
-      .guards = true,
-      .infer = [](auto inputs, const Attributes& attributes, auto results) {
-        detail::require_indices("take", inputs[1]);
-        const std::size_t axis = axis_of("take", inputs[0], attributes);
-        results[0] = {inputs[0].dtype(), taken_shape("take", inputs[0].shape(), inputs[1].shape(), axis)};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const std::size_t axis = axis_of("take", inputs[0], attributes);
-        AxisIndices("take", inputs[0].shape(), axis, inputs[1], AxisIndices::per_slice).read(inputs[0], results[0]);
-      },
-      .vjp = [](const Vjp& vjp) {
-        vjp.set(0, index_add(zeros(vjp.input_shape(), vjp.input_dtype()), vjp.input(1), vjp.dy(), vjp.attributes().integer("axis")));
-      },
-      .samples = [] {
-        return std::vector<Sample>{
-            {{sample_matrix(), Tensor({1, 0, 1})}},
-            {{sample_matrix(), Tensor({{2, -1}, {0, 0}})}, {{"axis", std::int64_t{1}}}},
-            {{sample_matrix(), Tensor(1)}},
-            {{Tensor({{0.5}, {1.5}}), Tensor({0, -1})}, {{"axis", std::int64_t{-1}}}},
-            {{sample_matrix(), zeros({0}, DType::i32)}},
-        };
-      },
+  return reading(name, AxisIndices::per_slice, 0, wengert::index_add, [] {
+    return std::vector<Sample>{
+        {{sample_matrix(), Tensor({1, 0, 1})}},
+        {{sample_matrix(), Tensor({{2, -1}, {0, 0}})}, {{"axis", std::int64_t{1}}}},
+        {{sample_matrix(), Tensor(1)}},
+        {{Tensor({{0.5}, {1.5}}), Tensor({0, -1})}, {{"axis", std::int64_t{-1}}}},
+        {{sample_matrix(), zeros({0}, DType::i32)}},
+    };
   });
 }
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) { return apply(operations::take(), {x, indices}, {{"axis", axis}}); }
@@ -176,34 +171,13 @@ Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) { return 
 Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& updates, std::int64_t axis = 0);
 #endif
 WENGERT_OPERATION(index_add) {
-  return primitive(name, {
-      .category = Category::indexing,
-      .attributes = {{"axis", std::int64_t{0}}},
-      .reads = {.inputs = 0b10},
-      .inputs = 3,
-      .guards = true,
-      .infer = [](auto inputs, const Attributes& attributes, auto results) {
-        detail::require_indices("index_add", inputs[1]);
-        const std::size_t axis = axis_of("index_add", inputs[0], attributes);
-        require_updates("index_add", inputs[0], inputs[2], taken_shape("index_add", inputs[0].shape(), inputs[1].shape(), axis));
-        results[0] = {detail::number_dtype("index_add", inputs[0].dtype()), inputs[0].shape()};
-      },
-      .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const std::size_t axis = axis_of("index_add", inputs[0], attributes);
-        AxisIndices("index_add", inputs[0].shape(), axis, inputs[1], AxisIndices::per_slice).add(inputs[0], inputs[2], results[0]);
-      },
-      .vjp = [](const Vjp& vjp) {
-        if (vjp.needs(0)) vjp.set(0, vjp.dy());
-        if (vjp.needs(2)) vjp.set(2, take(vjp.dy(), vjp.input(1), vjp.attributes().integer("axis")));
-      },
-      .samples = [] {
-        return std::vector<Sample>{
-            {{sample_matrix(), Tensor({1, 1}), Tensor({{0.3, 0.7, 1.1}, {-1.5, 2.0, 0.4}})}},
-            {{sample_matrix(), Tensor({-1}), Tensor({{0.3}, {0.7}})}, {{"axis", std::int64_t{-1}}}},
-            {{Tensor({{0.5}, {1.5}}), Tensor({0, -1}), Tensor({{0.3, 0.1}, {0.7, 0.9}})}, {{"axis", std::int64_t{1}}}},
-            {{sample_matrix(), zeros({0}, DType::i32), zeros({0, 3}, DType::f64)}},
-        };
-      },
+  return adding(name, AxisIndices::per_slice, 0, wengert::take, [] {
+    return std::vector<Sample>{
+        {{sample_matrix(), Tensor({1, 1}), Tensor({{0.3, 0.7, 1.1}, {-1.5, 2.0, 0.4}})}},
+        {{sample_matrix(), Tensor({-1}), Tensor({{0.3}, {0.7}})}, {{"axis", std::int64_t{-1}}}},
+        {{Tensor({{0.5}, {1.5}}), Tensor({0, -1}), Tensor({{0.3, 0.1}, {0.7, 0.9}})}, {{"axis", std::int64_t{1}}}},
+        {{sample_matrix(), zeros({0}, DType::i32), zeros({0, 3}, DType::f64)}},
+    };
   });
 }
 Tensor index_add(const Tensor& x, const Tensor& indices, const Tensor& updates, std::int64_t axis) {
