@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <wengert/autograd/operation.h>
 #include <wengert/autograd/samples.h>
@@ -24,6 +25,9 @@ std::span<const CatalogueEntry> builtin_operations();
 
 /// The documentation that the build collected for an operation.
 Operation documented(std::string_view name, Operation definition);
+
+/// A pointwise operation on inputs of any dtype that gives a truth value.
+Operation truth(const char* name, Formula formula, std::vector<Sample> (*samples)());
 
 }  // namespace wengert::detail
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
@@ -10,7 +11,6 @@
 #include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/kernels/room.h>
 #include <wengert/autograd/operations.h>
-#include <wengert/autograd/samples.h>
 
 namespace wengert {
 namespace {
@@ -331,6 +331,14 @@ Operation pointwise(std::string_view name, PointwiseDefinition definition) {
   operation.kinks = std::move(definition.kinks);
   operation.samples = std::move(definition.samples);
   return operation;
+}
+
+Operation detail::truth(const char* name, Formula formula, std::vector<Sample> (*samples)()) {
+  return pointwise(name, {.category = Category::comparison,
+                          .formula = std::move(formula),
+                          .domain = Domain::any,
+                          .boolean = true,
+                          .samples = samples});
 }
 
 }  // namespace wengert

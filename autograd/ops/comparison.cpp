@@ -21,15 +21,7 @@ std::vector<Sample> comparison_samples() {
 Tensor less(const Operand& a, const Operand& b);
 Tensor operator<(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(less) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a < b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = comparison_samples,
-  });
-}
+WENGERT_OPERATION(less) { return detail::truth(name, [](Scalar a, Scalar b) { return a < b; }, comparison_samples); }
 Tensor less(const Operand& a, const Operand& b) { return detail::apply_binary(operations::less(), a, b); }
 Tensor operator<(const Operand& a, const Operand& b) { return less(a, b); }
 
@@ -39,15 +31,7 @@ Tensor operator<(const Operand& a, const Operand& b) { return less(a, b); }
 Tensor less_equal(const Operand& a, const Operand& b);
 Tensor operator<=(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(less_equal) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a <= b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = comparison_samples,
-  });
-}
+WENGERT_OPERATION(less_equal) { return detail::truth(name, [](Scalar a, Scalar b) { return a <= b; }, comparison_samples); }
 Tensor less_equal(const Operand& a, const Operand& b) { return detail::apply_binary(operations::less_equal(), a, b); }
 Tensor operator<=(const Operand& a, const Operand& b) { return less_equal(a, b); }
 
@@ -57,15 +41,7 @@ Tensor operator<=(const Operand& a, const Operand& b) { return less_equal(a, b);
 Tensor greater(const Operand& a, const Operand& b);
 Tensor operator>(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(greater) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a > b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = comparison_samples,
-  });
-}
+WENGERT_OPERATION(greater) { return detail::truth(name, [](Scalar a, Scalar b) { return a > b; }, comparison_samples); }
 Tensor greater(const Operand& a, const Operand& b) { return detail::apply_binary(operations::greater(), a, b); }
 Tensor operator>(const Operand& a, const Operand& b) { return greater(a, b); }
 
@@ -75,15 +51,7 @@ Tensor operator>(const Operand& a, const Operand& b) { return greater(a, b); }
 Tensor greater_equal(const Operand& a, const Operand& b);
 Tensor operator>=(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(greater_equal) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a >= b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = comparison_samples,
-  });
-}
+WENGERT_OPERATION(greater_equal) { return detail::truth(name, [](Scalar a, Scalar b) { return a >= b; }, comparison_samples); }
 Tensor greater_equal(const Operand& a, const Operand& b) { return detail::apply_binary(operations::greater_equal(), a, b); }
 Tensor operator>=(const Operand& a, const Operand& b) { return greater_equal(a, b); }
 
@@ -93,15 +61,7 @@ Tensor operator>=(const Operand& a, const Operand& b) { return greater_equal(a, 
 Tensor equal(const Operand& a, const Operand& b);
 Tensor operator==(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(equal) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a == b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = comparison_samples,
-  });
-}
+WENGERT_OPERATION(equal) { return detail::truth(name, [](Scalar a, Scalar b) { return a == b; }, comparison_samples); }
 Tensor equal(const Operand& a, const Operand& b) { return detail::apply_binary(operations::equal(), a, b); }
 Tensor operator==(const Operand& a, const Operand& b) { return equal(a, b); }
 
@@ -111,15 +71,7 @@ Tensor operator==(const Operand& a, const Operand& b) { return equal(a, b); }
 Tensor not_equal(const Operand& a, const Operand& b);
 Tensor operator!=(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(not_equal) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a != b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = comparison_samples,
-  });
-}
+WENGERT_OPERATION(not_equal) { return detail::truth(name, [](Scalar a, Scalar b) { return a != b; }, comparison_samples); }
 Tensor not_equal(const Operand& a, const Operand& b) { return detail::apply_binary(operations::not_equal(), a, b); }
 Tensor operator!=(const Operand& a, const Operand& b) { return not_equal(a, b); }
 

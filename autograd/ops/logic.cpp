@@ -23,15 +23,7 @@ std::vector<Sample> binary_logic_samples() {
 Tensor logical_not(const Tensor& x);
 Tensor operator!(const Tensor& x);
 #endif
-WENGERT_OPERATION(logical_not) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar x) { return !x; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = unary_logic_samples,
-  });
-}
+WENGERT_OPERATION(logical_not) { return detail::truth(name, [](Scalar x) { return !x; }, unary_logic_samples); }
 Tensor logical_not(const Tensor& x) { return apply(operations::logical_not(), {x}); }
 Tensor operator!(const Tensor& x) { return logical_not(x); }
 
@@ -41,15 +33,7 @@ Tensor operator!(const Tensor& x) { return logical_not(x); }
 Tensor logical_and(const Operand& a, const Operand& b);
 Tensor operator&&(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(logical_and) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a && b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = binary_logic_samples,
-  });
-}
+WENGERT_OPERATION(logical_and) { return detail::truth(name, [](Scalar a, Scalar b) { return a && b; }, binary_logic_samples); }
 Tensor logical_and(const Operand& a, const Operand& b) { return detail::apply_binary(operations::logical_and(), a, b); }
 Tensor operator&&(const Operand& a, const Operand& b) { return logical_and(a, b); }
 
@@ -59,15 +43,7 @@ Tensor operator&&(const Operand& a, const Operand& b) { return logical_and(a, b)
 Tensor logical_or(const Operand& a, const Operand& b);
 Tensor operator||(const Operand& a, const Operand& b);
 #endif
-WENGERT_OPERATION(logical_or) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar a, Scalar b) { return a || b; },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = binary_logic_samples,
-  });
-}
+WENGERT_OPERATION(logical_or) { return detail::truth(name, [](Scalar a, Scalar b) { return a || b; }, binary_logic_samples); }
 Tensor logical_or(const Operand& a, const Operand& b) { return detail::apply_binary(operations::logical_or(), a, b); }
 Tensor operator||(const Operand& a, const Operand& b) { return logical_or(a, b); }
 
@@ -75,45 +51,21 @@ Tensor operator||(const Operand& a, const Operand& b) { return logical_or(a, b);
 /// Whether x is neither infinite nor NaN, any dtype; true for every integer. The result is boolean.
 Tensor isfinite(const Tensor& x);
 #endif
-WENGERT_OPERATION(isfinite) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar x) { return is_finite(x); },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = detail::unary_samples,
-  });
-}
+WENGERT_OPERATION(isfinite) { return detail::truth(name, [](Scalar x) { return is_finite(x); }, detail::unary_samples); }
 Tensor isfinite(const Tensor& x) { return apply(operations::isfinite(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
 /// Whether x is inf or −inf, any dtype; false for every integer. The result is boolean.
 Tensor isinf(const Tensor& x);
 #endif
-WENGERT_OPERATION(isinf) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar x) { return !(is_finite(x) || is_nan(x)); },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = detail::unary_samples,
-  });
-}
+WENGERT_OPERATION(isinf) { return detail::truth(name, [](Scalar x) { return !(is_finite(x) || is_nan(x)); }, detail::unary_samples); }
 Tensor isinf(const Tensor& x) { return apply(operations::isinf(), {x}); }
 
 #ifdef WENGERT_DECLARATIONS
 /// Whether x is NaN, any dtype; false for every integer. The result is boolean.
 Tensor isnan(const Tensor& x);
 #endif
-WENGERT_OPERATION(isnan) {
-  return pointwise(name, {
-      .category = Category::comparison,
-      .formula = [](Scalar x) { return is_nan(x); },
-      .domain = Domain::any,
-      .boolean = true,
-      .samples = detail::unary_samples,
-  });
-}
+WENGERT_OPERATION(isnan) { return detail::truth(name, [](Scalar x) { return is_nan(x); }, detail::unary_samples); }
 Tensor isnan(const Tensor& x) { return apply(operations::isnan(), {x}); }
 
 }  // namespace wengert
