@@ -5,6 +5,11 @@
 
 namespace wengert::detail {
 
+const Tensor& sample_matrix() {
+  static const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+  return matrix;
+}
+
 std::vector<Sample> unary_samples() {
   return {
       {{Tensor({-2.5, -1.0, -0.3, 0.0, 0.4, 1.0, 3.0})}},
@@ -51,11 +56,24 @@ std::vector<Sample> activation_samples() {
 }
 
 std::vector<Sample> binary_samples() {
-  const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+  const Tensor& matrix = sample_matrix();
   return {
       {{matrix, Tensor({{1.5, 0.7, -2.2}, {0.4, -1.1, 2.5}})}}, {{matrix, Tensor({1.25, -0.5, 0.8})}},
       {{Tensor({{1.75}, {-0.3}}), Tensor({{-0.9, 0.6, 2.1}})}}, {{Tensor(2.0), Tensor({0.7, -1.3})}},
       {{zeros({0, 3}, DType::f64), Tensor({1.0, 2.0, 3.0})}},
+  };
+}
+
+std::vector<Sample> reduction_samples() {
+  const Tensor& matrix = sample_matrix();
+  return {
+      {{matrix}, {}},
+      {{matrix}, {{"axes", Ints{0}}}},
+      {{matrix}, {{"axes", Ints{-1}}, {"keepdims", true}}},
+      {{Tensor({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6}, {2, 2, 2})}, {{"axes", Ints{0, 2}}}},
+      {{Tensor({{1.5}, {-0.5}})}, {{"axes", Ints{-1}}}},
+      {{Tensor(1.5)}, {}},
+      {{zeros({0, 3}, DType::f64)}, {{"axes", Ints{1}}}},
   };
 }
 

@@ -10,6 +10,9 @@
 
 namespace wengert::detail {
 
+/// Six numbers of both signs, [2, 3], none of them twice.
+const Tensor& sample_matrix();
+
 /// Inputs on which most elementwise functions of one number are smooth: small, large, of both signs, 0, a scalar,
 /// empty.
 std::vector<Sample> unary_samples();
@@ -23,6 +26,8 @@ std::vector<Sample> unit_samples();
 std::vector<Sample> activation_samples();
 /// Pairs of equal shapes, of broadcast ones, and empty; no zeros on the right side, no ties.
 std::vector<Sample> binary_samples();
+/// Ways to reduce over some axes, or all.
+std::vector<Sample> reduction_samples();
 
 /// An operand of the operation so named as a tensor; a number takes `dtype`. Throws DTypeError where that would lose
 /// it.

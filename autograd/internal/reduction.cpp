@@ -134,17 +134,4 @@ void stretch(const Tensor& x, Tensor& result) {
   StridedCopy{to, broadcast_strides(x.shape(), to), row_major_strides(to)}(x, result);
 }
 
-std::vector<Sample> reduction_samples() {
-  const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
-  return {
-      {{matrix}, {}},
-      {{matrix}, {{"axes", Ints{0}}}},
-      {{matrix}, {{"axes", Ints{-1}}, {"keepdims", true}}},
-      {{Tensor({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6}, {2, 2, 2})}, {{"axes", Ints{0, 2}}}},
-      {{Tensor({{1.5}, {-0.5}})}, {{"axes", Ints{-1}}}},
-      {{Tensor(1.5)}, {}},
-      {{zeros({0, 3}, DType::f64)}, {{"axes", Ints{1}}}},
-  };
-}
-
 }  // namespace wengert::detail

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <vector>
-
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/operation.h>
 
@@ -50,7 +48,5 @@ GatheredAxes gather_axes(const Tensor& x, const Ints& axes);
 Ints order_with_last(const Ints& last, std::size_t rank);
 /// Repeats x's elements over the shape of `result`.
 void stretch(const Tensor& x, Tensor& result);
-
-std::vector<Sample> reduction_samples();
 
 }  // namespace wengert::detail

@@ -6,7 +6,7 @@ namespace {
 
 std::vector<Sample> comparison_samples() {
   return {
-      {{Tensor({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), Tensor({{0.5, 1.25, 1.0}, {-0.75, 2.5, -3.5}})}},
+      {{detail::sample_matrix(), Tensor({{0.5, 1.25, 1.0}, {-0.75, 2.5, -3.5}})}},
       {{Tensor({1, 2, 3}), Tensor({{2}, {3}})}},
       {{Tensor({false, true}), Tensor(true)}},
       {{zeros({0, 2}, DType::f64), Tensor({1.0, 2.0})}},

@@ -133,7 +133,7 @@ WENGERT_OPERATION(softmax_cross_entropy) {
       .kernel = [](auto inputs, const Attributes&, auto results) { cross_entropy(inputs[0], inputs[1], results[0]); },
       .vjp = cross_entropy_vjp,
       .samples = [] {
-        const Tensor logits({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        const Tensor& logits = detail::sample_matrix();
         return std::vector<Sample>{
             {{logits, Tensor({2, 0})}},
             {{logits, Tensor({{0.2, 0.5, 0.3}, {0.0, 1.0, 0.0}})}},

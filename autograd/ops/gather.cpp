@@ -9,6 +9,7 @@ namespace wengert {
 namespace {
 
 using detail::AxisIndices;
+using detail::sample_matrix;
 
 void require_same_but_axis(const char* name, const Tensor& x, const Tensor& indices, std::size_t axis) {
   bool fits = x.rank() == indices.rank();
@@ -45,11 +46,6 @@ void require_updates(const char* name, const Tensor& x, const Tensor& updates, c
 
 std::size_t axis_of(const char* name, const Tensor& x, const Attributes& attributes) {
   return normalize_axis(name, attributes.integer("axis"), x.rank());
-}
-
-const Tensor& sample_matrix() {
-  static const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
-  return matrix;
 }
 
 /// The shape of what the indices name, along the axis.

@@ -216,7 +216,8 @@ WENGERT_OPERATION(matmul) {
       },
       .vjp = product_vjp,
       .samples = [] {
-        const Tensor a({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}}), b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});
+        const Tensor& a = detail::sample_matrix();
+        const Tensor b({{1.5, 0.7}, {0.4, -1.1}, {2.5, -0.3}});
         const Tensor cube({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6, 0.6, 1.1, -0.5, 2.2}, {2, 2, 3});
         return std::vector<Sample>{
             {{a, b}},

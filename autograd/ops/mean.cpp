@@ -82,7 +82,7 @@ WENGERT_OPERATION(cumsum) {
         vjp.set(0, cumsum(vjp.dy(), vjp.attributes().integer("axis"), !vjp.attributes().flag("reverse")));
       },
       .samples = [] {
-        const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        const Tensor& matrix = detail::sample_matrix();
         return std::vector<Sample>{
             {{matrix}},
             {{matrix}, {{"axis", std::int64_t{0}}, {"reverse", true}}},

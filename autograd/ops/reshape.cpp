@@ -72,7 +72,7 @@ WENGERT_OPERATION(reshape) {
       },
       .vjp = [](const Vjp& vjp) { vjp.set(0, reshape(vjp.dy(), Ints(vjp.input_shape()))); },
       .samples = [] {
-        const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        const Tensor& matrix = detail::sample_matrix();
         return std::vector<Sample>{
             {{matrix}, {{"shape", Ints{3, 2}}}},
             {{matrix}, {{"shape", Ints{1, -1, 1, 2}}}},
@@ -111,7 +111,7 @@ WENGERT_OPERATION(transpose) {
       .samples = [] {
         const Tensor cube({0.3, -0.8, 1.7, 0.9, -2.4, 3.1, 0.2, -1.6, 0.6, 1.1, -0.5, 2.2}, {2, 3, 2});
         return std::vector<Sample>{
-            {{Tensor({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}})}},
+            {{detail::sample_matrix()}},
             {{cube}, {{"axes", Ints{2, 0, 1}}}},
             {{cube}, {{"axes", Ints{0, -1, 1}}}},
             {{Tensor({{0.5, 1.5}})}},
@@ -168,7 +168,7 @@ WENGERT_OPERATION(unsqueeze) {
       .attributes = {{"axes", Ints{0}}},
       .compose = [](auto inputs, const Attributes& attributes) { return unsqueeze(inputs[0], attributes.ints("axes")); },
       .samples = [] {
-        const Tensor x({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        const Tensor& x = detail::sample_matrix();
         return std::vector<Sample>{
             {{x}}, {{x}, {{"axes", Ints{-1, 1}}}}, {{Tensor({1.5})}}, {{Tensor(0.5)}}, {{zeros({0}, DType::f64)}},
         };

@@ -222,7 +222,7 @@ WENGERT_OPERATION(flip) {
       },
       .vjp = [](const Vjp& vjp) { vjp.set(0, flip(vjp.dy(), vjp.attributes().ints("axes"))); },
       .samples = [] {
-        const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        const Tensor& matrix = detail::sample_matrix();
         return std::vector<Sample>{
             {{matrix}},
             {{matrix}, {{"axes", Ints{-1}}}},

@@ -21,7 +21,7 @@ void infer_along_axis(const char* name, const Tensor& x, const Attributes& attri
 }
 
 std::vector<Sample> row_samples() {
-  const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+  const Tensor& matrix = detail::sample_matrix();
   return {
       {{matrix}},
       {{matrix}, {{"axis", std::int64_t{0}}}},

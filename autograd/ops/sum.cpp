@@ -51,7 +51,7 @@ WENGERT_OPERATION(sum_to) {
       },
       .vjp = [](const Vjp& vjp) { vjp.set(0, broadcast_to(vjp.dy(), vjp.input_shape())); },
       .samples = [] {
-        const Tensor matrix({{0.5, -1.25, 2.0}, {-0.75, 1.5, -3.0}});
+        const Tensor& matrix = detail::sample_matrix();
         return std::vector<Sample>{
             {{matrix}, {{"shape", Ints{3}}}},
             {{matrix}, {{"shape", Ints{2, 1}}}},
