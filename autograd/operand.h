@@ -1,11 +1,14 @@
 #pragma once
 
+#include <string>
 #include <type_traits>
 
 #include <wengert/autograd/parameter.h>
 #include <wengert/autograd/tensor.h>
 
 namespace wengert {
+
+struct Operation;
 
 /// What a binary operation takes on either side: a tensor, a parameter, or a number (which takes the other side's
 /// dtype). For the time of a call: the tensor is the caller's.
@@ -31,5 +34,16 @@ class Operand {
   Number number_ = 0;
   bool is_number_ = false;
 };
+
+namespace detail {
+
+/// An operand of the operation so named as a tensor; a number takes `dtype`. Throws DTypeError where that would lose
+/// it.
+Tensor as_tensor(const std::string& operation, const Operand& operand, DType dtype);
+
+/// Applies a binary operation; a number takes the other side's dtype. Throws ValueError for two numbers.
+Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b);
+
+}  // namespace detail
 
 }  // namespace wengert

@@ -9,11 +9,13 @@
 #include <wengert/autograd/error.h>
 #include <wengert/autograd/host.h>
 #include <wengert/autograd/internal/capture.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/list.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/memory.h>
+#include <wengert/autograd/operand.h>
 #include <wengert/autograd/operation.h>
 
 namespace wengert {
@@ -215,6 +217,23 @@ Tensor apply(const Operation& operation, std::initializer_list<detail::Borrowed>
   return result;
 }
 
+Tensor detail::as_tensor(const std::string& operation, const Operand& operand, DType dtype) {
+  try {
+    return operand.as(dtype);
+  } catch (const DTypeError& error) {
+    throw DTypeError(fmt::format("{}: {}", operation, error.what()));
+  }
+}
+
+Tensor detail::apply_binary(const Operation& operation, const Operand& a, const Operand& b) {
+  if (a.is_number() && b.is_number()) {
+    throw ValueError(fmt::format("{}: both operands are numbers; expected a tensor on one side", operation.name));
+  }
+  if (a.is_number()) return apply(operation, {as_tensor(operation.name, a, b.tensor().dtype()), b.tensor()});
+  if (b.is_number()) return apply(operation, {a.tensor(), as_tensor(operation.name, b, a.tensor().dtype())});
+  return apply(operation, {a.tensor(), b.tensor()});
+}
+
 Operation::~Operation() = default;
 PointwiseDefinition::~PointwiseDefinition() = default;
 Sample::~Sample() = default;
@@ -288,6 +307,32 @@ Operation detail::documented(std::string_view name, Operation definition) {
     if (entry.name == name) definition.documentation = entry.documentation;
   }
   return definition;
+}
+
+DType detail::number_dtype(const char* operation, DType dtype) {
+  if (dtype == DType::boolean) {
+    throw DTypeError(
+        fmt::format("{}: the input is boolean; expected numbers; cast it first: cast(x, DType::i32)", operation));
+  }
+  return dtype;
+}
+
+void detail::require_one_dtype(const char* operation, DType a, DType b) {
+  if (a == b) return;
+  throw DTypeError(
+      fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", operation, name_of(a), name_of(b)));
+}
+
+DType detail::floating_dtype(const char* operation, DType dtype) {
+  if (!is_floating(dtype)) {
+    throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)",
+                                 operation, name_of(dtype)));
+  }
+  return dtype;
+}
+
+std::size_t detail::axis_of(const char* operation, const Shape& shape, const Attributes& attributes) {
+  return normalize_axis(operation, attributes.integer("axis"), shape.rank());
 }
 
 }  // namespace wengert

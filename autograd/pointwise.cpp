@@ -5,9 +5,9 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
-#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/tracer.h>
 #include <wengert/autograd/kernels/room.h>
 #include <wengert/autograd/operations.h>

@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-
-#include <wengert/autograd/error.h>
 #include <wengert/autograd/samples.h>
 
 namespace wengert::detail {
@@ -75,23 +72,6 @@ std::vector<Sample> reduction_samples() {
       {{Tensor(1.5)}, {}},
       {{zeros({0, 3}, DType::f64)}, {{"axes", Ints{1}}}},
   };
-}
-
-Tensor as_tensor(const std::string& operation, const Operand& operand, DType dtype) {
-  try {
-    return operand.as(dtype);
-  } catch (const DTypeError& error) {
-    throw DTypeError(fmt::format("{}: {}", operation, error.what()));
-  }
-}
-
-Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b) {
-  if (a.is_number() && b.is_number()) {
-    throw ValueError(fmt::format("{}: both operands are numbers; expected a tensor on one side", operation.name));
-  }
-  if (a.is_number()) return apply(operation, {as_tensor(operation.name, a, b.tensor().dtype()), b.tensor()});
-  if (b.is_number()) return apply(operation, {a.tensor(), as_tensor(operation.name, b, a.tensor().dtype())});
-  return apply(operation, {a.tensor(), b.tensor()});
 }
 
 }  // namespace wengert::detail

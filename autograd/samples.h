@@ -1,12 +1,10 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include <wengert/autograd/operand.h>
 #include <wengert/autograd/operation.h>
 
-/// What the definitions in autograd/ops/ share.
+/// The samples that definitions in autograd/ops/ share.
 
 namespace wengert::detail {
 
@@ -28,12 +26,5 @@ std::vector<Sample> activation_samples();
 std::vector<Sample> binary_samples();
 /// Ways to reduce over some axes, or all.
 std::vector<Sample> reduction_samples();
-
-/// An operand of the operation so named as a tensor; a number takes `dtype`. Throws DTypeError where that would lose
-/// it.
-Tensor as_tensor(const std::string& operation, const Operand& operand, DType dtype);
-
-/// Applies a binary operation; a number takes the other side's dtype. Throws ValueError for two numbers.
-Tensor apply_binary(const Operation& operation, const Operand& a, const Operand& b);
 
 }  // namespace wengert::detail

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <wengert/autograd/compile.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/passes.h>
 #include <wengert/autograd/internal/pointwise_rule.h>
 #include <wengert/autograd/internal/reduction.h>
@@ -147,7 +148,7 @@ std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& r
 
 std::size_t cut_axis(const GraphRecord& record) {
   const Use& whole = record.operation->joins ? record.outputs[0] : record.inputs[0];
-  return normalize_axis(record.operation->name.c_str(), record.attributes.integer("axis"), whole.shape.rank());
+  return axis_of(record.operation->name.c_str(), whole.shape, record.attributes);
 }
 
 bool is_addition(const Graph& graph, const GraphRecord& record) {

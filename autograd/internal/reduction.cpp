@@ -1,9 +1,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include <fmt/format.h>
-
-#include <wengert/autograd/error.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
@@ -17,28 +14,6 @@ bool contains(const Ints& axes, std::size_t axis) {
 }
 
 }  // namespace
-
-DType number_dtype(const char* operation, DType dtype) {
-  if (dtype == DType::boolean) {
-    throw DTypeError(
-        fmt::format("{}: the input is boolean; expected numbers; cast it first: cast(x, DType::i32)", operation));
-  }
-  return dtype;
-}
-
-void require_one_dtype(const char* operation, DType a, DType b) {
-  if (a == b) return;
-  throw DTypeError(
-      fmt::format("{}: inputs are {} and {}; expected one dtype; cast one of them", operation, name_of(a), name_of(b)));
-}
-
-DType floating_dtype(const char* operation, DType dtype) {
-  if (!is_floating(dtype)) {
-    throw DTypeError(fmt::format("{}: the input is {}; expected f32 or f64; cast it first: cast(x, DType::f32)",
-                                 operation, name_of(dtype)));
-  }
-  return dtype;
-}
 
 AxisRun::AxisRun(const Shape& shape, std::size_t axis, std::size_t end)
     : outer(extent_product(shape, 0, axis)),

@@ -7,13 +7,6 @@
 
 namespace wengert::detail {
 
-/// The dtype, if it is a number; throws DTypeError otherwise, naming `operation`.
-DType number_dtype(const char* operation, DType dtype);
-/// Throws DTypeError, naming `operation`, where two inputs differ in dtype.
-void require_one_dtype(const char* operation, DType a, DType b);
-/// The dtype, if it is f32 or f64.
-DType floating_dtype(const char* operation, DType dtype);
-
 /// An array [outer, n, inner]: an axis, or neighbouring ones from `axis` to before `end`, between those before and
 /// those behind.
 struct AxisRun {

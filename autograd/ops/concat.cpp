@@ -2,7 +2,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
-#include <wengert/autograd/internal/reduction.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/operations.h>
 
@@ -11,7 +11,7 @@ namespace {
 
 void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, TensorType& result) {
   const Shape& first = inputs[0].shape();
-  const std::size_t axis = normalize_axis("concat", attributes.integer("axis"), first.rank());
+  const std::size_t axis = detail::axis_of("concat", first, attributes);
   Ints extents(first);
   for (const Tensor& input : inputs.subspan(1)) {
     Ints expected(first);
@@ -28,7 +28,7 @@ void infer_concat(std::span<const Tensor> inputs, const Attributes& attributes, 
 }
 
 void concatenate(std::span<const Tensor> inputs, const Attributes& attributes, Tensor& result) {
-  const std::size_t axis = normalize_axis("concat", attributes.integer("axis"), result.rank());
+  const std::size_t axis = detail::axis_of("concat", result.shape(), attributes);
   const Ints strides = row_major_strides(result.shape());
   std::int64_t offset = 0;
   for (const Tensor& input : inputs) {
@@ -38,7 +38,7 @@ void concatenate(std::span<const Tensor> inputs, const Attributes& attributes, T
 }
 
 void concat_vjp(const Vjp& vjp) {
-  const std::size_t axis = normalize_axis("concat", vjp.attributes().integer("axis"), vjp.output_shape().rank());
+  const std::size_t axis = detail::axis_of("concat", vjp.output_shape(), vjp.attributes());
   const Tensor& dy = vjp.dy();
   Ints starts, stops(vjp.output_shape());
   for (std::size_t i = 0; i < stops.size(); ++i) starts.push_back(0);

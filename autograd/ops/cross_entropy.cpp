@@ -4,8 +4,8 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
-#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/kernels/memory.h>
 #include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/kernels/softmax.h>

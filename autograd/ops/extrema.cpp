@@ -2,6 +2,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/kernels/scan.h>
@@ -52,7 +53,7 @@ Operation extremum_place(const char* name, bool largest) {
       .differentiable = false,
       .infer = [name](auto inputs, const Attributes& attributes, auto results) {
         const Tensor& x = inputs[0];
-        const std::size_t axis = normalize_axis(name, attributes.integer("axis"), x.rank());
+        const std::size_t axis = detail::axis_of(name, x.shape(), attributes);
         if (x.shape()[axis] == 0) {
           throw ValueError(fmt::format("{}: {} has no elements along axis {}; expected one or more", name, to_string(x.shape()), axis));
         }
@@ -61,7 +62,7 @@ Operation extremum_place(const char* name, bool largest) {
       },
       .kernel = [name, largest](auto inputs, const Attributes& attributes, auto results) {
         const Tensor& x = inputs[0];
-        const detail::AxisRun run(x.shape(), normalize_axis(name, attributes.integer("axis"), x.rank()));
+        const detail::AxisRun run(x.shape(), detail::axis_of(name, x.shape(), attributes));
         kernels::arg_reduce(largest, x.dtype(), detail::Access::elements(x), writable<std::int64_t>(results[0]).data(), run.outer, run.n,
                             run.inner);
       },

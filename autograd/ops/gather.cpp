@@ -2,6 +2,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/indexing.h>
 #include <wengert/autograd/operations.h>
 
@@ -44,13 +45,9 @@ void require_updates(const char* name, const Tensor& x, const Tensor& updates, c
   }
 }
 
-std::size_t axis_of(const char* name, const Tensor& x, const Attributes& attributes) {
-  return normalize_axis(name, attributes.integer("axis"), x.rank());
-}
-
 /// The shape of what the indices name, along the axis.
 Shape read_shape(const char* name, AxisIndices::Kind kind, const Tensor& x, const Tensor& indices, const Attributes& attributes) {
-  const std::size_t axis = axis_of(name, x, attributes);
+  const std::size_t axis = detail::axis_of(name, x.shape(), attributes);
   if (kind == AxisIndices::per_entry) require_same_but_axis(name, x, indices, axis);
   detail::require_indices(name, indices);
   return kind == AxisIndices::per_entry ? indices.shape() : taken_shape(name, x.shape(), indices.shape(), axis);
@@ -69,7 +66,8 @@ Operation reading(const char* name, AxisIndices::Kind kind, std::int64_t axis, d
         results[0] = {inputs[0].dtype(), read_shape(name, kind, inputs[0], inputs[1], attributes)};
       },
       .kernel = [name, kind](auto inputs, const Attributes& attributes, auto results) {
-        AxisIndices(name, inputs[0].shape(), axis_of(name, inputs[0], attributes), inputs[1], kind).read(inputs[0], results[0]);
+        const Shape& shape = inputs[0].shape();
+        AxisIndices(name, shape, detail::axis_of(name, shape, attributes), inputs[1], kind).read(inputs[0], results[0]);
       },
       .vjp = [add](const Vjp& vjp) {
         vjp.set(0, add(zeros(vjp.input_shape(), vjp.input_dtype()), vjp.input(1), vjp.dy(), vjp.attributes().integer("axis")));
@@ -92,7 +90,8 @@ Operation adding(const char* name, AxisIndices::Kind kind, std::int64_t axis, de
         results[0] = {detail::number_dtype(name, inputs[0].dtype()), inputs[0].shape()};
       },
       .kernel = [name, kind](auto inputs, const Attributes& attributes, auto results) {
-        AxisIndices(name, inputs[0].shape(), axis_of(name, inputs[0], attributes), inputs[1], kind).add(inputs[0], inputs[2], results[0]);
+        const Shape& shape = inputs[0].shape();
+        AxisIndices(name, shape, detail::axis_of(name, shape, attributes), inputs[1], kind).add(inputs[0], inputs[2], results[0]);
       },
       .vjp = [read](const Vjp& vjp) {
         if (vjp.needs(0)) vjp.set(0, vjp.dy());

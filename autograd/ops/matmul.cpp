@@ -6,8 +6,8 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
-#include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/kernels/gemm.h>
 #include <wengert/autograd/kernels/threads.h>

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/kernels/scan.h>
@@ -70,11 +71,11 @@ WENGERT_OPERATION(cumsum) {
       .category = Category::reduction,
       .attributes = {{"axis", std::int64_t{-1}}, {"reverse", false}},
       .infer = [](auto inputs, const Attributes& attributes, auto results) {
-        static_cast<void>(normalize_axis("cumsum", attributes.integer("axis"), inputs[0].rank()));
+        static_cast<void>(detail::axis_of("cumsum", inputs[0].shape(), attributes));
         results[0] = {detail::number_dtype("cumsum", inputs[0].dtype()), inputs[0].shape()};
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const detail::AxisRun run(inputs[0].shape(), normalize_axis("cumsum", attributes.integer("axis"), inputs[0].rank()));
+        const detail::AxisRun run(inputs[0].shape(), detail::axis_of("cumsum", inputs[0].shape(), attributes));
         kernels::cumulative_sum(inputs[0].dtype(), detail::Access::elements(inputs[0]), detail::Access::elements(results[0]), run.outer,
                                 run.n, run.inner, attributes.flag("reverse"));
       },

@@ -1,4 +1,5 @@
 #include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/internal/strided.h>

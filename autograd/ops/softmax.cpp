@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include <wengert/autograd/catalogue.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/kernels/softmax.h>
@@ -16,7 +17,7 @@ using detail::Access;
 using detail::AxisRun;
 
 void infer_along_axis(const char* name, const Tensor& x, const Attributes& attributes, TensorType& result) {
-  static_cast<void>(normalize_axis(name, attributes.integer("axis"), x.rank()));
+  static_cast<void>(detail::axis_of(name, x.shape(), attributes));
   result = {detail::floating_dtype(name, x.dtype()), x.shape()};
 }
 
@@ -49,7 +50,7 @@ WENGERT_OPERATION(softmax) {
         infer_along_axis("softmax", inputs[0], attributes, results[0]);
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const std::size_t axis = normalize_axis("softmax", attributes.integer("axis"), inputs[0].rank());
+        const std::size_t axis = detail::axis_of("softmax", inputs[0].shape(), attributes);
         const AxisRun run(inputs[0].shape(), axis);
         kernels::softmax(inputs[0].dtype(), Access::elements(inputs[0]), Access::elements(results[0]), run.outer, run.n, run.inner);
         if (axis + 1 == inputs[0].rank()) detail::carry_logits(results[0], inputs[0], LogitsOf::softmax);
@@ -78,7 +79,7 @@ WENGERT_OPERATION(log_softmax) {
         infer_along_axis("log_softmax", inputs[0], attributes, results[0]);
       },
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
-        const AxisRun run(inputs[0].shape(), normalize_axis("log_softmax", attributes.integer("axis"), inputs[0].rank()));
+        const AxisRun run(inputs[0].shape(), detail::axis_of("log_softmax", inputs[0].shape(), attributes));
         kernels::log_softmax(inputs[0].dtype(), Access::elements(inputs[0]), Access::elements(results[0]), run.outer, run.n, run.inner);
       },
       .vjp = [](const Vjp& vjp) {

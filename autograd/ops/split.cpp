@@ -2,6 +2,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/strided.h>
 #include <wengert/autograd/operations.h>
 
@@ -17,7 +18,7 @@ std::size_t count_sections(const Attributes& attributes) {
 
 /// A part of x, the first one of `sections`.
 Shape part_of(const Shape& x, const Attributes& attributes) {
-  const std::size_t axis = normalize_axis("split", attributes.integer("axis"), x.rank());
+  const std::size_t axis = detail::axis_of("split", x, attributes);
   const auto sections = static_cast<std::int64_t>(count_sections(attributes));
   constexpr std::int64_t most_empty = 1 << 20;  // an extent of 0 has any number of sections
   if (x[axis] == 0 && sections > most_empty) throw ValueError(fmt::format("split: {} sections of nothing; expected at most {}", sections, most_empty));
@@ -50,7 +51,7 @@ WENGERT_OPERATION(split) {
       .kernel = [](auto inputs, const Attributes& attributes, auto results) {
         const Tensor& x = inputs[0];
         const Shape& part = results[0].shape();
-        const std::size_t axis = normalize_axis("split", attributes.integer("axis"), x.rank());
+        const std::size_t axis = detail::axis_of("split", x.shape(), attributes);
         const Ints strides = row_major_strides(x.shape());
         std::int64_t offset = 0;
         for (Tensor& result : results) {

@@ -2,6 +2,7 @@
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/error.h>
+#include <wengert/autograd/internal/checks.h>
 #include <wengert/autograd/internal/node.h>
 #include <wengert/autograd/internal/reduction.h>
 #include <wengert/autograd/operations.h>
