@@ -22,14 +22,14 @@ constexpr int classes = 10;
 
 /// A data set of four files in this format.
 struct Source {
-  std::string name;
-  std::string folder;
-  bool is_bare_too;  // its files may also stand in $WENGERT_DATA itself
-  std::string help;  // what brings the files to where they are found
+  std::string_view name;
+  std::string_view folder;
+  bool is_bare_too;       // its files may also stand in $WENGERT_DATA itself
+  std::string_view help;  // what brings the files to where they are found
 };
 
-const Source fashion_source{"Fashion-MNIST", "fashion-mnist", true, "sudo apt-get install dataset-fashion-mnist"};
-const Source digits_source{
+constexpr Source fashion_source{"Fashion-MNIST", "fashion-mnist", true, "sudo apt-get install dataset-fashion-mnist"};
+constexpr Source digits_source{
     "MNIST", "mnist", false,
     "wget -P ~/.local/share/datasets/mnist "
     "https://ossci-datasets.s3.amazonaws.com/mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"};
@@ -40,17 +40,15 @@ std::string environment(const char* name, const std::string& otherwise = {}) {
 }
 
 std::vector<std::string> data_directories(const Source& source) {
-  const std::string home = environment("HOME");
-  std::vector<std::string> bases{environment("XDG_DATA_HOME", home.empty() ? "" : home + "/.local/share")};
-  std::istringstream shared(environment("XDG_DATA_DIRS", "/usr/local/share:/usr/share"));
-  for (std::string base; std::getline(shared, base, ':');) bases.push_back(base);
-
   std::vector<std::string> directories;
-  for (const std::string& base : bases) {
+  const auto add = [&](const std::filesystem::path& base) {
     // The XDG specification tells to pass over paths that are not absolute.
-    if (base.starts_with('/'))
-      directories.push_back((std::filesystem::path(base) / "datasets" / source.folder).string());
-  }
+    if (base.is_absolute()) directories.push_back((base / "datasets" / source.folder).string());
+  };
+  const std::string home = environment("HOME");
+  add(environment("XDG_DATA_HOME", home.empty() ? "" : home + "/.local/share"));
+  std::istringstream shared(environment("XDG_DATA_DIRS", "/usr/local/share:/usr/share"));
+  for (std::string base; std::getline(shared, base, ':');) add(base);
   return directories;
 }
 
