@@ -60,17 +60,14 @@ void infer_drawn(std::span<const Tensor>, const Attributes& attributes, std::spa
 template <typename F>
 void draw_with(const Tensor& generator, Tensor& result, std::size_t of_block, double cost, F fill) {
   const State state = state_of(generator);
-  dispatch(result.dtype(), [&](auto type) {
-    using T = decltype(type);
-    if constexpr (std::is_floating_point_v<T>) {
-      const std::span<T> elements = writable<T>(result);
-      kernels::parallel_ranges(result.size(), static_cast<std::int64_t>(of_block),
-                               kernels::work_of<T>(cost, result.size()), [&](std::int64_t begin, std::int64_t end) {
-                                 const auto first = static_cast<std::size_t>(begin);
-                                 fill(elements.subspan(first, static_cast<std::size_t>(end) - first),
-                                      kernels::Stream{state[0], state[1], state[2] + first / of_block});
-                               });
-    }
+  dispatch_floating(result.dtype(), [&]<typename T>(T) {
+    const std::span<T> elements = writable<T>(result);
+    kernels::parallel_ranges(result.size(), static_cast<std::int64_t>(of_block),
+                             kernels::work_of<T>(cost, result.size()), [&](std::int64_t begin, std::int64_t end) {
+                               const auto first = static_cast<std::size_t>(begin);
+                               fill(elements.subspan(first, static_cast<std::size_t>(end) - first),
+                                    kernels::Stream{state[0], state[1], state[2] + first / of_block});
+                             });
   });
 }
 

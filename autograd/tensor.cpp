@@ -273,8 +273,7 @@ Tensor linspace(double start, double stop, std::int64_t count, DType dtype) {
   if (count < 0) throw ValueError(fmt::format("linspace: {} points; expected 0 or more", count));
   if (!is_floating(dtype)) throw DTypeError(fmt::format("linspace: dtype {}; expected f32 or f64", name_of(dtype)));
   Tensor result = empty({count}, dtype);
-  dispatch(dtype, [&](auto type) {
-    using T = decltype(type);
+  dispatch_floating(dtype, [&]<typename T>(T) {
     const std::span<T> elements = writable<T>(result);
     const double last = static_cast<double>(std::max<std::int64_t>(count - 1, 1));
     for (std::size_t i = 0; i < elements.size(); ++i) {

@@ -96,12 +96,11 @@ Tensor take(const Tensor& source, const Selection& selection) {
 }
 
 bool holds_infinity(const Tensor& tensor) {
-  const auto search = [](auto elements) {
+  return dispatch_floating(tensor.dtype(), [&]<typename T>(T) {
     bool found = false;
-    for (const auto element : elements) found |= std::isinf(element);
+    for (const T element : tensor.data<T>()) found |= std::isinf(element);
     return found;
-  };
-  return tensor.dtype() == DType::f32 ? search(tensor.data<float>()) : search(tensor.data<double>());
+  });
 }
 
 /// Throws ValueError where a finite element of the images became infinite.
@@ -152,7 +151,7 @@ Tensor take_scaled(const Tensor& source, const Selection& selection, double scal
       });
     });
   };
-  dispatch(source.dtype(), [&](auto from) { dtype == DType::f32 ? make(from, float{}) : make(from, double{}); });
+  dispatch(source.dtype(), [&](auto from) { dispatch_floating(dtype, [&](auto to) { make(from, to); }); });
   const bool may_overflow = is_floating(source.dtype()) || std::abs(scale) > 1;
   if (may_overflow && holds_infinity(result)) require_room(take(source, selection), scale, result);
   return result;

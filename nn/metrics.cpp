@@ -53,7 +53,7 @@ void for_each_row(const char* metric, const Tensor& predictions, const Tensor& t
   const auto row_of = [classes](auto data, std::int64_t row) {
     return data.subspan(static_cast<std::size_t>(row * classes), static_cast<std::size_t>(classes));
   };
-  dispatch(predictions.dtype(), [&](auto score) {
+  dispatch_floating(predictions.dtype(), [&](auto score) {
     const auto scores = predictions.data<decltype(score)>();
     dispatch(targets.dtype(), [&](auto target) {
       const auto values = targets.data<decltype(target)>();
@@ -106,7 +106,7 @@ void check_floating(const char* metric, const Tensor& predictions) {
 /// One score per position, right where it lies on the target's side of 0.5; the targets are 0 or 1.
 double binary_sum(const Tensor& predictions, const Tensor& targets) {
   std::int64_t right = 0;
-  dispatch(predictions.dtype(), [&](auto score) {
+  dispatch_floating(predictions.dtype(), [&](auto score) {
     const auto scores = predictions.data<decltype(score)>();
     dispatch(targets.dtype(), [&](auto target) {
       const auto values = targets.data<decltype(target)>();

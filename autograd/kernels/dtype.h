@@ -84,4 +84,10 @@ void dispatch_stored(DType dtype, F&& f) {
   });
 }
 
+/// `dispatch` where `dtype` is known to be f32 or f64.
+template <typename F>
+decltype(auto) dispatch_floating(DType dtype, F&& f) {
+  return dtype == DType::f32 ? f(float{}) : f(double{});
+}
+
 }  // namespace wengert

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
-#include <type_traits>
 
 #include <wengert/autograd/kernels/along_axis.h>
 #include <wengert/autograd/kernels/memory.h>
@@ -101,21 +100,18 @@ class Exponentials {
 // whole slabs or, where threads are more than those, of columns.
 template <typename F>
 void for_each_group(DType dtype, const Extents& all, F f) {
-  dispatch(dtype, [&](auto tag) {
-    using T = decltype(tag);
-    if constexpr (std::is_floating_point_v<T>) {
-      constexpr std::int64_t least_columns = 32;
-      const std::int64_t together = slabs_together(all);
-      const double work = work_of<T>(cost_of_element, all.elements());
-      for_each_part(all.outer, all.inner, together, least_columns, work, [&](const Part& part) {
-        const std::int64_t columns = part.inner_end - part.inner_begin;
-        const Exponentials<T> room({together, all.n, columns});
-        for (std::int64_t o = part.outer_begin; o < part.outer_end; o += together) {
-          const Extents group = {std::min(together, part.outer_end - o), all.n, columns, all.inner};
-          f(room, group, o * all.n * all.inner + part.inner_begin, o * all.inner + part.inner_begin, tag);
-        }
-      });
-    }
+  dispatch_floating(dtype, [&]<typename T>(T tag) {
+    constexpr std::int64_t least_columns = 32;
+    const std::int64_t together = slabs_together(all);
+    const double work = work_of<T>(cost_of_element, all.elements());
+    for_each_part(all.outer, all.inner, together, least_columns, work, [&](const Part& part) {
+      const std::int64_t columns = part.inner_end - part.inner_begin;
+      const Exponentials<T> room({together, all.n, columns});
+      for (std::int64_t o = part.outer_begin; o < part.outer_end; o += together) {
+        const Extents group = {std::min(together, part.outer_end - o), all.n, columns, all.inner};
+        f(room, group, o * all.n * all.inner + part.inner_begin, o * all.inner + part.inner_begin, tag);
+      }
+    });
   });
 }
 

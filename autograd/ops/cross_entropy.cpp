@@ -92,14 +92,13 @@ void cross_entropy_of_rows(const Rows<T>& rows, const T* t, T* losses) {
 }
 
 void cross_entropy(const Tensor& logits, const Tensor& targets, Tensor& result) {
-  const auto compute = [&]<typename T>(T) {
+  dispatch_floating(logits.dtype(), [&]<typename T>(T) {
     const Rows<T> rows(logits);
     T* const losses = static_cast<T*>(Access::elements(result));
     const void* const given = Access::elements(targets);
     if (!are_labels(targets)) return cross_entropy_of_rows(rows, static_cast<const T*>(given), losses);
     dispatch(targets.dtype(), [&](auto label) { cross_entropy_of_labels(rows, static_cast<const decltype(label)*>(given), losses); });
-  };
-  logits.dtype() == DType::f32 ? compute(float{}) : compute(double{});
+  });
 }
 
 /// With p = softmax(x): (p − t) dy for labels as rows t that are 1 at the label; (p Σt − t) dy in general.

@@ -1,6 +1,5 @@
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include <wengert/autograd/catalogue.h>
 #include <wengert/autograd/internal/checks.h>
@@ -98,15 +97,12 @@ void log_sum_exp(const Tensor& x, const Ints& axes, Tensor& result) {
   Tensor rest = empty(result.shape(), result.dtype());
   kernels::log_sum_exp(x.dtype(), Access::elements(gathered), Access::elements(result), Access::elements(rest), run.outer, run.n,
                        run.inner);
-  dispatch(x.dtype(), [&](auto type) {
-    using T = decltype(type);
-    if constexpr (std::is_floating_point_v<T>) {
-      const T* added = static_cast<const T*>(Access::elements(rest));
-      // Where the largest is infinite or NaN, so is the result.
-      for (T& y : writable<T>(result)) {
-        if (std::isfinite(y)) y += *added;
-        ++added;
-      }
+  dispatch_floating(x.dtype(), [&]<typename T>(T) {
+    const T* added = static_cast<const T*>(Access::elements(rest));
+    // Where the largest is infinite or NaN, so is the result.
+    for (T& y : writable<T>(result)) {
+      if (std::isfinite(y)) y += *added;
+      ++added;
     }
   });
 }
