@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include <pthread.h>
+
 #include <wengert/autograd/kernels/fork.h>
 #include <wengert/autograd/kernels/memory.h>
 
@@ -222,6 +224,10 @@ void populate([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes)
   constexpr std::size_t page = 4096;  // or more, and then the call fails, or succeeds all the same
   if (std::align(page, page, memory, bytes) != nullptr) ::madvise(memory, bytes / page * page, MADV_POPULATE_WRITE);
 #endif
+}
+
+void detail::at_fork(void (*before)(), void (*in_parent)(), void (*in_child)()) {
+  pthread_atfork(before, in_parent, in_child);
 }
 
 std::uint64_t system_allocations() noexcept { return system_calls.load(std::memory_order_relaxed); }
