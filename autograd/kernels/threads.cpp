@@ -227,4 +227,14 @@ void detail::run_pieces(std::int64_t pieces, Piece piece, const void* function) 
   task.finish();
 }
 
+void detail::run_ranges(std::int64_t count, std::int64_t step, double work, std::int64_t most, Range range,
+                        const void* function) {
+  const std::int64_t steps = (count + step - 1) / step, pieces = std::min(steps, pieces_of(work, most));
+  if (pieces <= 1) return range(function, 0, count);
+  parallel_for(pieces, [&](std::int64_t piece) {
+    const std::int64_t begin = steps * piece / pieces * step, end = steps * (piece + 1) / pieces * step;
+    range(function, begin, std::min(end, count));
+  });
+}
+
 }  // namespace wengert::kernels

@@ -28,6 +28,9 @@ class ThreadLimit {
 namespace detail {
 using Piece = void (*)(const void* function, std::int64_t piece);
 void run_pieces(std::int64_t pieces, Piece piece, const void* function);
+using Range = void (*)(const void* function, std::int64_t begin, std::int64_t end);
+void run_ranges(std::int64_t count, std::int64_t step, double work, std::int64_t most, Range range,
+                const void* function);
 }  // namespace detail
 
 /// Calls f(0) … f(pieces − 1), each once, in any order: on this thread, and on threads of the process's pool that have
@@ -66,14 +69,11 @@ double work_of(double cost, std::int64_t count) noexcept {
 template <typename F>
 void parallel_ranges(std::int64_t count, std::int64_t step, double work, const F& f,
                      std::int64_t most = pieces_per_thread) {
-  const std::int64_t steps = (count + step - 1) / step;
-  const std::int64_t worth = pieces_of(work, most);
-  const std::int64_t pieces = steps < worth ? steps : worth;
-  if (pieces <= 1) return f(std::int64_t{0}, count);
-  parallel_for(pieces, [&](std::int64_t piece) {
-    const std::int64_t begin = steps * piece / pieces * step, end = steps * (piece + 1) / pieces * step;
-    f(begin, end < count ? end : count);
-  });
+  if (!is_worth_dividing(work)) return f(std::int64_t{0}, count);
+  const auto call = [](const void* function, std::int64_t begin, std::int64_t end) {
+    (*static_cast<const F*>(function))(begin, end);
+  };
+  detail::run_ranges(count, step, work, most, call, std::addressof(f));
 }
 
 }  // namespace wengert::kernels
