@@ -65,13 +65,14 @@ void PiecewiseReduction::add(const std::byte* elements, std::int64_t first, std:
 void PiecewiseReduction::finish() const {
   if (cut_.columns == 0) return;
   if (array_.outer > 1) return finish_matrices();
-  std::byte* const result = sum(chunks_);
-  if (chunks_ * cut_.piece == array_.elements()) add(result, array_.elements(), 0);
-  combine_chunks(array_.reduction, array_.dtype, sum(0), result, chunks_, cut_.columns);
-  if (array_.inner > 1)
-    std::copy_n(result, array_.inner * size_, out_);
-  else
-    finish_row(array_.reduction, array_.dtype, result, sum(chunks_ + 1), out_);
+  if (chunks_ * cut_.piece == array_.elements()) add(sum(chunks_), array_.elements(), 0);
+  combine_chunks(array_.reduction, array_.dtype, sum(0), chunks_, cut_.columns, true);
+  if (array_.inner > 1) {
+    std::copy_n(sum(0), array_.inner * size_, out_);
+  } else {
+    std::copy_n(sum(chunks_ + 1), size_, sum(1));  // behind the lanes
+    reduce_to(out_, sum(0), 1, cut_.columns + 1, 1);
+  }
 }
 
 void PiecewiseReduction::finish_matrices() const {
@@ -79,9 +80,8 @@ void PiecewiseReduction::finish_matrices() const {
   const double work = static_cast<double>(chunks_ * array_.inner) * cost_of_chunk;
   parallel_ranges(array_.outer, 1, work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
-      std::byte* const result = out_ + o * array_.inner * size_;
-      reduce_to(result, result, 1, 0, array_.inner);  // no rows are left
-      combine_chunks(array_.reduction, array_.dtype, sum(o * chunks), result, chunks, array_.inner);
+      combine_chunks(array_.reduction, array_.dtype, sum(o * chunks), chunks, array_.inner, false);
+      std::copy_n(sum(o * chunks), array_.inner * size_, out_ + o * array_.inner * size_);
     }
   });
 }

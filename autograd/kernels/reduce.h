@@ -21,13 +21,13 @@ void reduce_columns(Reduction reduction, DType dtype, const void* in, void* out,
                     std::int64_t stride);
 
 /// A reduction in chunks, for who makes the elements bit by bit; `reduce` itself cuts long rows like this. A chunk is
-/// 16·2ᵏ rows of [n, inner], reduced by itself. `sums` of the chunks, [chunks, inner] (used up), and the `result` of
-/// reducing the rows behind them, fewer than a chunk, give in `result` what `reduce` gives for all rows.
-void combine_chunks(Reduction reduction, DType dtype, void* sums, void* result, std::int64_t chunks,
-                    std::int64_t inner);
-/// One row of n ≥ row_lanes elements is reduced as [n / row_lanes, row_lanes] into `sums`, what is left for itself into
-/// `rest`: and this is the whole.
+/// 16·2ᵏ rows of [n, inner], reduced by itself. `sums` are those of the chunks, [chunks, inner], and, where it
+/// `has_rest`, of the rows behind them, fewer than a chunk. The first row of them becomes what `reduce` gives for all
+/// rows; the others are used up.
+void combine_chunks(Reduction reduction, DType dtype, void* sums, std::int64_t chunks, std::int64_t inner,
+                    bool has_rest);
+/// One row of n ≥ row_lanes elements is reduced as [n / row_lanes, row_lanes], what is left for itself: `reduce` of the
+/// sums of those columns, followed by that, gives the whole.
 constexpr std::size_t row_lanes(std::size_t size_of_element) { return size_of_element == 8 ? 16 : 32; }
-void finish_row(Reduction reduction, DType dtype, const void* sums, const void* rest, void* out);
 
 }  // namespace wengert::kernels

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <wengert/autograd/kernels/dtype.h>
@@ -14,22 +15,25 @@ inline constexpr std::int64_t block_rows = 16;
 /// Reduces columns side by side: `rows` rows, `stride` elements apart, to one.
 using ReduceRows = void (*)(void* result, const void* in, std::int64_t rows, std::int64_t stride);
 
-/// Reduces `count` contiguous rows, each `rows` times 128 bytes, to one number each: as columns, then those pairwise.
-using ReduceLongRows = void (*)(void* results, const void* in, std::int64_t count, std::int64_t rows);
+/// Reduces `count` contiguous rows of n elements each, row_lanes or more, to one number each: as columns, then those
+/// pairwise, then with what is left of the row.
+using ReduceLongRows = void (*)(void* results, const void* in, std::int64_t count, std::int64_t n);
 
-/// Reduces `count` contiguous rows of n elements each, less than 128 bytes, to one number each: as columns of their
-/// transpose, by what reduces 128 bytes of them.
+/// Reduces `count` contiguous rows of n elements each, fewer than row_lanes, to one number each: as columns of their
+/// transpose, by what reduces row_lanes of them.
 using ReduceShortRows = void (*)(ReduceRows wide, void* results, const void* in, std::int64_t count, std::int64_t n);
 
-/// For as many columns as fill 128 bytes, for eight, and for one; for long rows, null for products, which are rare, and
-/// where there are no vectors; and for many short rows.
+/// What is done to elements of one dtype. All works on the same elements in the same order with every instruction set.
 struct RowReducers {
-  ReduceRows wide = nullptr, eight = nullptr, one = nullptr;
+  ReduceRows wide = nullptr, eight = nullptr, one = nullptr;  ///< row_lanes columns, eight, and one
   ReduceLongRows long_rows = nullptr;
-  ReduceShortRows short_rows = nullptr;
+  ReduceShortRows short_rows = nullptr;  ///< null for integers
+  std::int64_t size = 0;                 ///< of an element
+
+  std::int64_t lanes() const { return static_cast<std::int64_t>(row_lanes(static_cast<std::size_t>(size))); }
 };
 
-/// The code for f32 or f64 and the best instruction set of this machine. Which that is makes no difference to the bits.
-RowReducers find_row_reducers(Reduction reduction, DType dtype);
+/// The code for the best instruction set of this machine. Which that is makes no difference to the bits.
+const RowReducers& find_row_reducers(Reduction reduction, DType dtype);
 
 }  // namespace wengert::kernels
