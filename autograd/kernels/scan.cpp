@@ -63,7 +63,7 @@ using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
 constexpr std::int64_t lanes = 8;
 
 // Of sequences that begin `lane` apart, of n elements `stride` apart: eight side by side, so that none waits for
-// itself.
+// itself. Where the caller says that they are 1 apart, the compiler makes vectors of them.
 template <typename T>
 void sum_up(const T* in, T* out, std::int64_t n, std::int64_t stride, std::int64_t count, std::int64_t lane) {
   std::int64_t first = 0;
