@@ -57,7 +57,7 @@ class Frame {
     const std::byte* block = known.empty() ? room : known.data();
     slot = slots_ + plan_.first_block();
     for (std::size_t i = 0; i < plan_.blocks; ++i, ++slot, block += block_bytes) new (slot) Operand{block, 0};
-    if (known.empty()) plan_.fill_blocks<T>(uniforms, slots_);
+    if (known.empty()) plan_.fill_blocks(dtype_of<T>, uniforms, slots_);
   }
 
   std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes_; }

@@ -36,62 +36,54 @@ To convert(From value) {
   }
 }
 
-// Fills whole blocks: up to one block less an element is written beyond `count`.
+// By whole blocks, for which the compiler needs no loop. One for what is of any type before it is converted.
 template <typename T>
-void fill_blocks(T* out, std::size_t count, T value) {
+[[gnu::noinline]] void fill(T* to, std::size_t count, T value) {
   constexpr std::size_t block = block_bytes / sizeof(T);
-  for (std::size_t i = 0; i < count; i += block) std::fill_n(out + i, block, value);
+  for (; count >= block; to += block, count -= block) std::fill_n(to, block, value);
+  std::fill_n(to, count, value);
 }
 
-template <typename Stored, typename T>
-void copy_run(const Stored* from, std::int64_t stride, std::size_t count, T* out) {
+template <typename From, typename To>
+void copy_run(const From* from, std::int64_t stride, std::size_t count, To* to) {
   if (stride == 0) {
-    fill_blocks(out, count, convert<T>(*from));
+    fill(to, count, convert<To>(*from));
   } else if (stride == 1) {
-    if constexpr (std::is_same_v<Stored, T>) {
-      std::memcpy(out, from, count * sizeof(T));
+    if constexpr (std::is_same_v<From, To>) {
+      std::memcpy(to, from, count * sizeof(To));
     } else {
-      for (std::size_t i = 0; i < count; ++i) out[i] = convert<T>(from[i]);
+      for (std::size_t i = 0; i < count; ++i) to[i] = convert<To>(from[i]);
     }
   } else {
-    for (std::size_t i = 0; i < count; ++i, from += stride) out[i] = convert<T>(*from);
+    for (std::size_t i = 0; i < count; ++i, from += stride) to[i] = convert<To>(*from);
   }
 }
 
-// The same, with types erased: what goes around it then exists once.
-using CopyRun = void (*)(const void* from, std::int64_t stride, std::size_t count, void* out);
-
-template <typename T>
-CopyRun find_copy_run(DType stored) {
-  CopyRun found = nullptr;
-  dispatch_stored(stored, [&]<typename Stored>(Stored) {
-    found = [](const void* from, std::int64_t stride, std::size_t count, void* out) {
-      copy_run(static_cast<const Stored*>(from), stride, count, static_cast<T*>(out));
-    };
-  });
-  return found;
-}
-
-// Continues an array whose first `period` elements are there by copying, twice as many each time.
-template <typename T>
-void repeat(T* out, std::size_t period, std::size_t count) {
+// Continues an array whose first `period` bytes are there by copying, twice as many each time.
+void repeat(std::byte* out, std::size_t period, std::size_t count) {
   for (std::size_t filled = period; filled < count;) {
     const std::size_t step = std::min(filled, count - filled);
-    std::memcpy(out + filled, out, step * sizeof(T));
+    std::memcpy(out + filled, out, step);
     filled += step;
   }
 }
 
 }  // namespace
 
-template <typename T>
-T round_to(double value) {
-  if constexpr (std::is_integral_v<T>) return truncate_saturating<T>(std::nearbyint(value));
-  return static_cast<T>(value);
+CopyRun find_copy_run(DType from_dtype, DType to_dtype) {
+  CopyRun found = nullptr;
+  dispatch_stored(from_dtype, [&]<typename From>(From) {
+    dispatch(to_dtype, [&]<typename To>(To) {
+      found = [](const void* from, std::int64_t stride, std::size_t count, void* to) {
+        copy_run(static_cast<const From*>(from), stride, count, static_cast<To*>(to));
+      };
+    });
+  });
+  return found;
 }
 
-InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape)
-    : data_(input.data), dtype_(input.dtype) {
+InputReader::InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape, DType compute)
+    : data_(input.data), dtype_(input.dtype), compute_(compute) {
   if (input.window != nullptr) {
     const double outside = input.window->outside;
     outside_ = dtype_ == DType::f32 ? static_cast<float>(outside) : outside;
@@ -125,10 +117,8 @@ bool InputReader::repeats(std::int64_t earlier, std::int64_t first, std::size_t 
          earlier / repeated_ == (first + static_cast<std::int64_t>(count) - 1) / repeated_;
 }
 
-template <typename T>
-const T* InputReader::place(std::int64_t first, std::size_t count) const {
-  const auto* const data = static_cast<const T*>(data_);
-  if (rank_ == 1) return data + first;
+const std::byte* InputReader::place(std::int64_t first, std::size_t count) const {
+  if (rank_ == 1) return at(first);
   // Divisions are what this takes: none for what is left at last.
   std::int64_t rest = first / axes_[0].size;
   const std::int64_t begin = first - rest * axes_[0].size;
@@ -141,7 +131,7 @@ const T* InputReader::place(std::int64_t first, std::size_t count) const {
     offset += index * axes_[axis].stride;
     rest /= axes_[axis].size;
   }
-  return axes_[last].has(rest) ? data + (offset + rest * axes_[last].stride) : nullptr;
+  return axes_[last].has(rest) ? at(offset + rest * axes_[last].stride) : nullptr;
 }
 
 InputReader::Run InputReader::run_from(const std::int64_t* index, std::int64_t count) const {
@@ -153,12 +143,15 @@ InputReader::Run InputReader::run_from(const std::int64_t* index, std::int64_t c
   return {begin, std::clamp<std::int64_t>(axes_[0].high - index[0], begin, count)};
 }
 
-template <typename T>
-void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
-  const CopyRun copy = find_copy_run<T>(dtype_);
+void InputReader::gather(std::int64_t first, std::size_t count, std::byte* out) const {
+  const CopyRun copy = find_copy_run(dtype_, compute_);
   if (rank_ == 0) return copy(data_, 0, count, out);
   const auto* const data = static_cast<const std::byte*>(data_);
-  const auto size = static_cast<std::int64_t>(size_of(dtype_));
+  const auto size = static_cast<std::int64_t>(size_of(dtype_)), size_out = static_cast<std::int64_t>(size_of(compute_));
+  const std::int64_t stride = axes_[0].stride;
+  const auto fill_outside = [this](std::byte* to, std::int64_t elements) {
+    if (elements > 0) find_copy_run(DType::f64, compute_)(&outside_, 0, static_cast<std::size_t>(elements), to);
+  };
   const auto rank = static_cast<std::size_t>(rank_);
   std::array<std::int64_t, 8> index;
   std::int64_t offset = origin_;
@@ -170,16 +163,16 @@ void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
   while (true) {
     const std::int64_t run = std::min(static_cast<std::int64_t>(count), axes_[0].size - index[0]);
     const Run there = run_from(index.data(), run);
-    std::fill(out, out + there.begin, convert<T>(outside_));
+    fill_outside(out, there.begin);
     if (there.begin < there.end) {
-      copy(data + (offset + there.begin * axes_[0].stride) * size, axes_[0].stride,
-           static_cast<std::size_t>(there.end - there.begin), out + there.begin);
+      copy(data + (offset + there.begin * stride) * size, stride, static_cast<std::size_t>(there.end - there.begin),
+           out + there.begin * size_out);
     }
-    std::fill(out + there.end, out + run, convert<T>(outside_));
+    fill_outside(out + there.end * size_out, run - there.end);
     count -= static_cast<std::size_t>(run);
     if (count == 0) return;
-    out += run;
-    offset -= index[0] * axes_[0].stride;
+    out += run * size_out;
+    offset -= index[0] * stride;
     index[0] = 0;
     for (std::size_t axis = 1; axis < rank; ++axis) {
       offset += axes_[axis].stride;
@@ -190,52 +183,27 @@ void InputReader::gather(std::int64_t first, std::size_t count, T* out) const {
   }
 }
 
-template <typename T>
-void InputReader::read(std::int64_t first, std::size_t count, T* out) const {
+void InputReader::read(std::int64_t first, std::size_t count, void* out) const {
   const auto period = static_cast<std::size_t>(period_);
   const bool is_periodic = period < count && repeats(first, first + period_, count - period);
   const std::size_t distinct = is_periodic ? period : count;
-  gather(first, distinct, out);
-  repeat(out, distinct, count);
-  constexpr std::size_t block = block_bytes / sizeof(T);
-  for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;
-}
-
-template <typename T>
-void write_elements(const Operand& from, DType dtype, void* data, std::int64_t first, std::size_t count) {
-  const T* const values = static_cast<const T*>(from.data);
-  dispatch(dtype, [&]<typename Stored>(Stored) {
-    Stored* const out = static_cast<Stored*>(data) + first;
-    if (from.mask != 0) {
-      copy_run(values, 1, count, out);
-    } else {
-      std::fill_n(out, count, convert<Stored>(*values));
-    }
-  });
+  const std::size_t size = size_of(compute_), bytes = count * size;
+  auto* const to = static_cast<std::byte*>(out);
+  gather(first, distinct, to);
+  repeat(to, distinct * size, bytes);
+  std::memset(to + bytes, 0, whole_blocks(bytes) - bytes);
 }
 
 void convert_elements(const void* from, DType from_dtype, void* to, DType to_dtype, std::int64_t count) {
   if (count == 0) return;      // there may be no memory
   constexpr double cost = 40;  // in multiply-adds (threads.h)
-  parallel_ranges(count, 16, work_of(cost, count, size_of(to_dtype)), [&](std::int64_t begin, std::int64_t end) {
-    dispatch_stored(from_dtype, [&]<typename From>(From) {
-      dispatch(to_dtype, [&]<typename To>(To) {
-        copy_run(static_cast<const From*>(from) + begin, 1, static_cast<std::size_t>(end - begin),
-                 static_cast<To*>(to) + begin);
-      });
-    });
+  const CopyRun copy = find_copy_run(from_dtype, to_dtype);
+  const std::size_t from_size = size_of(from_dtype), to_size = size_of(to_dtype);
+  parallel_ranges(count, 16, work_of(cost, count, to_size), [&](std::int64_t begin, std::int64_t end) {
+    const auto first = static_cast<std::size_t>(begin);
+    copy(static_cast<const std::byte*>(from) + first * from_size, 1, static_cast<std::size_t>(end - begin),
+         static_cast<std::byte*>(to) + first * to_size);
   });
 }
-
-#define WENGERT_INSTANTIATE(T)                                              \
-  template T round_to<T>(double);                                           \
-  template void InputReader::read<T>(std::int64_t, std::size_t, T*) const;  \
-  template const T* InputReader::place<T>(std::int64_t, std::size_t) const; \
-  template void write_elements<T>(const Operand&, DType, void*, std::int64_t, std::size_t);
-WENGERT_INSTANTIATE(float)
-WENGERT_INSTANTIATE(double)
-WENGERT_INSTANTIATE(std::int32_t)
-WENGERT_INSTANTIATE(std::int64_t)
-#undef WENGERT_INSTANTIATE
 
 }  // namespace wengert::kernels

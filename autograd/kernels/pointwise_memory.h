@@ -10,14 +10,16 @@
 
 namespace wengert::kernels {
 
-/// The number of compute type T nearest to `value`: saturating where T is an integer, NaN as 0.
-template <typename T>
-T round_to(double value);
+/// Converts `count` elements as PointwiseKernel does when it reads and writes: they begin `stride` elements one after
+/// the other, and `to` is contiguous.
+using CopyRun = void (*)(const void* from, std::int64_t stride, std::size_t count, void* to);
+/// That of elements of any dtype to any other.
+CopyRun find_copy_run(DType from_dtype, DType to_dtype);
 
 /// Reads a strided input in the order of the result's elements, whatever its dtype, into arrays of the compute dtype.
 class InputReader {
  public:
-  InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape);
+  InputReader(const PointwiseInput& input, std::span<const std::int64_t> shape, DType compute);
 
   /// The same element everywhere.
   bool is_single() const { return rank_ == 0 || (rank_ == 1 && axes_[0].stride == 0); }
@@ -26,8 +28,7 @@ class InputReader {
   /// Whether they are such runs with gaps in between.
   bool is_in_rows() const { return run() > 0 && rank_ > 1 && axes_[1].stride > axes_[0].size; }
   /// Where the elements first … first+count−1 stand, one after the other; null: they do not. Where there is a run.
-  template <typename T>
-  const T* place(std::int64_t first, std::size_t count) const;
+  const std::byte* place(std::int64_t first, std::size_t count) const;
   /// Whether the elements first … first+count−1 are those from `earlier` on once more.
   bool repeats(std::int64_t earlier, std::int64_t first, std::size_t count) const;
 
@@ -35,10 +36,9 @@ class InputReader {
   void set_data(const void* data) { data_ = data; }
   DType dtype() const { return dtype_; }
 
-  /// Writes the elements first … first+count−1 of the result's order to `out` and defines its last block to the end;
-  /// `out` has room for one block more than `count` elements.
-  template <typename T>
-  void read(std::int64_t first, std::size_t count, T* out) const;
+  /// Writes the elements first … first+count−1 of the result's order to `out`, and zeros up to the end of its last
+  /// block.
+  void read(std::int64_t first, std::size_t count, void* out) const;
 
  private:
   struct Axis {
@@ -49,8 +49,10 @@ class InputReader {
     bool has(std::int64_t index) const { return low <= index && index < high; }
   };
   void add_axis(Axis axis);
-  template <typename T>
-  void gather(std::int64_t first, std::size_t count, T* out) const;
+  void gather(std::int64_t first, std::size_t count, std::byte* out) const;
+  const std::byte* at(std::int64_t offset) const {
+    return static_cast<const std::byte*>(data_) + offset * static_cast<std::int64_t>(size_of(dtype_));
+  }
   // Which of `count` elements along the innermost axis, from an index on, there are: those in between are.
   struct Run {
     std::int64_t begin, end;
@@ -58,7 +60,7 @@ class InputReader {
   Run run_from(const std::int64_t* index, std::int64_t count) const;
 
   const void* data_;
-  DType dtype_;
+  DType dtype_, compute_;
   bool has_window_ = false;
   double outside_ = 0;       // as its dtype has it
   std::int64_t origin_ = 0;  // where index 0 is or would be, from the first element that there is on
@@ -68,11 +70,7 @@ class InputReader {
   std::array<Axis, 8> axes_;   // innermost first; neighbours that are one run in memory are one axis
 };
 
-/// Writes `count` elements of compute type T to contiguous memory of `dtype`, from element `first` on.
-template <typename T>
-void write_elements(const Operand& from, DType dtype, void* data, std::int64_t first, std::size_t count);
-
-/// Converts contiguous elements as PointwiseKernel does when it writes: those of any dtype to any other.
+/// Converts contiguous elements in the same way, on many threads.
 void convert_elements(const void* from, DType from_dtype, void* to, DType to_dtype, std::int64_t count);
 
 }  // namespace wengert::kernels

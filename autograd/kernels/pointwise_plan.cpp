@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
@@ -248,13 +249,12 @@ class Planner {
   Slot next_slot_ = 0;
 };
 
-template <typename T>
-void find_known_blocks(PointwisePlan& plan) {
-  auto& known = plan.known_blocks[width_of(dtype_of<T>)];
+void find_known_blocks(PointwisePlan& plan, DType compute) {
+  auto& known = plan.known_blocks[width_of(compute)];
   known.resize(plan.blocks * block_bytes);
   std::vector<Operand> slots(plan.array_count() + plan.blocks);
   for (std::size_t i = 0; i < plan.blocks; ++i) slots[plan.first_block() + i] = {known.data() + i * block_bytes, 0};
-  plan.fill_blocks<T>({}, slots.data());
+  plan.fill_blocks(compute, {}, slots.data());
 }
 
 }  // namespace
@@ -282,28 +282,24 @@ PointwisePlan::PointwisePlan(Program to_plan, bool is_on_floating, NativePointwi
     Planner(*this, false).run();
   }
   if (program.uniforms == 0 && missing == nullptr) {
-    is_floating ? find_known_blocks<float>(*this) : find_known_blocks<std::int32_t>(*this);
-    is_floating ? find_known_blocks<double>(*this) : find_known_blocks<std::int64_t>(*this);
+    find_known_blocks(*this, is_floating ? DType::f32 : DType::i32);
+    find_known_blocks(*this, is_floating ? DType::f64 : DType::i64);
   }
   are_direct = std::all_of(outputs.begin(), outputs.end(), [](const Output& o) { return o.is_direct; });
   if (native.is_given() && (!are_direct || outputs.size() > most_native_outputs))
     throw std::logic_error("pointwise program: native code needs up to 8 outputs, each of an instruction of its own");
 }
 
-template <typename T>
-void PointwisePlan::fill_blocks(std::span<const double> uniforms, const Operand* slots) const {
-  constexpr std::size_t block = block_bytes / sizeof(T);
-  const auto set = [slots](std::size_t slot, double value) {
-    std::fill_n(static_cast<T*>(const_cast<void*>(slots[slot].data)), block, round_to<T>(value));
+void PointwisePlan::fill_blocks(DType compute, std::span<const double> uniforms, const Operand* slots) const {
+  const std::size_t block = block_bytes / size_of(compute);
+  const CopyRun copy = find_copy_run(DType::f64, compute);
+  const auto set = [&](std::size_t slot, double value) {
+    const double nearest = is_floating ? value : std::nearbyint(value);
+    copy(&nearest, 0, block, const_cast<void*>(slots[slot].data));
   };
   for (std::size_t i = 0; i < uniforms.size(); ++i) set(first_block() + i, uniforms[i]);
   for (const Constant& constant : constants) set(constant.slot, constant.value);
-  for (const Step& step : once) step.run(dtype_of<T>, slots, block);
+  for (const Step& step : once) step.run(compute, slots, block);
 }
-
-template void PointwisePlan::fill_blocks<float>(std::span<const double>, const Operand*) const;
-template void PointwisePlan::fill_blocks<double>(std::span<const double>, const Operand*) const;
-template void PointwisePlan::fill_blocks<std::int32_t>(std::span<const double>, const Operand*) const;
-template void PointwisePlan::fill_blocks<std::int64_t>(std::span<const double>, const Operand*) const;
 
 }  // namespace wengert::kernels

@@ -68,9 +68,9 @@ struct PointwisePlan {
   std::size_t slot_count() const { return array_count() + blocks; }
   Slot first_block() const { return static_cast<Slot>(program.inputs + outputs.size()); }
 
-  /// Sets the blocks that `slots` show: the uniforms, and all else that is the same for every element.
-  template <typename T>
-  void fill_blocks(std::span<const double> uniforms, const Operand* slots) const;
+  /// Sets the blocks that `slots` show: the uniforms, rounded to nearest, and all else that is the same for every
+  /// element.
+  void fill_blocks(DType compute, std::span<const double> uniforms, const Operand* slots) const;
 
   PointwiseCode native_code(DType compute) const {
     return compute == DType::f32 ? native.f32 : compute == DType::f64 ? native.f64 : nullptr;

@@ -49,8 +49,7 @@ struct TileOutput {
   }
 };
 
-// The memory of one run: arrays have room for a block beyond the tile, which InputReader asks for; this also keeps
-// them from falling on the same lines of the cache.
+// The memory of one run: a block beyond the tile keeps arrays from falling on the same lines of the cache.
 inline std::size_t array_bytes(const PointwisePlan& plan) { return plan.tile_bytes + block_bytes; }
 inline std::size_t scratch_bytes(const PointwisePlan& plan) {
   return whole_blocks(plan.array_count() * array_bytes(plan) + plan.blocks * block_bytes +
@@ -183,7 +182,7 @@ class TiledRun {
 
   void prepare_input(std::size_t i, const PointwiseInput& given, std::span<const std::int64_t> shape,
                      std::span<const PointwiseOutput> outputs) {
-    TileInput& input = *new (&inputs_[i]) TileInput{InputReader(given, shape), false, 0};
+    TileInput& input = *new (&inputs_[i]) TileInput{InputReader(given, shape, dtype_of<T>), false, 0};
     if (input.reader.is_single()) {
       input.reader.read(0, block<T>, frame_.room(i));
       frame_.input(i) = {frame_.room(i), 0};
@@ -239,9 +238,10 @@ class TiledRun {
   void write(std::size_t k, std::int64_t first, std::size_t count) {
     const TileOutput& output = outputs_[k];
     Operand from = frame_.result(k);
+    const CopyRun copy = find_copy_run(dtype_of<T>, output.dtype);
     for (std::size_t run = 0; count > 0; count -= run, first += static_cast<std::int64_t>(run)) {
       run = output.run(first, count);
-      write_elements<T>(from, output.dtype, output.at(first), 0, run);
+      copy(from.data, from.mask != 0 ? 1 : 0, run, output.at(first));
       if (from.mask != 0) from.data = static_cast<const T*>(from.data) + run;
     }
   }
@@ -253,7 +253,7 @@ class TiledRun {
     if (frame_.input(i).mask == 0) return;
     first -= input.first;
     if (input.is_in_place && is_whole) {
-      if (const T* const place = input.reader.template place<T>(first, count)) {
+      if (const std::byte* const place = input.reader.place(first, count)) {
         frame_.input(i).data = place;
         return;
       }
