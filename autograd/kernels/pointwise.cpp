@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -62,15 +63,15 @@ class Reductions {
 template <typename T>
 void run_plain(const Plan& plan, std::span<const double> uniforms, std::size_t count, std::byte* scratch,
                Operand* slots) {
-  const Frame<T> frame(plan, uniforms, scratch, whole_blocks(count * sizeof(T)), slots);
+  const Frame frame(plan, dtype_of<T>, uniforms, scratch, whole_blocks(count * sizeof(T)), slots);
   for (std::size_t i = 0; i < plan.program.inputs; ++i) {
     if (slots[i].mask != 0) continue;
-    std::fill_n(frame.room(i), block<T>, *static_cast<const T*>(slots[i].data));
+    std::fill_n(reinterpret_cast<T*>(frame.room(i)), block_bytes / sizeof(T), *static_cast<const T*>(slots[i].data));
     slots[i].data = frame.room(i);
   }
   for (const auto& [i, k] : plan.clashes) {
     if (slots[i].data != frame.output(k).data) continue;
-    std::copy_n(static_cast<const T*>(slots[i].data), count, frame.room(i));
+    std::memcpy(frame.room(i), slots[i].data, count * sizeof(T));
     slots[i].data = frame.room(i);
   }
   frame.run(count);
@@ -89,23 +90,21 @@ class Scratch {
 
 // The elements begin … end−1 of the result, in pieces where they are reduced; before the first piece of each block of a
 // source, if there is one, that is made.
-template <typename T>
-void run_range(const Plan& plan, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
-               std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
-               const Reductions& reductions, const PointwiseSource* source, std::int64_t begin, std::int64_t end) {
+void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64_t begin, std::int64_t end) {
+  const PointwiseSource* const source = run.source;
   const std::int64_t block = source != nullptr ? source->block : end - begin;
   const std::int64_t piece = reductions.piece_of(block);
-  const PoolArray<std::byte> made(source != nullptr ? room_bytes(inputs[source->input].dtype, block) : 0);
-  Scratch scratch(scratch_bytes(plan) + room_bytes(outputs, piece));
-  TiledRun<T> run(plan, inputs, uniforms, outputs, shape, piece, piece < end - begin, scratch.memory());
+  const PoolArray<std::byte> made(source != nullptr ? room_bytes(run.inputs[source->input].dtype, block) : 0);
+  Scratch scratch(scratch_bytes(run.plan) + room_bytes(run.outputs, piece));
+  TiledRun tiles(run, piece, piece < end - begin, scratch.memory());
   for (std::int64_t first = begin; first < end; first += piece) {
     const std::int64_t count = std::min(piece, end - first);
     if (source != nullptr && (first - begin) % block == 0) {
       source->make(first, std::min(block, end - first), made.at(0));
-      run.show_input(source->input, made.at(0), first);
+      tiles.show_input(source->input, made.at(0), first);
     }
-    run.run(first, first + count);
-    reductions.add(run.outputs(), first, count);
+    tiles.run(first, first + count);
+    reductions.add(tiles.outputs(), first, count);
   }
 }
 
@@ -159,7 +158,7 @@ bool PointwiseKernel::is_native() const { return plans_->floating.native.is_give
 std::int64_t PointwiseKernel::tile_elements(DType compute) const {
   const PreparedPlan& plan = plans_->floating;
   const bool can = plan.are_direct && plan.slot_count() <= TileSlots::most && plan.scratch_bytes <= stack_bytes;
-  return can ? static_cast<std::int64_t>(plan.tile_bytes / size_of(compute)) : 0;
+  return can ? plan.tile_elements(compute) : 0;
 }
 
 void PointwiseKernel::run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms,
@@ -184,27 +183,30 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   // A plain call needs no tiles.
   const bool is_plain = is_small && is_simple && are_plain(compute, total, inputs, outputs);
 
-  dispatch(compute, [&]<typename T>(T) {
-    if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::uint8_t>) {
-      if (is_plain) {
-        Scratch scratch(plan.scratch_bytes);
-        Operand* const slots = Frame<T>::slots_behind(plan, scratch.memory(), array_bytes(plan));
-        for (std::size_t i = 0; i < inputs.size(); ++i) {
-          new (&slots[i]) Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
-        }
-        for (std::size_t k = 0; k < outputs.size(); ++k) new (&slots[inputs.size() + k]) Operand{outputs[k].data};
-        return run_plain<T>(plan, uniforms, static_cast<std::size_t>(total), scratch.memory(), slots);
+  if (is_plain) {
+    const auto run_as = [&]<typename T>(T) {
+      Scratch scratch(plan.scratch_bytes);
+      Operand* const slots = Frame::slots_behind(plan, scratch.memory(), array_bytes(plan));
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        new (&slots[i]) Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
       }
-      const Reductions all(reductions);
-      const auto tile = static_cast<std::int64_t>(plan.tile_bytes / sizeof(T));
-      const std::int64_t step = source != nullptr ? source->block : reductions.empty() ? tile : all.piece_of(total);
-      const double work = work_of<T>(plan.cost, total) + (source != nullptr ? source->work : 0);
-      parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) {
-        run_range<T>(plan, inputs, uniforms, outputs, shape, all, source, begin, end);
-      });
-      all.finish();
+      for (std::size_t k = 0; k < outputs.size(); ++k) new (&slots[inputs.size() + k]) Operand{outputs[k].data};
+      return run_plain<T>(plan, uniforms, static_cast<std::size_t>(total), scratch.memory(), slots);
+    };
+    switch (compute) {
+      case DType::f32: return run_as(float{});
+      case DType::f64: return run_as(double{});
+      case DType::i32: return run_as(std::int32_t{});
+      default: return run_as(std::int64_t{});
     }
-  });
+  }
+  const PointwiseRun asked{plan, compute, inputs, uniforms, outputs, shape, reductions, source};
+  const Reductions all(reductions);
+  const std::int64_t tile = plan.tile_elements(compute);
+  const std::int64_t step = source != nullptr ? source->block : reductions.empty() ? tile : all.piece_of(total);
+  const double work = work_of(plan.cost, total, size_of(compute)) + (source != nullptr ? source->work : 0);
+  parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) { run_range(asked, all, begin, end); });
+  all.finish();
 }
 
 void PointwiseKernel::run_part(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
@@ -212,10 +214,7 @@ void PointwiseKernel::run_part(DType compute, std::span<const PointwiseInput> in
                                std::int64_t first, std::int64_t count) const {
   const Plan& plan = plans_->floating;
   check(plan, compute, inputs.size(), uniforms.size(), outputs.size());
-  const auto run = [&]<typename T>(T) {
-    run_range<T>(plan, inputs, uniforms, outputs, shape, Reductions({}), nullptr, first, first + count);
-  };
-  compute == DType::f32 ? run(float{}) : run(double{});
+  run_range({plan, compute, inputs, uniforms, outputs, shape}, Reductions({}), first, first + count);
 }
 
 }  // namespace wengert::kernels

@@ -9,21 +9,21 @@
 
 namespace wengert::kernels {
 
-// What the steps of a plan work on, in compute type T: its slots, and memory that they show. Those of the inputs are
-// set by whoever runs it.
-template <typename T>
+// What the steps of a plan work on: its slots, and memory that they show. Those of the inputs are set by whoever runs
+// it.
 class Frame {
  public:
   // All of it in scratch memory: an array for each slot of a tile, then blocks, then the slots.
-  Frame(const PointwisePlan& plan, std::span<const double> uniforms, std::byte* scratch, std::size_t array_bytes)
-      : plan_(plan), scratch_(scratch), array_bytes_(array_bytes), slots_(slots_behind(plan, scratch, array_bytes)) {
+  Frame(const PointwisePlan& plan, DType compute, std::span<const double> uniforms, std::byte* scratch,
+        std::size_t array_bytes)
+      : Frame(plan, compute, scratch, array_bytes, slots_behind(plan, scratch, array_bytes)) {
     for (std::size_t k = 0; k < plan.outputs.size(); ++k) new (&output(k)) Operand{room(plan.program.inputs + k)};
     fill(uniforms);
   }
   // With slots that the caller has, and has set for inputs and outputs.
-  Frame(const PointwisePlan& plan, std::span<const double> uniforms, std::byte* scratch, std::size_t array_bytes,
-        Operand* slots)
-      : plan_(plan), scratch_(scratch), array_bytes_(array_bytes), slots_(slots) {
+  Frame(const PointwisePlan& plan, DType compute, std::span<const double> uniforms, std::byte* scratch,
+        std::size_t array_bytes, Operand* slots)
+      : Frame(plan, compute, scratch, array_bytes, slots) {
     fill(uniforms);
   }
 
@@ -38,29 +38,30 @@ class Frame {
   // Beyond the slots.
   std::byte* rest() const { return reinterpret_cast<std::byte*>(slots_ + plan_.slot_count()); }
   // Room for a tile of an input, or an output.
-  T* room(std::size_t slot) const { return reinterpret_cast<T*>(array(slot)); }
+  std::byte* room(std::size_t slot) const { return scratch_ + slot * array_bytes_; }
 
   void run(std::size_t count) const {
-    if (const PointwiseCode native = plan_.native_code(dtype_of<T>)) return run_native(native, count);
+    if (const PointwiseCode native = plan_.native_code(compute_)) return run_native(native, count);
     for (const PointwisePlan::Step& step : plan_.steps) run_step(step, count);
   }
-  void run_step(const PointwisePlan::Step& step, std::size_t count) const { step.run(dtype_of<T>, slots_, count); }
+  void run_step(const PointwisePlan::Step& step, std::size_t count) const { step.run(compute_, slots_, count); }
 
  private:
+  Frame(const PointwisePlan& plan, DType compute, std::byte* scratch, std::size_t array_bytes, Operand* slots)
+      : plan_(plan), compute_(compute), scratch_(scratch), array_bytes_(array_bytes), slots_(slots) {}
+
   // Sets the slots of blocks and registers.
   void fill(std::span<const double> uniforms) {
-    std::byte* room = array(plan_.first_block());
+    std::byte* memory = room(plan_.first_block());
     Operand* slot = slots_ + plan_.first_block() + plan_.blocks;
-    for (std::size_t i = 0; i < plan_.registers; ++i, ++slot, room += array_bytes_) new (slot) Operand{room};
+    for (std::size_t i = 0; i < plan_.registers; ++i, ++slot, memory += array_bytes_) new (slot) Operand{memory};
     if (plan_.blocks == 0) return;
-    const auto& known = plan_.known_blocks[width_of(dtype_of<T>)];
-    const std::byte* block = known.empty() ? room : known.data();
+    const auto& known = plan_.known_blocks[width_of(compute_)];
+    const std::byte* block = known.empty() ? memory : known.data();
     slot = slots_ + plan_.first_block();
     for (std::size_t i = 0; i < plan_.blocks; ++i, ++slot, block += block_bytes) new (slot) Operand{block, 0};
-    if (known.empty()) plan_.fill_blocks(dtype_of<T>, uniforms, slots_);
+    if (known.empty()) plan_.fill_blocks(compute_, uniforms, slots_);
   }
-
-  std::byte* array(std::size_t number) const { return scratch_ + number * array_bytes_; }
 
   void run_native(PointwiseCode native, std::size_t count) const {
     std::array<void*, most_native_outputs> outputs;
@@ -69,6 +70,7 @@ class Frame {
   }
 
   const PointwisePlan& plan_;
+  DType compute_;
   std::byte* scratch_;
   std::size_t array_bytes_;
   Operand* slots_;

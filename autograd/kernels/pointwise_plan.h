@@ -66,6 +66,9 @@ struct PointwisePlan {
   /// Slots for whole tiles; the others hold one block.
   std::size_t array_count() const { return program.inputs + outputs.size() + registers; }
   std::size_t slot_count() const { return array_count() + blocks; }
+  std::int64_t tile_elements(DType compute) const {
+    return static_cast<std::int64_t>(width_of(compute) == 0 ? tile_bytes / 4 : tile_bytes / 8);
+  }
   Slot first_block() const { return static_cast<Slot>(program.inputs + outputs.size()); }
 
   /// Sets the blocks that `slots` show: the uniforms, rounded to nearest, and all else that is the same for every
