@@ -24,8 +24,6 @@
 namespace wengert::kernels {
 namespace {
 
-using Plan = PointwisePlan;
-
 // Memory of a run that fits here is taken from the stack; only programs of hundreds of values need more.
 constexpr std::size_t stack_bytes = 48 * 1024;
 
@@ -61,7 +59,7 @@ class Reductions {
 // Next to a tiny call everything shows: this does nothing that it need not. The slots of inputs are set to where they
 // stand, with mask 0 where that is one element, those of outputs to where results are to stand.
 template <typename T>
-void run_plain(const Plan& plan, std::span<const double> uniforms, std::size_t count, std::byte* scratch,
+void run_plain(const PointwisePlan& plan, std::span<const double> uniforms, std::size_t count, std::byte* scratch,
                Operand* slots) {
   const Frame frame(plan, dtype_of<T>, uniforms, scratch, whole_blocks(count * sizeof(T)), slots);
   for (std::size_t i = 0; i < plan.program.inputs; ++i) {
@@ -108,7 +106,7 @@ void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64
   }
 }
 
-void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
+void check(const PointwisePlan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
   const Program& program = plan.program;
   if (inputs != program.inputs || uniforms != program.uniforms || outputs != program.outputs.size()) {
     throw std::logic_error(
@@ -122,28 +120,21 @@ void check(const Plan& plan, DType compute, std::size_t inputs, std::size_t unif
   }
 }
 
-struct PreparedPlan : PointwisePlan {
-  PreparedPlan(Program to_plan, bool is_on_floating, NativePointwise given = {})
-      : PointwisePlan(std::move(to_plan), is_on_floating, given), scratch_bytes(kernels::scratch_bytes(*this)) {}
-
-  std::size_t scratch_bytes;
-};
-
 }  // namespace
 
 // On floating numbers, and on integers.
 struct PointwiseKernel::Plans {
   Plans(Program program, NativePointwise native) : floating(std::move(program), true, native) {}
 
-  const PreparedPlan& of(DType compute) {
+  const PointwisePlan& of(DType compute) {
     if (is_floating(compute)) return floating;
     std::call_once(once, [this] { integer.emplace(floating.program, false); });
     return *integer;
   }
 
-  const PreparedPlan floating;
+  const PointwisePlan floating;
   std::once_flag once;
-  std::optional<const PreparedPlan> integer;  // made when it is first asked for
+  std::optional<const PointwisePlan> integer;  // made when it is first asked for
 };
 
 PointwiseKernel::PointwiseKernel(Program program, NativePointwise native)
@@ -156,8 +147,9 @@ const Program& PointwiseKernel::program() const { return plans_->floating.progra
 bool PointwiseKernel::is_native() const { return plans_->floating.native.is_given(); }
 
 std::int64_t PointwiseKernel::tile_elements(DType compute) const {
-  const PreparedPlan& plan = plans_->floating;
-  const bool can = plan.are_direct && plan.slot_count() <= TileSlots::most && plan.scratch_bytes <= stack_bytes;
+  const PointwisePlan& plan = plans_->of(compute);
+  const bool can = plan.missing == nullptr && plan.are_direct && plan.slot_count() <= TileSlots::most &&
+                   scratch_bytes(plan) <= stack_bytes;
   return can ? plan.tile_elements(compute) : 0;
 }
 
@@ -165,40 +157,27 @@ void PointwiseKernel::run_tile(DType compute, TileSlots& slots, std::span<const 
                                std::int64_t elements) const {
   alignas(block_bytes) std::byte scratch[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
   const auto count = static_cast<std::size_t>(elements);
-  const Plan& plan = plans_->floating;
-  compute == DType::f32 ? run_plain<float>(plan, uniforms, count, scratch, slots.first())
-                        : run_plain<double>(plan, uniforms, count, scratch, slots.first());
+  if (compute == DType::f32) return run_plain<float>(plans_->floating, uniforms, count, scratch, slots.first());
+  if (compute == DType::f64) return run_plain<double>(plans_->floating, uniforms, count, scratch, slots.first());
+  const PointwisePlan& plan = plans_->of(compute);
+  compute == DType::i32 ? run_plain<std::int32_t>(plan, uniforms, count, scratch, slots.first())
+                        : run_plain<std::int64_t>(plan, uniforms, count, scratch, slots.first());
 }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
                           std::span<const PointwiseReduction> reductions, const PointwiseSource* source) const {
-  const PreparedPlan& plan = plans_->of(compute);
+  const PointwisePlan& plan = plans_->of(compute);
   check(plan, compute, inputs.size(), uniforms.size(), outputs.size());
   if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
   const std::int64_t total = elements_of(shape);
   if (total == 0) return;
-  const bool is_small = static_cast<std::size_t>(total) * size_of(compute) <= plan.tile_bytes;
-  const bool is_simple = plan.are_direct && shape.size() == 1 && reductions.empty() && source == nullptr;
-  // A plain call needs no tiles.
-  const bool is_plain = is_small && is_simple && are_plain(compute, total, inputs, outputs);
-
-  if (is_plain) {
-    const auto run_as = [&]<typename T>(T) {
-      Scratch scratch(plan.scratch_bytes);
-      Operand* const slots = Frame::slots_behind(plan, scratch.memory(), array_bytes(plan));
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        new (&slots[i]) Operand{inputs[i].data, inputs[i].strides[0] != 0 ? ~std::size_t{0} : 0};
-      }
-      for (std::size_t k = 0; k < outputs.size(); ++k) new (&slots[inputs.size() + k]) Operand{outputs[k].data};
-      return run_plain<T>(plan, uniforms, static_cast<std::size_t>(total), scratch.memory(), slots);
-    };
-    switch (compute) {
-      case DType::f32: return run_as(float{});
-      case DType::f64: return run_as(double{});
-      case DType::i32: return run_as(std::int32_t{});
-      default: return run_as(std::int64_t{});
-    }
+  const bool is_simple = shape.size() == 1 && reductions.empty() && source == nullptr;
+  if (is_simple && total <= tile_elements(compute) && are_plain(compute, total, inputs, outputs)) {
+    TileSlots slots;
+    for (std::size_t i = 0; i < inputs.size(); ++i) slots.set(i, inputs[i].data, inputs[i].strides[0] != 0);
+    for (std::size_t k = 0; k < outputs.size(); ++k) slots.set(inputs.size() + k, outputs[k].data);
+    return run_tile(compute, slots, uniforms, total);
   }
   const PointwiseRun asked{plan, compute, inputs, uniforms, outputs, shape, reductions, source};
   const Reductions all(reductions);
@@ -212,7 +191,7 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
 void PointwiseKernel::run_part(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                                std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
                                std::int64_t first, std::int64_t count) const {
-  const Plan& plan = plans_->floating;
+  const PointwisePlan& plan = plans_->floating;
   check(plan, compute, inputs.size(), uniforms.size(), outputs.size());
   run_range({plan, compute, inputs, uniforms, outputs, shape}, Reductions({}), first, first + count);
 }

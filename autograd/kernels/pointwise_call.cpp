@@ -16,7 +16,7 @@ PointwiseCall::PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription
 bool PointwiseCall::is_plain() const {
   const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker] = description_;
   const bool is_small = elements_ > 0 && elements_ <= kernel_.tile_elements(compute);
-  const bool is_simple = is_floating(compute) && shape.size() == 1 && reductions.empty() && !maker;
+  const bool is_simple = shape.size() == 1 && reductions.empty() && !maker;
   return is_small && is_simple && are_plain(compute, elements_, inputs, outputs);
 }
 
