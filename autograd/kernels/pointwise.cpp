@@ -89,17 +89,17 @@ class Scratch {
 // The elements begin … end−1 of the result, in pieces where they are reduced; before the first piece of each block of a
 // source, if there is one, that is made.
 void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64_t begin, std::int64_t end) {
-  const PointwiseSource* const source = run.source;
-  const std::int64_t block = source != nullptr ? source->block : end - begin;
+  const PointwiseMaker* const maker = run.source != nullptr ? &run.source->maker : nullptr;
+  const std::int64_t block = maker != nullptr ? maker->block : end - begin;
   const std::int64_t piece = reductions.piece_of(block);
-  const PoolArray<std::byte> made(source != nullptr ? room_bytes(run.inputs[source->input].dtype, block) : 0);
+  const PoolArray<std::byte> made(maker != nullptr ? room_bytes(run.inputs[maker->input].dtype, block) : 0);
   Scratch scratch(scratch_bytes(run.plan) + room_bytes(run.outputs, piece));
   TiledRun tiles(run, piece, piece < end - begin, scratch.memory());
   for (std::int64_t first = begin; first < end; first += piece) {
     const std::int64_t count = std::min(piece, end - first);
-    if (source != nullptr && (first - begin) % block == 0) {
-      source->make(first, std::min(block, end - first), made.at(0));
-      tiles.show_input(source->input, made.at(0), first);
+    if (maker != nullptr && (first - begin) % block == 0) {
+      maker->make(run.source->from, first, std::min(block, end - first), made.at(0));
+      tiles.show_input(maker->input, made.at(0), first);
     }
     tiles.run(first, first + count);
     reductions.add(tiles.outputs(), first, count);
@@ -182,8 +182,8 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   const PointwiseRun asked{plan, compute, inputs, uniforms, outputs, shape, reductions, source};
   const Reductions all(reductions);
   const std::int64_t tile = plan.tile_elements(compute);
-  const std::int64_t step = source != nullptr ? source->block : reductions.empty() ? tile : all.piece_of(total);
-  const double work = work_of(plan.cost, total, size_of(compute)) + (source != nullptr ? source->work : 0);
+  const std::int64_t step = source != nullptr ? source->maker.block : reductions.empty() ? tile : all.piece_of(total);
+  const double work = work_of(plan.cost, total, size_of(compute)) + (source != nullptr ? source->maker.work : 0);
   parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) { run_range(asked, all, begin, end); });
   all.finish();
 }

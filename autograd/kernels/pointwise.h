@@ -60,15 +60,22 @@ struct PointwiseReduction {
   void* data = nullptr;
 };
 
-/// An input that is made as it is read, block by block, and never there as a whole: its `data` is not looked at. The
-/// elements are those of the result, in order.
-struct PointwiseSource {
-  using Make = std::function<void(std::int64_t first, std::int64_t count, void* elements)>;
+/// What makes an input as it is read, block by block, from other memory: it is never there as a whole. The elements are
+/// those of the result, in order.
+struct PointwiseMaker {
+  using Make =
+      std::function<void(std::span<const void* const> from, std::int64_t first, std::int64_t count, void* elements)>;
 
-  std::size_t input = 0;
+  std::size_t input = 0;   ///< its `data` is not looked at
   std::int64_t block = 0;  ///< elements: made are whole blocks, the first from 0 on, and the rest
   double work = 0;         ///< of all of them (threads.h)
   Make make = {};
+};
+
+/// A maker, and the memory that it reads.
+struct PointwiseSource {
+  const PointwiseMaker& maker;
+  std::span<const void* const> from = {};
 };
 
 /// Where the operands of one tile are, inputs before outputs, and room for what a run needs besides. Next to a tiny

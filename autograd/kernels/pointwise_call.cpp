@@ -59,12 +59,7 @@ void PointwiseCall::run_in_tiles(std::span<const void* const> reads, std::span<v
     });
   };
   if (!description_.maker) return run(nullptr);
-  const PointwiseMaker& maker = *description_.maker;
-  const auto from = reads.subspan(description_.inputs.size());
-  const auto make = [&maker, &from](std::int64_t first, std::int64_t count, void* to) {
-    maker.make(from, first, count, to);
-  };
-  const PointwiseSource source{maker.input, maker.block, maker.work, make};
+  const PointwiseSource source{*description_.maker, reads.subspan(description_.inputs.size())};
   run(&source);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -16,17 +15,6 @@ struct PointwiseOperand {
   bool padded = false;
   std::vector<std::int64_t> strides = {};  ///< in elements, one per dimension of the result
   std::optional<PointwiseWindow> window = {};
-};
-
-/// What makes an operand as it is read (PointwiseSource), from others.
-struct PointwiseMaker {
-  using Make =
-      std::function<void(std::span<const void* const> from, std::int64_t first, std::int64_t count, void* elements)>;
-
-  std::size_t input = 0;
-  std::int64_t block = 0;
-  double work = 0;
-  Make make = {};
 };
 
 /// All that a run of a kernel is told but where its memory is: said once, run many times on other memory.
