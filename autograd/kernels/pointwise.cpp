@@ -4,7 +4,6 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -19,6 +18,7 @@
 #include <wengert/autograd/kernels/pointwise_plan.h>
 #include <wengert/autograd/kernels/pointwise_tiles.h>
 #include <wengert/autograd/kernels/primitives.h>
+#include <wengert/autograd/kernels/room.h>
 #include <wengert/autograd/kernels/threads.h>
 
 namespace wengert::kernels {
@@ -27,32 +27,31 @@ namespace {
 // Memory of a run that fits here is taken from the stack; only programs of hundreds of values need more.
 constexpr std::size_t stack_bytes = 48 * 1024;
 
+// Memory of a run, of this thread's own.
+using Scratch = Room<std::byte, stack_bytes, block_bytes>;
+
 // The reductions of a run, if any: all of them take the results in pieces of one size.
 class Reductions {
  public:
   explicit Reductions(std::span<const PointwiseReduction> given)
-      : given_(given),
-        all_(given.size()),
-        piece_(given.empty() ? 0 : PiecewiseReduction::piece_elements(given[0].array)) {
-    for (std::size_t i = 0; i < given.size(); ++i) new (all_.at(i)) PiecewiseReduction(given[i].array, given[i].data);
+      : given_(given), piece_(given.empty() ? 0 : PiecewiseReduction::piece_elements(given[0].array)) {
+    all_.reserve(given.size());
+    for (const PointwiseReduction& reduction : given) all_.emplace_back(reduction.array, reduction.data);
   }
-  ~Reductions() { std::destroy_n(all_.at(0), given_.size()); }
-  Reductions(const Reductions&) = delete;
-  Reductions& operator=(const Reductions&) = delete;
 
   /// Of a range of so many elements: all of it where nothing is reduced.
   std::int64_t piece_of(std::int64_t range) const { return piece_ > 0 ? std::min(piece_, range) : range; }
 
   void add(const TileOutput* outputs, std::int64_t first, std::int64_t count) const {
-    for (std::size_t i = 0; i < given_.size(); ++i) all_.at(i)->add(outputs[given_[i].output].at(first), first, count);
+    for (std::size_t i = 0; i < all_.size(); ++i) all_[i].add(outputs[given_[i].output].at(first), first, count);
   }
   void finish() const {
-    for (std::size_t i = 0; i < given_.size(); ++i) all_.at(i)->finish();
+    for (const PiecewiseReduction& reduction : all_) reduction.finish();
   }
 
  private:
   std::span<const PointwiseReduction> given_;
-  PoolArray<PiecewiseReduction> all_;
+  PoolVector<PiecewiseReduction> all_;
   std::int64_t piece_;
 };
 
@@ -75,17 +74,6 @@ void run_plain(const PointwisePlan& plan, std::span<const double> uniforms, std:
   frame.run(count);
 }
 
-// So much memory of this thread's own.
-class Scratch {
- public:
-  explicit Scratch(std::size_t bytes) : pool_(bytes > stack_bytes ? bytes : 0) {}
-  std::byte* memory() { return pool_.at(0) != nullptr ? pool_.at(0) : stack_; }
-
- private:
-  PoolArray<std::byte> pool_;
-  alignas(block_bytes) std::byte stack_[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
-};
-
 // The elements begin … end−1 of the result, in pieces where they are reduced; before the first piece of each block of a
 // source, if there is one, that is made.
 void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64_t begin, std::int64_t end) {
@@ -94,7 +82,7 @@ void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64
   const std::int64_t piece = reductions.piece_of(block);
   const PoolArray<std::byte> made(maker != nullptr ? room_bytes(run.inputs[maker->input].dtype, block) : 0);
   Scratch scratch(scratch_bytes(run.plan) + room_bytes(run.outputs, piece));
-  TiledRun tiles(run, piece, piece < end - begin, scratch.memory());
+  TiledRun tiles(run, piece, piece < end - begin, scratch.data());
   for (std::int64_t first = begin; first < end; first += piece) {
     const std::int64_t count = std::min(piece, end - first);
     if (maker != nullptr && (first - begin) % block == 0) {
