@@ -81,8 +81,9 @@ void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64
   const std::int64_t block = maker != nullptr ? maker->block : end - begin;
   const std::int64_t piece = reductions.piece_of(block);
   const PoolArray<std::byte> made(maker != nullptr ? room_bytes(run.inputs[maker->input].dtype, block) : 0);
-  Scratch scratch(scratch_bytes(run.plan) + room_bytes(run.outputs, piece));
-  TiledRun tiles(run, piece, piece < end - begin, scratch.data());
+  const ScratchLayout layout(run.plan);
+  Scratch scratch(layout.pieces + room_bytes(run.outputs, piece));
+  TiledRun tiles(run, layout, piece, piece < end - begin, scratch.data());
   for (std::int64_t first = begin; first < end; first += piece) {
     const std::int64_t count = std::min(piece, end - first);
     if (maker != nullptr && (first - begin) % block == 0) {
@@ -137,7 +138,7 @@ bool PointwiseKernel::is_native() const { return plans_->floating.native.is_give
 std::int64_t PointwiseKernel::tile_elements(DType compute) const {
   const PointwisePlan& plan = plans_->of(compute);
   const bool can = plan.missing == nullptr && plan.are_direct && plan.slot_count() <= TileSlots::most &&
-                   scratch_bytes(plan) <= stack_bytes;
+                   ScratchLayout(plan).pieces <= stack_bytes;
   return can ? plan.tile_elements(compute) : 0;
 }
 

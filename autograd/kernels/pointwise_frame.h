@@ -9,34 +9,21 @@
 
 namespace wengert::kernels {
 
-// What the steps of a plan work on: its slots, and memory that they show. Those of the inputs are set by whoever runs
-// it.
+// What the steps of a plan work on: its slots, and memory that they show.
 class Frame {
  public:
-  // All of it in scratch memory: an array for each slot of a tile, then blocks, then the slots.
-  Frame(const PointwisePlan& plan, DType compute, std::span<const double> uniforms, std::byte* scratch,
-        std::size_t array_bytes)
-      : Frame(plan, compute, scratch, array_bytes, slots_behind(plan, scratch, array_bytes)) {
-    for (std::size_t k = 0; k < plan.outputs.size(); ++k) new (&output(k)) Operand{room(plan.program.inputs + k)};
-    fill(uniforms);
-  }
-  // With slots that the caller has, and has set for inputs and outputs.
+  // In scratch memory, an array of so many bytes for each slot of a tile, then the blocks. The caller has the slots,
+  // and sets those of inputs and outputs.
   Frame(const PointwisePlan& plan, DType compute, std::span<const double> uniforms, std::byte* scratch,
         std::size_t array_bytes, Operand* slots)
-      : Frame(plan, compute, scratch, array_bytes, slots) {
+      : plan_(plan), compute_(compute), scratch_(scratch), array_bytes_(array_bytes), slots_(slots) {
     fill(uniforms);
-  }
-
-  static Operand* slots_behind(const PointwisePlan& plan, std::byte* scratch, std::size_t array_bytes) {
-    return reinterpret_cast<Operand*>(scratch + plan.array_count() * array_bytes + plan.blocks * block_bytes);
   }
 
   Operand& input(std::size_t i) const { return slots_[i]; }
   Operand& output(std::size_t k) const { return slots_[plan_.program.inputs + k]; }
   // Where an output's values stand after a run.
   const Operand& result(std::size_t k) const { return slots_[plan_.outputs[k].slot]; }
-  // Beyond the slots.
-  std::byte* rest() const { return reinterpret_cast<std::byte*>(slots_ + plan_.slot_count()); }
   // Room for a tile of an input, or an output.
   std::byte* room(std::size_t slot) const { return scratch_ + slot * array_bytes_; }
 
@@ -47,9 +34,6 @@ class Frame {
   void run_step(const PointwisePlan::Step& step, std::size_t count) const { step.run(compute_, slots_, count); }
 
  private:
-  Frame(const PointwisePlan& plan, DType compute, std::byte* scratch, std::size_t array_bytes, Operand* slots)
-      : plan_(plan), compute_(compute), scratch_(scratch), array_bytes_(array_bytes), slots_(slots) {}
-
   // Sets the slots of blocks and registers.
   void fill(std::span<const double> uniforms) {
     std::byte* memory = room(plan_.first_block());

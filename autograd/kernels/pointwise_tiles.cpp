@@ -30,17 +30,21 @@ bool is_overwritten(const PointwisePlan& plan, std::size_t i, const void* data,
 
 }  // namespace
 
-TiledRun::TiledRun(const PointwiseRun& run, std::int64_t piece, bool in_pieces, std::byte* scratch)
+TiledRun::TiledRun(const PointwiseRun& run, const ScratchLayout& layout, std::int64_t piece, bool in_pieces,
+                   std::byte* scratch)
     : plan_(run.plan),
       compute_(run.compute),
       size_(size_of(compute_)),
       block_(block_bytes / size_),
-      frame_(plan_, compute_, run.uniforms, scratch, array_bytes(plan_)),
-      inputs_(reinterpret_cast<TileInput*>(frame_.rest())),
-      outputs_(reinterpret_cast<TileOutput*>(inputs_ + run.inputs.size())),
+      frame_(plan_, compute_, run.uniforms, scratch, layout.array_bytes,
+             reinterpret_cast<Operand*>(scratch + layout.slots)),
+      inputs_(reinterpret_cast<TileInput*>(scratch + layout.inputs)),
+      outputs_(reinterpret_cast<TileOutput*>(scratch + layout.outputs)),
       asks_ahead_(!is_native() && (in_pieces || plan_.steps.size() > 1) &&
                   static_cast<std::size_t>(elements_of(run.shape)) * size_ >= beyond_cache) {
-  place_outputs(run.outputs, piece, scratch + scratch_bytes(plan_), outputs_);
+  for (std::size_t k = 0; k < run.outputs.size(); ++k)
+    new (&frame_.output(k)) Operand{frame_.room(plan_.program.inputs + k)};
+  place_outputs(run.outputs, piece, scratch + layout.pieces, outputs_);
   for (std::size_t i = 0; i < run.inputs.size(); ++i) prepare_input(run, i);
   for (const PointwiseOutput& output : run.outputs) keep_rows_whole(output.rows.run);
   is_one_tile_ = (is_native() || plan_.steps.size() == 1) && are_in_place(elements_of(run.shape));

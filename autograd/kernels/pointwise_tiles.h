@@ -45,15 +45,20 @@ struct TileOutput {
   }
 };
 
-// The memory of one run: a block beyond the tile keeps arrays from falling on the same lines of the cache.
-inline std::size_t array_bytes(const PointwisePlan& plan) { return plan.tile_bytes + block_bytes; }
-inline std::size_t scratch_bytes(const PointwisePlan& plan) {
-  return whole_blocks(plan.array_count() * array_bytes(plan) + plan.blocks * block_bytes +
-                      plan.slot_count() * sizeof(Operand) + plan.program.inputs * sizeof(TileInput) +
-                      plan.outputs.size() * sizeof(TileOutput));
-}
+// Where things are in the memory of one run: an array for each slot of a tile, then blocks, then what is named here.
+struct ScratchLayout {
+  explicit ScratchLayout(const PointwisePlan& plan)
+      : array_bytes(plan.tile_bytes + block_bytes),
+        slots(plan.array_count() * array_bytes + plan.blocks * block_bytes),
+        inputs(slots + plan.slot_count() * sizeof(Operand)),
+        outputs(inputs + plan.program.inputs * sizeof(TileInput)),
+        pieces(whole_blocks(outputs + plan.outputs.size() * sizeof(TileOutput))) {}
 
-// … and beyond it, for a piece of each output that is not kept.
+  std::size_t array_bytes;  // a block beyond the tile keeps arrays from falling on the same lines of the cache
+  std::size_t slots, inputs, outputs;
+  std::size_t pieces;  // beyond: of each output that is not kept
+};
+
 inline std::size_t room_bytes(DType dtype, std::int64_t piece) {
   return whole_blocks(static_cast<std::size_t>(piece) * size_of(dtype));
 }
@@ -94,7 +99,8 @@ struct PointwiseRun {
 // One run in tiles, over any shape and dtypes.
 class TiledRun {
  public:
-  TiledRun(const PointwiseRun& run, std::int64_t piece, bool in_pieces, std::byte* scratch);
+  TiledRun(const PointwiseRun& run, const ScratchLayout& layout, std::int64_t piece, bool in_pieces,
+           std::byte* scratch);
 
   void run(std::int64_t begin, std::int64_t end);
   const TileOutput* outputs() const { return outputs_; }
