@@ -162,7 +162,7 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   const std::int64_t total = elements_of(shape);
   if (total == 0) return;
   const bool is_simple = shape.size() == 1 && reductions.empty() && source == nullptr;
-  if (is_simple && total <= tile_elements(compute) && are_plain(compute, total, inputs, outputs)) {
+  if (is_simple && are_plain(compute, total, inputs, outputs) && total <= tile_elements(compute)) {
     TileSlots slots;
     for (std::size_t i = 0; i < inputs.size(); ++i) slots.set(i, inputs[i].data, inputs[i].strides[0] != 0);
     for (std::size_t k = 0; k < outputs.size(); ++k) slots.set(inputs.size() + k, outputs[k].data);
