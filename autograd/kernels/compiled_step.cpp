@@ -66,7 +66,7 @@ enum Constant : std::uint8_t { sign, one, zero, constant_count };
 
 template <typename T>
 const void* block_of(Constant constant) {
-  using Block = std::array<T, block_bytes / sizeof(T)>;
+  using Block = std::array<T, block_elements<T>>;
   static const auto blocks = [] {
     std::array<Block, constant_count> made;
     made[sign].fill(T{-0.0});

@@ -63,7 +63,7 @@ void run_plain(const PointwisePlan& plan, std::span<const double> uniforms, std:
   const Frame frame(plan, dtype_of<T>, uniforms, scratch, whole_blocks(count * sizeof(T)), slots);
   for (std::size_t i = 0; i < plan.program.inputs; ++i) {
     if (slots[i].mask != 0) continue;
-    std::fill_n(reinterpret_cast<T*>(frame.room(i)), block_bytes / sizeof(T), *static_cast<const T*>(slots[i].data));
+    std::fill_n(reinterpret_cast<T*>(frame.room(i)), block_elements<T>, *static_cast<const T*>(slots[i].data));
     slots[i].data = frame.room(i);
   }
   for (const auto& [i, k] : plan.clashes) {

@@ -39,7 +39,7 @@ To convert(From value) {
 // By whole blocks, for which the compiler needs no loop. One for what is of any type before it is converted.
 template <typename T>
 [[gnu::noinline]] void fill(T* to, std::size_t count, T value) {
-  constexpr std::size_t block = block_bytes / sizeof(T);
+  constexpr std::size_t block = block_elements<T>;
   for (; count >= block; to += block, count -= block) std::fill_n(to, block, value);
   std::fill_n(to, count, value);
 }

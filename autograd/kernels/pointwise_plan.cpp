@@ -252,27 +252,12 @@ class Planner {
 void find_known_blocks(PointwisePlan& plan, DType compute) {
   auto& known = plan.known_blocks[width_of(compute)];
   known.resize(plan.blocks * block_bytes);
-  std::vector<Operand> slots(plan.array_count() + plan.blocks);
+  std::vector<Operand> slots(plan.slot_count());
   for (std::size_t i = 0; i < plan.blocks; ++i) slots[plan.first_block() + i] = {known.data() + i * block_bytes, 0};
   plan.fill_blocks(compute, {}, slots.data());
 }
 
 }  // namespace
-
-double cost_of(Primitive primitive) {
-  if (primitive == Primitive::constant) return 0;
-  return primitive >= Primitive::exp && primitive <= Primitive::hypot ? 50 : 4;
-}
-
-double cost_of(const Program& program, const Flags& given) {
-  const Flags needed = needed_values(program, given);
-  double cost = 0;
-  for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-    const bool is_given = !given.empty() && given[i] != 0;
-    if (needed[program.leaves() + i] != 0 && !is_given) cost += cost_of(program.instructions[i].primitive);
-  }
-  return cost;
-}
 
 PointwisePlan::PointwisePlan(Program to_plan, bool is_on_floating, NativePointwise given)
     : PointwisePlan(Unplanned(), std::move(to_plan), is_on_floating, given) {

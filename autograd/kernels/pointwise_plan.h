@@ -15,11 +15,6 @@
 
 namespace wengert::kernels {
 
-/// What a primitive costs per element, in multiply-adds (threads.h), roughly.
-double cost_of(Primitive primitive);
-/// What the instructions cost that are needed where those that are flagged in `given` are not.
-double cost_of(const Program& program, const Flags& given = {});
-
 /// Outputs that native code may have.
 inline constexpr std::size_t most_native_outputs = 8;
 

@@ -3,7 +3,6 @@
 #include <type_traits>
 
 #include <wengert/autograd/kernels/instruction_sets.h>
-#include <wengert/autograd/kernels/pointwise.h>
 #include <wengert/autograd/kernels/primitives.h>
 
 // This file is compiled once per instruction set (Highway's foreach_target).
@@ -117,8 +116,7 @@ void wide2(const Operand& first, const Operand& second, const Operand&, void* ou
 // What is computed one by one leaves the rest of its last block defined too.
 template <typename T>
 void clear_rest_of_block(T* out, std::size_t count) {
-  constexpr std::size_t block = block_bytes / sizeof(T);
-  for (std::size_t i = count; i % block != 0; ++i) out[i] = 0;
+  for (std::size_t i = count; i % block_elements<T> != 0; ++i) out[i] = 0;
 }
 
 // Rounded once also where the instruction set has no such instruction.
@@ -254,6 +252,7 @@ PrimitiveFunction find(Primitive primitive) {
 #undef WIDE1
 #undef WIDE2
 #undef NARROW1
+#undef TABLE1
 
 PrimitiveFunction find_here(Primitive primitive, bool is_f64) {
   return is_f64 ? find<double>(primitive) : find<float>(primitive);

@@ -12,6 +12,8 @@ namespace wengert::kernels {
 /// can be read and written up to the end of its last block. So no element is ever a "remainder", and its bits do not
 /// depend on its place.
 inline constexpr std::size_t block_bytes = 64;
+template <typename T>
+inline constexpr std::size_t block_elements = block_bytes / sizeof(T);
 /// So many bytes, up to the end of their last block.
 constexpr std::size_t whole_blocks(std::size_t bytes) { return (bytes + block_bytes - 1) / block_bytes * block_bytes; }
 

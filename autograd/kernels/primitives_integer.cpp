@@ -29,7 +29,7 @@ T quotient(T a, T b) {
 
 // Elements of some blocks. More than one, or g++ would write a loop over them out.
 template <typename T>
-using Blocks = std::array<T, 4 * block_bytes / sizeof(T)>;
+using Blocks = std::array<T, 4 * block_elements<T>>;
 
 // An operand, some blocks at a time; of a single number, that over and over.
 template <typename T>
@@ -51,8 +51,7 @@ class Elements {
 // there, and mean nothing. Results go to memory of their own first, so that loops become vectors.
 template <typename T, auto f, typename... Operands>
 void map_blocks(void* out, std::size_t count, const Operands&... operands) {
-  constexpr std::size_t block = block_bytes / sizeof(T);
-  const std::size_t end = (count + block - 1) / block * block;
+  const std::size_t end = whole_blocks(count * sizeof(T)) / sizeof(T);
   const std::tuple inputs{Elements<T>(operands)...};
   Blocks<T> results;
   for (std::size_t i = 0; i < end; i += results.size()) {

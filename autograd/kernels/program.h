@@ -86,6 +86,9 @@ using Flags = std::vector<std::uint8_t>;
 /// Number of operands that a primitive reads: 0 … 3.
 int arity(Primitive primitive);
 
+/// What a primitive costs per element, in multiply-adds (threads.h), roughly.
+double cost_of(Primitive primitive);
+
 /// Calls `f` with each operand that an instruction reads: `std::uint16_t`, to be changed where the instruction may be.
 template <typename I, typename F>
 void for_operands(I& instruction, const F& f) {
@@ -98,6 +101,9 @@ void for_operands(I& instruction, const F& f) {
 /// Which values of a program are needed for its outputs, where the instructions that are flagged in `given`, if any,
 /// need not be computed.
 Flags needed_values(const Program& program, const Flags& given = {});
+
+/// What the instructions cost that are needed where those that are flagged in `given` are not.
+double cost_of(const Program& program, const Flags& given = {});
 
 /// The name as written in the enumeration, for printing and for files.
 const char* name_of(Primitive primitive);
