@@ -206,8 +206,8 @@ PointwiseRule::PointwiseRule(Program program, kernels::NativePointwise native, s
     : kernel_(std::move(program), native),
       derivatives_(std::move(derivatives)),
       reads_outputs_(reads_outputs),
-      most_elements_{is_of_one_dtype ? kernel_.tile_elements(DType::f32) : 0,
-                     is_of_one_dtype ? kernel_.tile_elements(DType::f64) : 0},
+      most_elements_{is_of_one_dtype ? kernel_.most_plain_elements(DType::f32) : 0,
+                     is_of_one_dtype ? kernel_.most_plain_elements(DType::f64) : 0},
       slots_(kernel_.program().inputs) {}
 
 bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& attributes,
@@ -234,7 +234,7 @@ bool PointwiseRule::call(std::span<const Tensor> arguments, const Attributes& at
     slots.set(arguments.size() + i, detail::Access::elements(results[i]));
   }
   UniformRoom uniforms;
-  kernel_.run_tile(dtype, slots, uniforms_of(attributes, uniforms), elements);
+  kernel_.run_plain(dtype, slots, uniforms_of(attributes, uniforms), elements);
   return true;
 }
 

@@ -58,7 +58,7 @@ class Reductions {
 // Next to a tiny call everything shows: this does nothing that it need not. The slots of inputs are set to where they
 // stand, with mask 0 where that is one element, those of outputs to where results are to stand.
 template <typename T>
-void run_plain(const PointwisePlan& plan, std::span<const double> uniforms, std::size_t count, std::byte* scratch,
+void run_slots(const PointwisePlan& plan, std::span<const double> uniforms, std::size_t count, std::byte* scratch,
                Operand* slots) {
   const Frame frame(plan, dtype_of<T>, uniforms, scratch, whole_blocks(count * sizeof(T)), slots);
   for (std::size_t i = 0; i < plan.program.inputs; ++i) {
@@ -135,22 +135,22 @@ PointwiseKernel& PointwiseKernel::operator=(PointwiseKernel&&) noexcept = defaul
 const Program& PointwiseKernel::program() const { return plans_->floating.program; }
 bool PointwiseKernel::is_native() const { return plans_->floating.native.is_given(); }
 
-std::int64_t PointwiseKernel::tile_elements(DType compute) const {
+std::int64_t PointwiseKernel::most_plain_elements(DType compute) const {
   const PointwisePlan& plan = plans_->of(compute);
   const bool can = plan.missing == nullptr && plan.are_direct && plan.slot_count() <= TileSlots::most &&
                    ScratchLayout(plan).pieces <= stack_bytes;
   return can ? plan.tile_elements(compute) : 0;
 }
 
-void PointwiseKernel::run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms,
-                               std::int64_t elements) const {
+void PointwiseKernel::run_plain(DType compute, TileSlots& slots, std::span<const double> uniforms,
+                                std::int64_t elements) const {
   alignas(block_bytes) std::byte scratch[stack_bytes];  // NOLINT(*-avoid-c-arrays): not to be cleared
   const auto count = static_cast<std::size_t>(elements);
-  if (compute == DType::f32) return run_plain<float>(plans_->floating, uniforms, count, scratch, slots.first());
-  if (compute == DType::f64) return run_plain<double>(plans_->floating, uniforms, count, scratch, slots.first());
+  if (compute == DType::f32) return run_slots<float>(plans_->floating, uniforms, count, scratch, slots.first());
+  if (compute == DType::f64) return run_slots<double>(plans_->floating, uniforms, count, scratch, slots.first());
   const PointwisePlan& plan = plans_->of(compute);
-  compute == DType::i32 ? run_plain<std::int32_t>(plan, uniforms, count, scratch, slots.first())
-                        : run_plain<std::int64_t>(plan, uniforms, count, scratch, slots.first());
+  compute == DType::i32 ? run_slots<std::int32_t>(plan, uniforms, count, scratch, slots.first())
+                        : run_slots<std::int64_t>(plan, uniforms, count, scratch, slots.first());
 }
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
@@ -162,11 +162,11 @@ void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs,
   const std::int64_t total = elements_of(shape);
   if (total == 0) return;
   const bool is_simple = shape.size() == 1 && reductions.empty() && source == nullptr;
-  if (is_simple && are_plain(compute, total, inputs, outputs) && total <= tile_elements(compute)) {
+  if (is_simple && are_plain(compute, total, inputs, outputs) && total <= most_plain_elements(compute)) {
     TileSlots slots;
     for (std::size_t i = 0; i < inputs.size(); ++i) slots.set(i, inputs[i].data, inputs[i].strides[0] != 0);
     for (std::size_t k = 0; k < outputs.size(); ++k) slots.set(inputs.size() + k, outputs[k].data);
-    return run_tile(compute, slots, uniforms, total);
+    return run_plain(compute, slots, uniforms, total);
   }
   const PointwiseRun asked{plan, compute, inputs, uniforms, outputs, shape, reductions, source};
   const Reductions all(reductions);

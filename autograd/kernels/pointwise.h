@@ -123,12 +123,12 @@ class PointwiseKernel {
                 std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape, std::int64_t first,
                 std::int64_t count) const;
 
-  /// How many elements fit one tile; 0 where `compute` cannot do all that is asked, or more is asked than there is room
-  /// for. With 1 … so many, …
-  std::int64_t tile_elements(DType compute) const;
-  /// … `run` over elements in order, of inputs and outputs that are all `compute` and padded. An input that is not
-  /// whole is one element; an output may be the memory of an input.
-  void run_tile(DType compute, TileSlots& slots, std::span<const double> uniforms, std::int64_t elements) const;
+  /// How many elements a plain run may have: those of a tile. 0 where `compute` cannot do all that is asked, or more is
+  /// asked than there is room for.
+  std::int64_t most_plain_elements(DType compute) const;
+  /// Runs over 1 … so many elements in order, of inputs and outputs that are all `compute` and padded. An input that is
+  /// not whole is one element; an output may be the memory of an input.
+  void run_plain(DType compute, TileSlots& slots, std::span<const double> uniforms, std::int64_t elements) const;
 
  private:
   struct Plans;

@@ -15,7 +15,7 @@ PointwiseCall::PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription
 
 bool PointwiseCall::is_plain() const {
   const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker] = description_;
-  const bool is_small = elements_ > 0 && elements_ <= kernel_.tile_elements(compute);
+  const bool is_small = elements_ > 0 && elements_ <= kernel_.most_plain_elements(compute);
   const bool is_simple = shape.size() == 1 && reductions.empty() && !maker;
   return is_small && is_simple && are_plain(compute, elements_, inputs, outputs);
 }
@@ -26,7 +26,7 @@ void PointwiseCall::run(std::span<const void* const> reads, std::span<void* cons
   TileSlots slots;
   for (std::size_t i = 0; i < inputs; ++i) slots.set(i, reads[i], description_.inputs[i].strides[0] != 0);
   for (std::size_t k = 0; k < description_.outputs.size(); ++k) slots.set(inputs + k, writes[k]);
-  kernel_.run_tile(description_.compute, slots, description_.uniforms, elements_);
+  kernel_.run_plain(description_.compute, slots, description_.uniforms, elements_);
 }
 
 /// Shows a run its operands.

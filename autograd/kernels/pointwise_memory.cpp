@@ -134,7 +134,7 @@ const std::byte* InputReader::place(std::int64_t first, std::size_t count) const
   return axes_[last].has(rest) ? at(offset + rest * axes_[last].stride) : nullptr;
 }
 
-InputReader::Run InputReader::run_from(const std::int64_t* index, std::int64_t count) const {
+InputReader::Interval InputReader::interval_from(const std::int64_t* index, std::int64_t count) const {
   if (!has_window_) return {0, count};
   for (std::size_t axis = 1; axis < static_cast<std::size_t>(rank_); ++axis) {
     if (!axes_[axis].has(index[axis])) return {count, count};
@@ -162,7 +162,7 @@ void InputReader::gather(std::int64_t first, std::size_t count, std::byte* out) 
   }
   while (true) {
     const std::int64_t run = std::min(static_cast<std::int64_t>(count), axes_[0].size - index[0]);
-    const Run there = run_from(index.data(), run);
+    const Interval there = interval_from(index.data(), run);
     fill_outside(out, there.begin);
     if (there.begin < there.end) {
       copy(data + (offset + there.begin * stride) * size, stride, static_cast<std::size_t>(there.end - there.begin),

@@ -24,10 +24,12 @@ class InputReader {
   /// The same element everywhere.
   bool is_single() const { return rank_ == 0 || (rank_ == 1 && axes_[0].stride == 0); }
   /// So many elements at a time stand in memory in the order they are read in; 0: they do not.
-  std::int64_t run() const { return rank_ > 0 && axes_[0].stride == 1 && axes_[0].is_whole() ? axes_[0].size : 0; }
-  /// Whether they are such runs with gaps in between.
-  bool is_in_rows() const { return run() > 0 && rank_ > 1 && axes_[1].stride > axes_[0].size; }
-  /// Where the elements first … first+count−1 stand, one after the other; null: they do not. Where there is a run.
+  std::int64_t contiguous() const {
+    return rank_ > 0 && axes_[0].stride == 1 && axes_[0].is_whole() ? axes_[0].size : 0;
+  }
+  /// Whether they are such rows with gaps in between.
+  bool is_in_rows() const { return contiguous() > 0 && rank_ > 1 && axes_[1].stride > axes_[0].size; }
+  /// Where the elements first … first+count−1 stand, one after the other; null: they do not. Where some are contiguous.
   const std::byte* place(std::int64_t first, std::size_t count) const;
   /// Whether the elements first … first+count−1 are those from `earlier` on once more.
   bool repeats(std::int64_t earlier, std::int64_t first, std::size_t count) const;
@@ -54,10 +56,10 @@ class InputReader {
     return static_cast<const std::byte*>(data_) + offset * static_cast<std::int64_t>(size_of(dtype_));
   }
   // Which of `count` elements along the innermost axis, from an index on, there are: those in between are.
-  struct Run {
+  struct Interval {
     std::int64_t begin, end;
   };
-  Run run_from(const std::int64_t* index, std::int64_t count) const;
+  Interval interval_from(const std::int64_t* index, std::int64_t count) const;
 
   const void* data_;
   DType dtype_, compute_;

@@ -60,8 +60,9 @@ void TiledRun::prepare_input(const PointwiseRun& run, std::size_t i) {
   }
   frame_.input(i) = {};
   input.is_in_place =
-      given.dtype == compute_ && input.reader.run() > 0 && !is_overwritten(plan_, i, given.data, run.outputs);
-  if (input.is_in_place && run.shape.size() > 1 && input.reader.is_in_rows()) keep_rows_whole(input.reader.run());
+      given.dtype == compute_ && input.reader.contiguous() > 0 && !is_overwritten(plan_, i, given.data, run.outputs);
+  if (input.is_in_place && run.shape.size() > 1 && input.reader.is_in_rows())
+    keep_rows_whole(input.reader.contiguous());
 }
 
 // No tile is to reach beyond long rows: then they need not be copied.
@@ -73,7 +74,7 @@ void TiledRun::keep_rows_whole(std::int64_t run) {
 bool TiledRun::are_in_place(std::int64_t elements) const {
   for (std::size_t i = 0; i < plan_.program.inputs; ++i) {
     const bool is_single = frame_.input(i).mask == 0;
-    if (!is_single && !(inputs_[i].is_in_place && inputs_[i].reader.run() == elements)) return false;
+    if (!is_single && !(inputs_[i].is_in_place && inputs_[i].reader.contiguous() == elements)) return false;
   }
   for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
     if (!outputs_[k].is_kept || !is_direct(k) || outputs_[k].rows.run != 0) return false;
@@ -151,7 +152,7 @@ void TiledRun::run_and_ask(std::size_t count) {
 
 // Whole blocks that stand one after the other.
 bool TiledRun::is_in_order(std::size_t k, std::int64_t first, std::size_t count) const {
-  return is_whole(count) && outputs_[k].run(first, count) == count;
+  return is_whole(count) && outputs_[k].contiguous(first, count) == count;
 }
 
 void TiledRun::read(std::size_t i, std::int64_t first, std::size_t count) {
@@ -177,10 +178,10 @@ void TiledRun::write(std::size_t k, std::int64_t first, std::size_t count) {
   const std::int64_t stride = from.mask != 0 ? 1 : 0;
   const auto* data = static_cast<const std::byte*>(from.data);
   const CopyRun copy = find_copy_run(compute_, output.dtype);
-  for (std::size_t run = 0; count > 0; count -= run, first += static_cast<std::int64_t>(run)) {
-    run = output.run(first, count);
-    copy(data, stride, run, output.at(first));
-    if (stride != 0) data += run * size_;
+  for (std::size_t row = 0; count > 0; count -= row, first += static_cast<std::int64_t>(row)) {
+    row = output.contiguous(first, count);
+    copy(data, stride, row, output.at(first));
+    if (stride != 0) data += row * size_;
   }
 }
 

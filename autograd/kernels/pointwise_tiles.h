@@ -40,7 +40,7 @@ struct TileOutput {
 
   std::byte* at(std::int64_t element) const { return data + rows.place(element - first) * size; }
   // How many of `count` elements stand there one after the other.
-  std::size_t run(std::int64_t element, std::size_t count) const {
+  std::size_t contiguous(std::int64_t element, std::size_t count) const {
     return rows.run == 0 ? count : std::min(count, static_cast<std::size_t>(rows.run - element % rows.run));
   }
 };
