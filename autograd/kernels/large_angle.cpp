@@ -92,7 +92,10 @@ std::pair<double, double> to_doubles(Words x) {
           std::ldexp(static_cast<double>(low), exponent - zeros - 53)};
 }
 
-}  // namespace
+struct LargeAngle {
+  double r, low;
+  std::uint64_t quadrant;
+};
 
 LargeAngle reduce_large_angle(double x) {
   // |x| = m 2ᵉ. Of 2/π, bits that count 2^(2 − e) or more make multiples of 4 with it, and are left out; of the
@@ -119,6 +122,19 @@ LargeAngle reduce_large_angle(double x) {
   const bool is_negative = (bits >> 63) != 0;
   const double sign = rounds_up != is_negative ? -1.0 : 1.0;
   return {sign * r, sign * r_low, is_negative ? 0 - quadrant : quadrant};
+}
+
+}  // namespace
+
+void reduce_large_angles(const double* x, std::size_t count, double border, double* r, double* low,
+                         std::uint64_t* quadrant) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!(std::abs(x[i]) > border) || std::isinf(x[i])) continue;
+    const LargeAngle reduced = reduce_large_angle(x[i]);
+    r[i] = reduced.r;
+    low[i] = reduced.low;
+    quadrant[i] = reduced.quadrant;
+  }
 }
 
 }  // namespace wengert::kernels::math

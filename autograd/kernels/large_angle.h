@@ -1,17 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace wengert::kernels::math {
 
-/// An angle x = n π/2 + (r + low) with |r| ≤ π/4; the last two bits of `quadrant` are those of n.
-struct LargeAngle {
-  double r, low;
-  std::uint64_t quadrant;
-};
-
-/// Of a finite x with |x| ≥ 2, however large, r + low to more than 100 bits (Payne and Hanek, "Radian reduction for
-/// trigonometric functions", 1983).
-LargeAngle reduce_large_angle(double x);
+/// Angles x = n π/2 + (r + low) with |r| ≤ π/4; the last two bits of a quadrant are those of n. Of those of the
+/// finite x with |x| > border, which is 2 or more, r + low is written to more than 100 bits, however large they are
+/// (Payne and Hanek, "Radian reduction for trigonometric functions", 1983). What is written for others stays.
+void reduce_large_angles(const double* x, std::size_t count, double border, double* r, double* low,
+                         std::uint64_t* quadrant);
 
 }  // namespace wengert::kernels::math

@@ -56,10 +56,10 @@ HWY_INLINE Difference<V> subtract(V a, V b) {
   return {value, hn::Sub(hn::Sub(a, hn::Sub(value, v)), hn::Add(b, v))};
 }
 
-/// `angle`, with the lanes in which x is large (and finite; infinity has made NaN) reduced anew. Rare, and not part of
-/// every function.
+/// `angle`, with the lanes in which x is large (and finite; infinity has made NaN) reduced anew.
 template <class D, class V, class VU>
-HWY_NOINLINE Angle<V, VU> reduce_large_angles(D d, V x, Angle<V, VU> angle) {
+HWY_INLINE Angle<V, VU> with_large_angles(D d, V x, Angle<V, VU> angle) {
+  if (HWY_LIKELY(hn::AllFalse(d, hn::Gt(hn::Abs(x), hn::Set(d, largest_reduced))))) return angle;
   const hn::RebindToUnsigned<D> du;
   constexpr std::size_t n = hn::MaxLanes(D());
   HWY_ALIGN double lanes[n], r[n], low[n];
@@ -68,21 +68,8 @@ HWY_NOINLINE Angle<V, VU> reduce_large_angles(D d, V x, Angle<V, VU> angle) {
   hn::Store(angle.r, d, r);
   hn::Store(angle.low, d, low);
   hn::Store(angle.quadrant, du, quadrant);
-  HWY_UNROLL(1)
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!(std::abs(lanes[i]) > largest_reduced) || std::isinf(lanes[i])) continue;
-    const LargeAngle reduced = reduce_large_angle(lanes[i]);
-    r[i] = reduced.r;
-    low[i] = reduced.low;
-    quadrant[i] = reduced.quadrant;
-  }
+  reduce_large_angles(lanes, n, largest_reduced, r, low, quadrant);
   return {hn::Load(d, r), hn::Load(d, low), hn::Load(du, quadrant)};
-}
-
-template <class D, class V, class VU>
-HWY_INLINE Angle<V, VU> with_large_angles(D d, V x, Angle<V, VU> angle) {
-  if (HWY_LIKELY(hn::AllFalse(d, hn::Gt(hn::Abs(x), hn::Set(d, largest_reduced))))) return angle;
-  return reduce_large_angles(d, x, angle);
 }
 
 template <typename T, class D, class V>
