@@ -329,7 +329,7 @@ Operation pointwise(std::string_view name, PointwiseDefinition definition) {
   operation.category = definition.category;
   operation.condition = definition.condition;
   operation.kinks = std::move(definition.kinks);
-  operation.samples = std::move(definition.samples);
+  operation.samples = definition.samples;
   return operation;
 }
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -86,14 +85,6 @@ Optimizer::Optimizer(const Optimizer& other)
       steps_(other.steps_.clone()) {
   for (const Entry& entry : other.entries_) entries_.push_back(entry.clone());
 }
-
-// The slots go along, by which a compiled function knows the optimiser; the other must not share them.
-Optimizer::Optimizer(Optimizer&& other)
-    : entries_(std::move(other.entries_)),
-      state_names_(std::move(other.state_names_)),
-      schedule_(std::move(other.schedule_)),
-      learning_rate_(std::exchange(other.learning_rate_, other.learning_rate_.clone())),
-      steps_(std::exchange(other.steps_, other.steps_.clone())) {}
 
 Optimizer& Optimizer::operator=(const Optimizer& other) {
   // Slots stay wherever they can: they are what a compiled function knows this optimiser by.

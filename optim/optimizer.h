@@ -17,9 +17,9 @@ namespace wengert::optim {
 
 using wengert::NamedTensors;  // how a state is read and written
 
-/// What all optimisers share. Copies share the parameters, not the state; one that was moved from has neither. One that
-/// is assigned to stays the one that a compiled function knows, and goes on from the other's state; but what is no
-/// tensor (β, ε, momentum, decay, a schedule) was recorded with the function, which goes on with the old ones.
+/// What all optimisers share. Copies share the parameters, not the state; moving is copying. One that is assigned to
+/// stays the one that a compiled function knows, and goes on from the other's state; but what is no tensor (β, ε,
+/// momentum, decay, a schedule) was recorded with the function, which goes on with the old ones.
 ///
 /// One of your own derives from this and says in `update` what one step does to one parameter. All that changes from
 /// step to step is kept in slots and computed with operations, so that a step may stand in a compiled function.
@@ -59,7 +59,6 @@ class Optimizer {
   Optimizer(const std::vector<Parameter>& parameters, const LearningRate& learning_rate,
             std::vector<std::string> state_names);
   Optimizer(const Optimizer& other);
-  Optimizer(Optimizer&& other);
   Optimizer& operator=(const Optimizer& other);
 
  private:
