@@ -1,4 +1,5 @@
 #include <array>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -12,9 +13,8 @@ namespace wengert::optim {
 namespace {
 
 /// An update as an operation: one pass over the memory of all that is read and written.
-Operation update_operation(std::string name, Formula formula, std::vector<Attributes::Entry> attributes) {
-  return pointwise(std::move(name),
-                   {.formula = std::move(formula), .attributes = std::move(attributes), .differentiable = false});
+Operation update_operation(std::string_view name, Formula formula, std::vector<Attributes::Entry> attributes) {
+  return pointwise(name, {.formula = std::move(formula), .attributes = std::move(attributes), .differentiable = false});
 }
 
 const Operation& plain_update() {

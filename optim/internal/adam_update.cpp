@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include <wengert/autograd/kernels/instruction_sets.h>
@@ -135,15 +136,15 @@ struct Symbolic {
 
 std::array<Scalar, 3> results_of(const HWY_NAMESPACE::Entry<Scalar>& entry) { return {entry.p, entry.m, entry.v}; }
 
-Operation update_operation(std::string name, Formula formula, bool decays) {
-  return pointwise(std::move(name), {.formula = std::move(formula),
-                                     .attributes = {{"one_minus_beta_1", 0.0},  // all are given
-                                                    {"one_minus_beta_2", 0.0},
-                                                    {"epsilon", 0.0},
-                                                    {"least_m", 0.0},
-                                                    {"least_v", 0.0}},
-                                     .differentiable = false,
-                                     .native = HWY_DYNAMIC_DISPATCH(find_native)(decays)});
+Operation update_operation(std::string_view name, Formula formula, bool decays) {
+  return pointwise(name, {.formula = std::move(formula),
+                          .attributes = {{"one_minus_beta_1", 0.0},  // all are given
+                                         {"one_minus_beta_2", 0.0},
+                                         {"epsilon", 0.0},
+                                         {"least_m", 0.0},
+                                         {"least_v", 0.0}},
+                          .differentiable = false,
+                          .native = HWY_DYNAMIC_DISPATCH(find_native)(decays)});
 }
 
 }  // namespace
