@@ -14,7 +14,9 @@
 namespace wengert::kernels {
 namespace {
 
-#ifndef __SANITIZE_THREAD__  // which does not know threads that a forked process starts
+// The sanitizer for threads does not know those that a forked process starts; that for addresses takes the pool away,
+// and its own allocator may be locked for ever in such a process.
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 
 void use_large_block() {
   constexpr std::size_t bytes = std::size_t{2} << 20;
