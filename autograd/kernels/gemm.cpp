@@ -319,7 +319,7 @@ void gemm_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const
   const auto count = static_cast<std::int64_t>(factors.size() / 2);
   parallel_ranges(by_rows ? m : n, step, work_of(static_cast<double>(k), count * m * n, size_of(dtype)),
                   [&](std::int64_t begin, std::int64_t end) {
-                    dtype == DType::f32 ? add_up_part(float{}, begin, end) : add_up_part(double{}, begin, end);
+                    dispatch_floating(dtype, [&](auto type) { add_up_part(type, begin, end); });
                   });
 }
 

@@ -146,8 +146,7 @@ InputReader::Interval InputReader::interval_from(const std::int64_t* index, std:
 void InputReader::gather(std::int64_t first, std::size_t count, std::byte* out) const {
   const CopyRun copy = find_copy_run(dtype_, compute_);
   if (rank_ == 0) return copy(data_, 0, count, out);
-  const auto* const data = static_cast<const std::byte*>(data_);
-  const auto size = static_cast<std::int64_t>(size_of(dtype_)), size_out = static_cast<std::int64_t>(size_of(compute_));
+  const auto size_out = static_cast<std::int64_t>(size_of(compute_));
   const std::int64_t stride = axes_[0].stride;
   const auto fill_outside = [this](std::byte* to, std::int64_t elements) {
     if (elements > 0) find_copy_run(DType::f64, compute_)(&outside_, 0, static_cast<std::size_t>(elements), to);
@@ -165,7 +164,7 @@ void InputReader::gather(std::int64_t first, std::size_t count, std::byte* out) 
     const Interval there = interval_from(index.data(), run);
     fill_outside(out, there.begin);
     if (there.begin < there.end) {
-      copy(data + (offset + there.begin * stride) * size, stride, static_cast<std::size_t>(there.end - there.begin),
+      copy(at(offset + there.begin * stride), stride, static_cast<std::size_t>(there.end - there.begin),
            out + there.begin * size_out);
     }
     fill_outside(out + there.end * size_out, run - there.end);

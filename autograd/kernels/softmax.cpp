@@ -125,12 +125,6 @@ void map_groups(void (Exponentials::*map)(const Extents&, const std::byte*, std:
   });
 }
 
-template <typename T>
-void fill_log_sum_exp_of_nothing(void* largest, void* rest, std::int64_t rows) {
-  std::fill_n(static_cast<T*>(largest), rows, -std::numeric_limits<T>::infinity());
-  std::fill_n(static_cast<T*>(rest), rows, std::numeric_limits<T>::quiet_NaN());
-}
-
 }  // namespace
 
 void softmax(DType dtype, const void* x, void* y, std::int64_t outer, std::int64_t n, std::int64_t inner) {
@@ -141,8 +135,10 @@ void log_sum_exp(DType dtype, const void* x, void* largest, void* rest, std::int
                  std::int64_t inner) {
   const Extents all = {outer, n, inner};
   if (n == 0) {
-    const auto fill = dtype == DType::f64 ? fill_log_sum_exp_of_nothing<double> : fill_log_sum_exp_of_nothing<float>;
-    return fill(largest, rest, all.rows());
+    return dispatch_floating(dtype, [&]<typename T>(T) {
+      std::fill_n(static_cast<T*>(largest), all.rows(), -std::numeric_limits<T>::infinity());
+      std::fill_n(static_cast<T*>(rest), all.rows(), std::numeric_limits<T>::quiet_NaN());
+    });
   }
   if (all.rows() == 0) return;
   for_each_group(dtype, all, [&](const Exponentials& work, const Extents& e, std::int64_t at, std::int64_t row) {
