@@ -107,8 +107,8 @@ struct LastVector {
   }
 };
 
-// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, each during so
-// many terms.
+// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, every so many
+// terms.
 template <typename T>
 struct Ahead {
   const T* at = nullptr;
@@ -163,8 +163,8 @@ void multiply_tile(const Tile<T>& tile) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
   const T* ahead = tile.ahead.at;
   const std::size_t ahead_row = tile.ahead.row;
-  const std::size_t ahead_terms = whole ? tile.ahead.terms : 1;
-  std::size_t wait = ahead_terms;
+  const std::size_t ahead_terms = tile.ahead.terms;
+  std::size_t wait = 1;
   const auto add_term = [&](std::size_t chain) HWY_ATTR {
     hn::Vec<D> row[vectors];
     HWY_UNROLL(4)
@@ -172,10 +172,7 @@ void multiply_tile(const Tile<T>& tile) {
       row[j] = whole || j + 1 < vectors ? hn::LoadU(d, b + j * n) : b_last.load(b + j * n);
     if constexpr (rows > 1) {
       HWY_UNROLL(4)
-      for (std::size_t j = 0; j < vectors; ++j) {
-        keep_in_register(row[j]);
-        hwy::Prefetch(ahead + j * n);
-      }
+      for (std::size_t j = 0; j < vectors; ++j) keep_in_register(row[j]);
     }
     HWY_UNROLL(12)
     for (std::size_t i = 0; i < rows; ++i) {
@@ -186,17 +183,19 @@ void multiply_tile(const Tile<T>& tile) {
     HWY_UNROLL(4)
     for (auto& pointer : a) pointer += a_column;
     b += b_row;
-    if (!whole || --wait == 0) {
-      ahead += ahead_row;
-      wait = ahead_terms;
-    }
+    if (rows == 1 || (whole && --wait != 0)) return;
+    HWY_UNROLL(4)
+    for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * n);
+    ahead += ahead_row;
+    wait = ahead_terms;
   };
-  std::size_t p = 0;
   if constexpr (chains == 1) {  // k is not 0: a loop that might be left at once takes more to prepare
+    std::size_t left = k;
     do {
       add_term(0);
-    } while (++p < k);
+    } while (--left != 0);
   } else {
+    std::size_t p = 0;
     for (; p + chains <= k; p += chains) {
       HWY_UNROLL(4)
       for (std::size_t chain = 0; chain < chains; ++chain) add_term(chain);

@@ -60,10 +60,10 @@ void multiply_few_terms_narrow(const Problem<T>& problem) {
   }
 }
 
-// Where there are more: A's elements for some rows stay in registers, and C is written along its rows. The last of
-// these rows and of their vectors are moved back to end with C, if it is large enough: what is computed twice is the
-// same.
-template <std::size_t rows, std::size_t k, typename T>
+// Where there are more: A's elements for some rows stay in registers, if they are few enough, and C is written along
+// its rows. The last of these rows and of their vectors are moved back to end with C, if it is large enough: what is
+// computed twice is the same.
+template <std::size_t rows, std::size_t vectors, std::size_t k, typename T>
 void multiply_few_terms_wide(const Problem<T>& problem) {
   using D = Lanes<T>;
   const D d;
@@ -83,23 +83,36 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
       HWY_UNROLL(8)
       for (std::size_t p = 0; p < k; ++p) factor[r][p] = hn::Set(d, a[std::min(r, last_row) * a_row + p * a_column]);
     }
-    for (std::size_t step = 0; step < columns; step += n) {
-      const std::size_t j = std::min(step, columns - n);
-      hn::Vec<D> sum[rows];
+    for (std::size_t step = 0; step < columns; step += vectors * n) {
+      const std::size_t j = std::min(step, columns - vectors * n);
+      hn::Vec<D> sum[rows][vectors];
       HWY_UNROLL(8)
-      for (auto& s : sum) s = hn::Zero(d);
+      for (std::size_t r = 0; r < rows; ++r) {
+        HWY_UNROLL(2)
+        for (auto& s : sum[r]) s = hn::Zero(d);
+      }
       HWY_UNROLL(8)
       for (std::size_t p = 0; p < k; ++p) {
-        auto row = hn::LoadU(d, problem.b.data + p * b_row + j);
-        keep_in_register(row);
+        hn::Vec<D> row[vectors];
+        HWY_UNROLL(2)
+        for (std::size_t v = 0; v < vectors; ++v) {
+          row[v] = hn::LoadU(d, problem.b.data + p * b_row + j + v * n);
+          keep_in_register(row[v]);
+        }
         HWY_UNROLL(8)
-        for (std::size_t r = 0; r < rows; ++r) sum[r] = hn::MulAdd(factor[r][p], row, sum[r]);
+        for (std::size_t r = 0; r < rows; ++r) {
+          HWY_UNROLL(2)
+          for (std::size_t v = 0; v < vectors; ++v) sum[r][v] = hn::MulAdd(factor[r][p], row[v], sum[r][v]);
+        }
       }
       HWY_UNROLL(8)
       for (std::size_t r = 0; r < rows; ++r) {
         T* const to = c + std::min(r, last_row) * ldc + j;
-        hn::StoreU(sum[r], d, to);
-        hwy::Prefetch(to + ahead);
+        HWY_UNROLL(2)
+        for (std::size_t v = 0; v < vectors; ++v) {
+          hn::StoreU(sum[r][v], d, to + v * n);
+          hwy::Prefetch(to + v * n + ahead);
+        }
       }
     }
   }
@@ -108,11 +121,19 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
 template <typename T>
 using ProductFunction = void (*)(const Problem<T>&);
 
-// The rows of a pass over C, at most; and where three cost as much for each, those for a C that four divide no better.
+// A pass over C: its vectors of columns, and its rows, at most. Where not even two rows of A stay in registers, it is
+// as wide and as high as a tile.
 template <std::size_t k>
-constexpr std::size_t rows_of_pass = std::min<std::size_t>(4, most_factors / k);
+constexpr bool keeps_factors = most_factors / k >= 2;
 template <std::size_t k>
-constexpr std::size_t fewer_rows_of_pass = std::min<std::size_t>(k > 6 ? 3 : 4, most_factors / k);
+constexpr std::size_t vectors_of_pass = keeps_factors<k> ? 1 : tile_vectors;
+template <std::size_t k>
+constexpr std::size_t rows_of_pass(std::size_t most) {
+  return keeps_factors<k> ? std::min(most, most_factors / k) : tile_rows;
+}
+// Where three rows cost as much for each as four, those for a C that four divide no better.
+template <std::size_t k>
+constexpr std::size_t fewer_rows = k > 6 ? 3 : 4;
 
 // How C is written: a short vector of columns for each row, a vector, two; or in passes along its rows, of several of
 // them, of fewer, of one. The first three as `vectors_for` counts.
@@ -125,9 +146,9 @@ constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, forms> few_te
   return {{{multiply_few_terms_narrow<ShortLanes<T>, 1, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, 1, p + 1, T>...},
            {multiply_few_terms_narrow<Lanes<T>, 2, p + 1, T>...},
-           {multiply_few_terms_wide<rows_of_pass<p + 1>, p + 1, T>...},
-           {multiply_few_terms_wide<fewer_rows_of_pass<p + 1>, p + 1, T>...},
-           {multiply_few_terms_wide<1, p + 1, T>...}}};
+           {multiply_few_terms_wide<rows_of_pass<p + 1>(4), vectors_of_pass<p + 1>, p + 1, T>...},
+           {multiply_few_terms_wide<rows_of_pass<p + 1>(fewer_rows<p + 1>), vectors_of_pass<p + 1>, p + 1, T>...},
+           {multiply_few_terms_wide<1, 1, p + 1, T>...}}};
 }
 
 // C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache: the first-level one,
