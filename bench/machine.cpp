@@ -1,7 +1,9 @@
 // What this machine can do, for every other figure to stand beside: multiply-adds that never leave the registers, and
 // copies, by one thread and by as many as there are processors.
 
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -34,12 +36,20 @@ void peak(benchmark::State& state) {
   state.counters["FLOP/s"] = benchmark::Counter(2 * count, benchmark::Counter::kIsRate);
 }
 
+/// Memory that begins with a page. The speed of a copy depends on where on their pages both sides are: Zen 3 takes
+/// twenty times as long where the target begins up to 31 bytes later on its page than the source.
+auto pages(std::size_t bytes) {
+  std::unique_ptr<char, decltype(&std::free)> memory(static_cast<char*>(std::aligned_alloc(4096, bytes)), &std::free);
+  std::memset(memory.get(), 1, bytes);
+  return memory;
+}
+
 /// Every thread copies memory of its own; read and written bytes both count.
 void copy(benchmark::State& state) {
   const auto bytes = static_cast<std::size_t>(state.range(0));
-  std::vector<char> from(bytes, 1), to(bytes);
+  const auto from = pages(bytes), to = pages(bytes);
   for (auto _ : state) {
-    std::memcpy(to.data(), from.data(), bytes);
+    std::memcpy(to.get(), from.get(), bytes);
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(2 * bytes) * state.iterations());
