@@ -74,6 +74,15 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
   const std::size_t a_row = problem.a.row, a_column = problem.a.column, b_row = problem.b.row;
   const std::size_t last_rows = problem.m < rows ? 0 : problem.m - rows;
   for (std::size_t i = 0; i <= last_row; i += rows) {
+    if constexpr (vectors > 1) {
+      if (problem.m - i <= rows / 2) {  // cheaper one by one
+        Problem<T> left = problem;
+        left.m -= i;
+        left.a.data += i * a_row;
+        left.c += i * ldc;
+        return multiply_few_terms_wide<1, 1, k>(left);
+      }
+    }
     const std::size_t first = std::min(i, last_rows);
     const T* const a = problem.a.data + first * a_row;
     T* const c = problem.c + first * ldc;
