@@ -183,6 +183,7 @@ void multiply_tile(const Tile<T>& tile) {
     HWY_UNROLL(4)
     for (auto& pointer : a) pointer += a_column;
     b += b_row;
+    // No more instructions than are due: a core that is shared issues few beside the multiplications.
     if (rows == 1 || (whole && --wait != 0)) return;
     HWY_UNROLL(4)
     for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * n);
