@@ -39,17 +39,8 @@ void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
   const std::size_t step = by_rows ? 4 * tile_rows : wide_vectors * vector_length<T>;
   const auto count = static_cast<std::int64_t>(by_rows ? problem.m : problem.n);
   const auto multiply_part = [&](std::int64_t begin, std::int64_t end) {
-    const auto first = static_cast<std::size_t>(begin);
-    Problem<T> part = problem;
-    (by_rows ? part.m : part.n) = static_cast<std::size_t>(end - begin);
-    if (by_rows) {
-      part.a.data += first * part.a.row;
-      part.c += first * part.ldc;
-    } else {
-      part.b.data += first * part.b.column;
-      part.c += first;
-    }
-    plan.multiply(part, plan);
+    const auto first = static_cast<std::size_t>(begin), size = static_cast<std::size_t>(end - begin);
+    plan.multiply(by_rows ? problem.rows(first, size) : problem.columns(first, size), plan);
   };
   // Each part lays out the other operand for itself, which shows where that is large and takes a transposition; and
   // parts of a big B's columns are on all of its pages. They have some 512 rows or columns then.

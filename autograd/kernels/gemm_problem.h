@@ -65,6 +65,14 @@ struct Problem {
   // How often.
   std::size_t blocks() const { return quotient_up(k, terms()); }
 
+  // So many rows of A and C from `first` on, and all of B; or columns of B and C, and all of A.
+  Problem rows(std::size_t first, std::size_t count) const {
+    return {count, n, k, {a.data + first * a.row, a.row, a.column}, b, c + first * ldc, ldc};
+  }
+  Problem columns(std::size_t first, std::size_t count) const {
+    return {m, count, k, a, {b.data + first * b.column, b.row, b.column}, c + first, ldc};
+  }
+
   // In the units of kernels/threads.h.
   double work() const { return work_of<T>(static_cast<double>(k), static_cast<std::int64_t>(m * n)); }
 };

@@ -75,13 +75,8 @@ void multiply_few_terms_wide(const Problem<T>& problem) {
   const std::size_t last_rows = problem.m < rows ? 0 : problem.m - rows;
   for (std::size_t i = 0; i <= last_row; i += rows) {
     if constexpr (vectors > 1) {
-      if (problem.m - i <= rows / 2) {  // cheaper one by one
-        Problem<T> left = problem;
-        left.m -= i;
-        left.a.data += i * a_row;
-        left.c += i * ldc;
-        return multiply_few_terms_wide<1, 1, k>(left);
-      }
+      const std::size_t left = problem.m - i;
+      if (left <= rows / 2) return multiply_few_terms_wide<1, 1, k>(problem.rows(i, left));  // cheaper one by one
     }
     const std::size_t first = std::min(i, last_rows);
     const T* const a = problem.a.data + first * a_row;
@@ -182,11 +177,7 @@ void multiply_few_terms(const Problem<T>& problem) {
   };
   if (problem.n <= most) return multiply_part(problem);
   for (std::size_t j = 0; j < problem.n; j += most) {
-    Problem<T> part = problem;
-    part.n = std::min(most, problem.n - j);
-    part.b.data += j;
-    part.c += j;
-    multiply_part(part);
+    multiply_part(problem.columns(j, std::min(most, problem.n - j)));
   }
 }
 
