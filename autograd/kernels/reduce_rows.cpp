@@ -62,7 +62,8 @@ template <class Op, typename T, std::size_t width>
 class Columns {
  public:
   Columns() {
-    for (V& v : values_) v = hn::Set(D(), static_cast<T>(Op::neutral));
+    HWY_UNROLL(unrolled)
+    for (std::size_t j = 0; j < vectors; ++j) values_[j] = hn::Set(D(), static_cast<T>(Op::neutral));
   }
 
   HWY_INLINE void combine_rows(const T* in, std::int64_t rows, std::int64_t stride) {
