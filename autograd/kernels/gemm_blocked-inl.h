@@ -164,37 +164,46 @@ class BlockedProduct {
     }
   }
 
-  // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows, one during so many terms.
+  // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows, a few every so many terms.
   struct Asking {
     std::size_t strips, step, row, terms;
   };
+
+  // So many terms apart `rows` rows are asked for during all of them.
+  static std::size_t terms_between(std::size_t terms, std::size_t rows) {
+    return std::max<std::size_t>(rows_asked * terms / rows, 1);
+  }
 
   // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
   // transposed B, its columns. Only tiles of whole steps ask; for few terms one is enough, and the others ask for C.
   Asking asking_for_b(Range rows, Range terms) const {
     const bool has_rest = rows.size % (tile_rows / 3) != 0 && rows.size > tile_rows;
     const std::size_t strips = quotient_up(rows.size, tile_rows) - (has_rest ? 1 : 0);
-    if (problem_.b.row == 1)
-      return {strips, panel_width, problem_.b.column, terms.size / std::min(panel_width, terms.size)};
+    if (problem_.b.row == 1) {
+      return {std::min(strips, quotient_up(terms.size, panel_width)), panel_width, problem_.b.column,
+              terms_between(terms.size, panel_width)};
+    }
     constexpr std::size_t for_one_strip = 32;
-    const std::size_t step = terms.size <= for_one_strip ? terms.size : quotient_up(terms.size, strips);
-    return {quotient_up(terms.size, step), step, problem_.b.row, terms.size / step};
+    const std::size_t step =
+        terms.size <= for_one_strip ? terms.size : round_up(quotient_up(terms.size, strips), rows_asked);
+    return {quotient_up(terms.size, step), step, problem_.b.row, terms_between(terms.size, step)};
   }
 
   // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand,
   // too.
   Ahead<T> ahead_in_b(const Asking& asking, std::size_t strip, Range panel, Range terms) const {
-    const T* const first = b_at(terms.begin + std::min(strip * asking.step, terms.size - 1), panel.begin);
-    return {first + vector_length<T> - 1, asking.row, asking.terms};
+    const T* const first = b_at(terms.begin + strip * asking.step, panel.begin);
+    return {first + vector_length<T> - 1, asking.row, asking.terms, asking.step * problem_.b.row};
   }
 
   // For a tile that does not ask for B: the next rows of an A whose rows are too short to be foreseen and stand one
   // after the other, where a panel is the first to read them; or where its results are to be written.
   Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, Range strip, bool is_first_panel) const {
     constexpr std::size_t short_row = 64;
-    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= short_row)
-      return {tile.a + strip.size * tile.k, panel_width, std::max<std::size_t>(panel_width / tile_rows, 1)};
-    return {tile.c + vector_length<T> - 1, problem_.ldc, std::max<std::size_t>(tile.k / tile_rows, 1)};
+    if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= short_row) {
+      return {tile.a + tile.a_strip, panel_width, terms_between(panel_width, tile_rows), tile.a_strip};
+    }
+    return {tile.c + vector_length<T> - 1, problem_.ldc, terms_between(tile.k, tile_rows), strip.size * problem_.ldc};
   }
 
   // What all tiles of a panel have in common.
@@ -225,7 +234,7 @@ class BlockedProduct {
     const bool is_first = rows.begin == 0;
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
     const bool is_far = !packs_groups_ && are_far<T>(std::max(problem_.b.row, problem_.b.column));
-    const Asking asking = asking_for_b(rows, terms);
+    const Asking asking = is_far ? asking_for_b(rows, terms) : Asking{};
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
     const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
@@ -235,21 +244,28 @@ class BlockedProduct {
       const bool is_last = next.size == 0;
       const Range asked = is_last ? next_panel<T>(columns, columns.begin) : next;
       const Range asked_terms = is_last ? terms_after : terms;
-      const bool asks_for_b = is_far && asked_terms.size > 0 && (is_first || is_last || is_direct(panel));
+      const bool asks_for_b = asked_terms.size > 0 && (is_first || is_last || is_direct(panel));
+      const std::size_t asking_strips = asks_for_b ? asking.strips : 0;
       Tile<T> tile = tile_of(panel, columns, terms);
+      const bool is_whole = panel.size == panel_width;
       std::size_t number = 0;
-      for (Range strip = next_strip(rows, rows.begin); strip.size > 0; strip = next_strip(rows, strip.end())) {
+      for (Range strip = next_strip(rows, rows.begin); strip.size > 0;
+           strip = next_strip(rows, strip.begin + tile.strips * strip.size)) {
+        const bool asks = number < asking_strips;
+        const bool are_many = is_whole && strip.size % (tile_rows / 3) == 0;
+        tile.strips = are_many ? equal_strips(rows, strip.begin) : 1;
+        if (asks) tile.strips = std::min(tile.strips, asking_strips - number);
         tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
         if (packs_a_) {
           tile.a_row = 1;
           tile.a_column = strip.size;
         }
+        tile.a_strip = strip.size * (packs_a_ ? terms.size : problem_.a.row);
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
-        tile.ahead = asks_for_b && number < asking.strips ? ahead_in_b(asking, number++, asked, asked_terms)
-                                                          : ahead_in_a_or_c(tile, strip, panel.begin == columns.begin);
-        const bool is_whole = tile.b_last == vector_length<T> && tile.c_last == vector_length<T>;
-        const bool may_go_on = is_whole && strip.size % (tile_rows / 3) == 0 && panel.size > vector_length<T>;
-        if (!may_go_on) tile.ahead.row = 0;
+        tile.ahead = asks ? ahead_in_b(asking, number, asked, asked_terms)
+                          : ahead_in_a_or_c(tile, strip, panel.begin == columns.begin);
+        if (!are_many) tile.ahead.row = 0;
+        number += tile.strips;
         tile_function<T>(strip.size, panel.size, is_whole)(tile);
       }
     }

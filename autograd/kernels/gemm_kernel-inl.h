@@ -13,111 +13,32 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
-#include <type_traits>
 #include <utility>
 
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 #include <wengert/autograd/kernels/register-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-template <typename T>
-using Lanes = hn::ScalableTag<T>;
-
-template <typename T>
-constexpr std::size_t vector_length = hn::MaxLanes(Lanes<T>());
-
-// Half a vector, for columns that fit it, where two halves are multiplied in the time of a whole, as by AVX-512 of AMD.
-constexpr bool has_half_vectors = HWY_TARGET == HWY_AVX3;
-template <typename T>
-using ShortLanes = std::conditional_t<has_half_vectors, hn::Half<Lanes<T>>, Lanes<T>>;
-
-// A tile of C in registers: tile_rows × tile_vectors accumulators (m_r and n_r of BLIS), tile_vectors of B and one
-// element of A. 12 × 2 fills the 32 registers of AVX-512 and of 64-bit Arm, 6 × 2 the 16 of older machines.
-#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-constexpr std::size_t tile_rows = 12;
-#else
-constexpr std::size_t tile_rows = 6;
-#endif
-constexpr std::size_t tile_vectors = 2;
-
-// Tiles of few rows are wider, up to so many vectors, as registers allow.
-constexpr std::size_t wide_vectors = 4;
-constexpr std::size_t wide_rows = tile_rows * tile_vectors / 3;
-constexpr std::size_t vectors_of_rows(std::size_t rows) {
-  constexpr std::size_t registers = tile_rows > 6 ? 32 : 16;
-  const auto need = [rows](std::size_t vectors) { return (rows + 1) * vectors + 1; };
-  return need(4) <= registers ? 4 : need(3) <= registers ? 3 : 2;
-}
-
-// Whether there are instructions that read the first lanes and touch nothing else: x86 has them.
-constexpr bool has_masked_access = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3;
-
-template <class D, typename T>
-hn::Vec<D> load_first(D d, const T* from, std::size_t count) {
-  HWY_ALIGN T lanes[vector_length<T>] = {};
-  std::copy_n(from, count, lanes);
-  return hn::Load(d, lanes);
-}
-
-// In pieces of a half, a fourth, …: a store of AVX2 under a mask takes AMD's processors twelve cycles.
-template <class D, typename T>
-HWY_INLINE void store_first(D d, hn::Vec<D> v, T* to, std::size_t count) {
-  HWY_ALIGN T lanes[vector_length<T>];
-  hn::Store(v, d, lanes);
-  const T* from = lanes;
-  HWY_UNROLL(4)
-  for (std::size_t piece = vector_length<T> / 2; piece > 0; piece /= 2) {
-    if ((count & piece) == 0) continue;
-    std::memcpy(to, from, piece * sizeof(T));
-    to += piece;
-    from += piece;
-  }
-}
-
-// The last vector of the rows of a matrix, of whose lanes only the first `count` may be touched.
-template <class D>
-struct LastVector {
-  using T = hn::TFromD<D>;
-  D d;
-  std::size_t count;
-  hn::Mask<D> mask = hn::FirstN(d, count);
-
-  hn::Vec<D> load(const T* from) const {
-    if constexpr (has_masked_access) {
-      return hn::MaskedLoad(mask, d, from);
-    } else {
-      return count >= vector_length<T> ? hn::LoadU(d, from) : load_first(d, from, count);
-    }
-  }
-  void store(hn::Vec<D> v, T* to) const {
-    if constexpr (HWY_TARGET == HWY_AVX3) {
-      hn::BlendedStore(v, mask, d, to);
-    } else {
-      count >= vector_length<T> ? hn::StoreU(v, d, to) : store_first(d, v, to, count);
-    }
-  }
-};
-
-// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, every so many
-// terms.
+// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, a few every so
+// many terms, or one with each.
+constexpr std::size_t rows_asked = 3;
 template <typename T>
 struct Ahead {
   const T* at = nullptr;
   std::size_t row = 0;
   std::size_t terms = 1;
+  std::size_t strip = 0;  // from what one strip asks for to what the next one does
 };
 
 // One tile's work: C (+)= A · B over k terms. Element (i, p) of A is at a[i · a_row + p · a_column], row p of B at
-// b + p · b_row.
+// b + p · b_row. Where all vectors of C are whole: so for strips of as many rows, one below the other, whose rows of A
+// begin a_strip apart.
 template <typename T>
 struct Tile {
   std::size_t k;
@@ -132,79 +53,36 @@ struct Tile {
   std::size_t c_last;  // elements of the last vector that belong to C
   bool accumulate;
   Ahead<T> ahead = {};
+  std::size_t strips = 1;
+  std::size_t a_strip = 0;
 };
 
-// The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
-// wait for the one before.
-template <class D, std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
-void multiply_tile(const Tile<T>& tile) {
-  const D d;
+// Adds one term to a tile's sums. Of the rows of A every sixth has a pointer: how far it is from there to the others,
+// registers hold.
+template <bool whole, class D, std::size_t rows, std::size_t vectors, std::size_t pointers, typename T>
+HWY_INLINE void add_term(D d, const T* const (&a)[pointers], std::size_t a_row, const T* b, const LastVector<D>& b_last,
+                         hn::Vec<D> (&sum)[rows][vectors]) {
   constexpr std::size_t n = hn::MaxLanes(D());
-  hn::Vec<D> sum[chains][rows][vectors];
+  hn::Vec<D> row[vectors];
   HWY_UNROLL(4)
-  for (std::size_t chain = 0; chain < chains; ++chain) {
-    HWY_UNROLL(12)
-    for (std::size_t i = 0; i < rows; ++i) {
-      HWY_UNROLL(4)
-      for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::Zero(d);
-    }
+  for (std::size_t j = 0; j < vectors; ++j) {
+    auto v = whole || j + 1 < vectors ? hn::LoadU(d, b + j * n) : b_last.load(b + j * n);
+    if constexpr (rows > 1) keep_in_register(v);
+    row[j] = v;
   }
-  const T* b = tile.b;
-  const std::size_t k = tile.k;
-  const std::size_t a_row = tile.a_row;
-  const std::size_t a_column = tile.a_column;
-  const std::size_t b_row = tile.b_row;
-  const std::size_t c_row = tile.c_row;
-  const bool accumulate = tile.accumulate;
-  const LastVector<D> b_last = {d, tile.b_last};
-  // Every third row of A: processors add a multiple of one number to an address.
-  std::array<const T*, (rows + 2) / 3> a;
-  HWY_UNROLL(4)
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = tile.a + 3 * i * a_row;
-  const T* ahead = tile.ahead.at;
-  const std::size_t ahead_row = tile.ahead.row;
-  const std::size_t ahead_terms = tile.ahead.terms;
-  std::size_t wait = 1;
-  const auto add_term = [&](std::size_t chain) HWY_ATTR {
-    hn::Vec<D> row[vectors];
+  HWY_UNROLL(12)
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto factor = hn::Set(d, a[i / 6][i % 6 * a_row]);
     HWY_UNROLL(4)
-    for (std::size_t j = 0; j < vectors; ++j)
-      row[j] = whole || j + 1 < vectors ? hn::LoadU(d, b + j * n) : b_last.load(b + j * n);
-    if constexpr (rows > 1) {
-      HWY_UNROLL(4)
-      for (std::size_t j = 0; j < vectors; ++j) keep_in_register(row[j]);
-    }
-    HWY_UNROLL(12)
-    for (std::size_t i = 0; i < rows; ++i) {
-      const auto factor = hn::Set(d, a[i / 3][i % 3 * a_row]);
-      HWY_UNROLL(4)
-      for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::MulAdd(factor, row[j], sum[chain][i][j]);
-    }
-    HWY_UNROLL(4)
-    for (auto& pointer : a) pointer += a_column;
-    b += b_row;
-    // No more instructions than are due: a core that is shared issues few beside the multiplications.
-    if (rows == 1 || (whole && --wait != 0)) return;
-    HWY_UNROLL(4)
-    for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * n);
-    ahead += ahead_row;
-    wait = ahead_terms;
-  };
-  if constexpr (chains == 1) {  // k is not 0: a loop that might be left at once takes more to prepare
-    std::size_t left = k;
-    do {
-      add_term(0);
-    } while (--left != 0);
-  } else {
-    std::size_t p = 0;
-    for (; p + chains <= k; p += chains) {
-      HWY_UNROLL(4)
-      for (std::size_t chain = 0; chain < chains; ++chain) add_term(chain);
-    }
-    for (; p < k; ++p) add_term(0);
+    for (std::size_t j = 0; j < vectors; ++j) sum[i][j] = hn::MulAdd(factor, row[j], sum[i][j]);
   }
-  const LastVector<D> c_last = {d, tile.c_last};
-  T* c = tile.c;
+}
+
+// Writes a tile's sums, those of all chains together.
+template <bool whole, class D, std::size_t chains, std::size_t rows, std::size_t vectors, typename T>
+HWY_INLINE void write_sums(D d, const hn::Vec<D> (&sum)[chains][rows][vectors], bool accumulate, T* c,
+                           std::size_t c_row, const LastVector<D>& c_last) {
+  constexpr std::size_t n = hn::MaxLanes(D());
   HWY_UNROLL(12)
   for (std::size_t i = 0; i < rows; ++i, c += c_row) {
     HWY_UNROLL(4)
@@ -219,6 +97,70 @@ void multiply_tile(const Tile<T>& tile) {
       }
     }
   }
+}
+
+// The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
+// wait for the one before.
+template <class D, std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
+void multiply_tile(const Tile<T>& tile) {
+  const D d;
+  constexpr std::size_t n = hn::MaxLanes(D()), pointers = (rows + 5) / 6;
+  // No more instructions than are due: a core that is shared issues few beside the multiplications.
+  constexpr bool is_of_blocks = whole && chains == 1;
+  constexpr std::size_t asked = is_of_blocks ? rows_asked : rows > 1 ? 1 : 0;
+  const std::size_t a_row = tile.a_row;
+  const std::size_t a_column = tile.a_column;
+  const std::size_t b_row = tile.b_row;
+  const std::size_t c_row = tile.c_row;
+  const bool accumulate = tile.accumulate;
+  const LastVector<D> b_last = {d, tile.b_last};
+  const LastVector<D> c_last = {d, tile.c_last};
+  const std::size_t ahead_row = tile.ahead.row;
+  const std::size_t ahead_terms = is_of_blocks ? tile.ahead.terms : chains;
+  const T* a_begin = tile.a;
+  const T* ahead_begin = tile.ahead.at;
+  T* c = tile.c;
+  std::size_t strips = tile.strips;
+  do {
+    hn::Vec<D> sum[chains][rows][vectors];
+    HWY_UNROLL(4)
+    for (std::size_t chain = 0; chain < chains; ++chain) {
+      HWY_UNROLL(12)
+      for (std::size_t i = 0; i < rows; ++i) {
+        HWY_UNROLL(4)
+        for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::Zero(d);
+      }
+    }
+    const T* a[pointers];
+    HWY_UNROLL(2)
+    for (std::size_t i = 0; i < pointers; ++i) a[i] = a_begin + 6 * i * a_row;
+    const T* b = tile.b;
+    const T* ahead = ahead_begin;
+    std::size_t left = tile.k;
+    do {  // k is not 0: a loop that might be left at once takes more to prepare
+      HWY_UNROLL(3)
+      for (std::size_t i = 0; i < asked; ++i, ahead += ahead_row) {
+        HWY_UNROLL(4)
+        for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * n);
+      }
+      std::size_t some = is_of_blocks || chains > 1 ? std::min(left, ahead_terms) : 1;
+      left -= some;
+      do {
+        HWY_UNROLL(4)
+        for (std::size_t chain = 0; chain < chains; ++chain) {
+          if (chains > 1 && chain >= some) break;
+          add_term<whole>(d, a, a_row, b, b_last, sum[chain]);
+          HWY_UNROLL(2)
+          for (std::size_t i = 0; i < pointers; ++i) a[i] += a_column;
+          b += b_row;
+        }
+      } while (is_of_blocks && --some != 0);
+    } while (left != 0);
+    write_sums<whole>(d, sum, accumulate, c, c_row, c_last);
+    a_begin += tile.a_strip;
+    ahead_begin += tile.ahead.strip;
+    c += rows * c_row;
+  } while (is_of_blocks && --strips != 0);
 }
 
 template <typename T>
@@ -250,7 +192,7 @@ TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole)
   static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<Lanes<T>, step, 2, 1, true, T>,
                                                                      multiply_tile<Lanes<T>, 2 * step, 2, 1, true, T>,
                                                                      multiply_tile<Lanes<T>, 3 * step, 2, 1, true, T>};
-  if (whole && columns > vector_length<T> && rows % step == 0) return whole_functions[rows / step - 1];
+  if (whole && rows % step == 0) return whole_functions[rows / step - 1];
   return functions[vectors_for<T>(columns)][rows - 1];
 }
 
