@@ -206,27 +206,19 @@ class BlockedProduct {
     return {tile.c + vector_length<T> - 1, problem_.ldc, terms_between(tile.k, tile_rows), strip.size * problem_.ldc};
   }
 
-  // What all tiles of a panel have in common.
-  Tile<T> tile_of(Range panel, Range columns, Range terms) const {
+  // Tiles from then on read this panel of B, and write its columns.
+  void set_panel(Tile<T>& tile, Range panel, Range columns, Range terms) const {
     const std::size_t width = round_up(panel.size, vector_length<T>);
-    const std::size_t last = panel.size + vector_length<T> - width;
-    Tile<T> tile = {.k = terms.size,
-                    .a = nullptr,
-                    .a_row = problem_.a.row,
-                    .a_column = problem_.a.column,
-                    .b = b_at(terms.begin, panel.begin),
-                    .b_row = problem_.b.row,
-                    .b_last = last,
-                    .c = nullptr,
-                    .c_row = problem_.ldc,
-                    .c_last = last,
-                    .accumulate = accumulate_ || terms.begin > 0};
-    if (!is_direct(panel)) {
+    tile.c_last = panel.size + vector_length<T> - width;
+    if (is_direct(panel)) {
+      tile.b = b_at(terms.begin, panel.begin);
+      tile.b_row = problem_.b.row;
+      tile.b_last = tile.c_last;
+    } else {
       tile.b = packed_panel(panel, columns, terms);
       tile.b_row = width;
       tile.b_last = vector_length<T>;
     }
-    return tile;
   }
 
   // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
@@ -238,15 +230,20 @@ class BlockedProduct {
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
     const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
+    Tile<T> tile = {.k = terms.size,
+                    .a_row = problem_.a.row,
+                    .a_column = problem_.a.column,
+                    .c_row = problem_.ldc,
+                    .accumulate = accumulate_ || terms.begin > 0};
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
       if (is_first && !is_direct(panel)) pack_b(panel, columns, terms);
+      set_panel(tile, panel, columns, terms);
       const bool is_last = next.size == 0;
       const Range asked = is_last ? next_panel<T>(columns, columns.begin) : next;
       const Range asked_terms = is_last ? terms_after : terms;
       const bool asks_for_b = asked_terms.size > 0 && (is_first || is_last || is_direct(panel));
       const std::size_t asking_strips = asks_for_b ? asking.strips : 0;
-      Tile<T> tile = tile_of(panel, columns, terms);
       const bool is_whole = panel.size == panel_width;
       std::size_t number = 0;
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0;

@@ -27,7 +27,7 @@ namespace {
 
 // What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, a few every so
 // many terms, or one with each.
-constexpr std::size_t rows_asked = 3;
+constexpr std::size_t rows_asked = 2;
 template <typename T>
 struct Ahead {
   const T* at = nullptr;
@@ -41,17 +41,17 @@ struct Ahead {
 // begin a_strip apart.
 template <typename T>
 struct Tile {
-  std::size_t k;
-  const T* a;
-  std::size_t a_row;
-  std::size_t a_column;
-  const T* b;
-  std::size_t b_row;
-  std::size_t b_last;  // elements of B's last vector that may be read
-  T* c;
-  std::size_t c_row;
-  std::size_t c_last;  // elements of the last vector that belong to C
-  bool accumulate;
+  std::size_t k = 0;
+  const T* a = nullptr;
+  std::size_t a_row = 0;
+  std::size_t a_column = 0;
+  const T* b = nullptr;
+  std::size_t b_row = 0;
+  std::size_t b_last = 0;  // elements of B's last vector that may be read
+  T* c = nullptr;
+  std::size_t c_row = 0;
+  std::size_t c_last = 0;  // elements of the last vector that belong to C
+  bool accumulate = false;
   Ahead<T> ahead = {};
   std::size_t strips = 1;
   std::size_t a_strip = 0;
@@ -138,7 +138,7 @@ void multiply_tile(const Tile<T>& tile) {
     const T* ahead = ahead_begin;
     std::size_t left = tile.k;
     do {  // k is not 0: a loop that might be left at once takes more to prepare
-      HWY_UNROLL(3)
+      HWY_UNROLL(2)
       for (std::size_t i = 0; i < asked; ++i, ahead += ahead_row) {
         HWY_UNROLL(4)
         for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * n);

@@ -39,10 +39,9 @@ inline Range next_strip(Range rows, std::size_t begin) {
   return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), tile_rows / 3) : tile_rows);
 }
 
-// How many strips from `begin` on are of the size of the next one.
+// How many strips from `begin` on are surely of the size of the next one.
 inline std::size_t equal_strips(Range rows, std::size_t begin) {
   const std::size_t left = rows.end() - begin;
-  if (left % tile_rows == 0) return left / tile_rows;
   return left > 2 * tile_rows ? (left - tile_rows) / tile_rows : 1;
 }
 
