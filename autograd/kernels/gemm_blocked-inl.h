@@ -169,7 +169,7 @@ class BlockedProduct {
     std::size_t strips, step, row, terms;
   };
 
-  // So many terms apart `rows` rows are asked for during all of them.
+  // Every how many of the terms rows are asked for, that it are so many in all.
   static std::size_t terms_between(std::size_t terms, std::size_t rows) {
     return std::max<std::size_t>(rows_asked * terms / rows, 1);
   }

@@ -25,9 +25,11 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, a few every so
-// many terms, or one with each.
+// Tiles of blocks ask for so many rows at a time, others for one with each term.
 constexpr std::size_t rows_asked = 2;
+
+// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, every so many
+// terms.
 template <typename T>
 struct Ahead {
   const T* at = nullptr;
@@ -38,7 +40,7 @@ struct Ahead {
 
 // One tile's work: C (+)= A · B over k terms. Element (i, p) of A is at a[i · a_row + p · a_column], row p of B at
 // b + p · b_row. Where all vectors of C are whole: so for strips of as many rows, one below the other, whose rows of A
-// begin a_strip apart.
+// begin `a_strip` apart.
 template <typename T>
 struct Tile {
   std::size_t k = 0;
