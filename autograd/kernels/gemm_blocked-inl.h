@@ -169,7 +169,7 @@ class BlockedProduct {
     std::size_t strips, step, row, terms;
   };
 
-  // Every how many of the terms rows are asked for, that it are so many in all.
+  // After how many terms a tile asks again, for so many rows in all.
   static std::size_t terms_between(std::size_t terms, std::size_t rows) {
     return std::max<std::size_t>(rows_asked * terms / rows, 1);
   }
@@ -177,16 +177,15 @@ class BlockedProduct {
   // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
   // transposed B, its columns. Only tiles of whole steps ask; for few terms one is enough, and the others ask for C.
   Asking asking_for_b(Range rows, Range terms) const {
-    const bool has_rest = rows.size % (tile_rows / 3) != 0 && rows.size > tile_rows;
-    const std::size_t strips = quotient_up(rows.size, tile_rows) - (has_rest ? 1 : 0);
-    if (problem_.b.row == 1) {
-      return {std::min(strips, quotient_up(terms.size, panel_width)), panel_width, problem_.b.column,
-              terms_between(terms.size, panel_width)};
-    }
     constexpr std::size_t for_one_strip = 32;
-    const std::size_t step =
-        terms.size <= for_one_strip ? terms.size : round_up(quotient_up(terms.size, strips), rows_asked);
-    return {quotient_up(terms.size, step), step, problem_.b.row, terms_between(terms.size, step)};
+    const bool is_transposed = problem_.b.row == 1;
+    const bool has_rest = rows.size % step_rows != 0 && rows.size > tile_rows;
+    const std::size_t strips = quotient_up(rows.size, tile_rows) - (has_rest ? 1 : 0);
+    const std::size_t step = is_transposed                 ? panel_width
+                             : terms.size <= for_one_strip ? terms.size
+                                                           : round_up(quotient_up(terms.size, strips), rows_asked);
+    return {std::min(strips, quotient_up(terms.size, step)), step, is_transposed ? problem_.b.column : problem_.b.row,
+            terms_between(terms.size, step)};
   }
 
   // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand,
@@ -221,6 +220,22 @@ class BlockedProduct {
     }
   }
 
+  // And so many strips of A, of which this is the first.
+  void set_strips(Tile<T>& tile, Range rows, Range strip, std::size_t count, Range terms) const {
+    tile.strips = count;
+    if (packs_a_) {
+      tile.a = packed_a_.at((strip.begin - rows.begin) * terms.size);
+      tile.a_row = 1;
+      tile.a_column = strip.size;
+      tile.a_strip = strip.size * terms.size;
+    } else {
+      tile.a = a_at(strip.begin, terms.begin);
+      tile.a_row = problem_.a.row;
+      tile.a_column = problem_.a.column;
+      tile.a_strip = strip.size * problem_.a.row;
+    }
+  }
+
   // The product over `terms`, written to C at rows × columns, or added to what earlier terms left there.
   void multiply(Range rows, Range columns, Range terms) const {
     const bool is_first = rows.begin == 0;
@@ -230,11 +245,7 @@ class BlockedProduct {
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
     const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
-    Tile<T> tile = {.k = terms.size,
-                    .a_row = problem_.a.row,
-                    .a_column = problem_.a.column,
-                    .c_row = problem_.ldc,
-                    .accumulate = accumulate_ || terms.begin > 0};
+    Tile<T> tile = {.k = terms.size, .c_row = problem_.ldc, .accumulate = accumulate_ || terms.begin > 0};
     for (Range panel = next_panel<T>(columns, columns.begin), next; panel.size > 0; panel = next) {
       next = next_panel<T>(columns, panel.end());
       if (is_first && !is_direct(panel)) pack_b(panel, columns, terms);
@@ -244,24 +255,17 @@ class BlockedProduct {
       const Range asked_terms = is_last ? terms_after : terms;
       const bool asks_for_b = asked_terms.size > 0 && (is_first || is_last || is_direct(panel));
       const std::size_t asking_strips = asks_for_b ? asking.strips : 0;
-      const bool is_whole = panel.size == panel_width;
       std::size_t number = 0;
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0;
            strip = next_strip(rows, strip.begin + tile.strips * strip.size)) {
         const bool asks = number < asking_strips;
-        const bool are_many = is_whole && strip.size % (tile_rows / 3) == 0;
-        tile.strips = are_many ? equal_strips(rows, strip.begin) : 1;
-        if (asks) tile.strips = std::min(tile.strips, asking_strips - number);
-        tile.a = packs_a_ ? packed_a_.at((strip.begin - rows.begin) * terms.size) : a_at(strip.begin, terms.begin);
-        if (packs_a_) {
-          tile.a_row = 1;
-          tile.a_column = strip.size;
-        }
-        tile.a_strip = strip.size * (packs_a_ ? terms.size : problem_.a.row);
+        const bool is_whole = panel.size == panel_width && strip.size % step_rows == 0;
+        const std::size_t equal = is_whole ? equal_strips(rows, strip.begin) : 1;
+        set_strips(tile, rows, strip, asks ? std::min(equal, asking_strips - number) : equal, terms);
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
         tile.ahead = asks ? ahead_in_b(asking, number, asked, asked_terms)
                           : ahead_in_a_or_c(tile, strip, panel.begin == columns.begin);
-        if (!are_many) tile.ahead.row = 0;
+        if (!is_whole) tile.ahead.row = 0;
         number += tile.strips;
         tile_function<T>(strip.size, panel.size, is_whole)(tile);
       }

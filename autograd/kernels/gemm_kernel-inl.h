@@ -18,6 +18,7 @@
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/gemm_problem.h>
 #include <wengert/autograd/kernels/gemm_vectors-inl.h>
 #include <wengert/autograd/kernels/register-inl.h>
 
@@ -59,8 +60,10 @@ struct Tile {
   std::size_t a_strip = 0;
 };
 
-// Adds one term to a tile's sums. Of the rows of A every sixth has a pointer: how far it is from there to the others,
-// registers hold.
+// Of the rows of A, one of so many has a pointer: how far it is from there to the others, registers hold.
+constexpr std::size_t rows_of_pointer = 6;
+
+// Adds one term to a tile's sums.
 template <bool whole, class D, std::size_t rows, std::size_t vectors, std::size_t pointers, typename T>
 HWY_INLINE void add_term(D d, const T* const (&a)[pointers], std::size_t a_row, const T* b, const LastVector<D>& b_last,
                          hn::Vec<D> (&sum)[rows][vectors]) {
@@ -74,7 +77,7 @@ HWY_INLINE void add_term(D d, const T* const (&a)[pointers], std::size_t a_row, 
   }
   HWY_UNROLL(12)
   for (std::size_t i = 0; i < rows; ++i) {
-    const auto factor = hn::Set(d, a[i / 6][i % 6 * a_row]);
+    const auto factor = hn::Set(d, a[i / rows_of_pointer][i % rows_of_pointer * a_row]);
     HWY_UNROLL(4)
     for (std::size_t j = 0; j < vectors; ++j) sum[i][j] = hn::MulAdd(factor, row[j], sum[i][j]);
   }
@@ -106,7 +109,7 @@ HWY_INLINE void write_sums(D d, const hn::Vec<D> (&sum)[chains][rows][vectors], 
 template <class D, std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
 void multiply_tile(const Tile<T>& tile) {
   const D d;
-  constexpr std::size_t n = hn::MaxLanes(D()), pointers = (rows + 5) / 6;
+  constexpr std::size_t n = hn::MaxLanes(D()), pointers = quotient_up(rows, rows_of_pointer);
   // No more instructions than are due: a core that is shared issues few beside the multiplications.
   constexpr bool is_of_blocks = whole && chains == 1;
   constexpr std::size_t asked = is_of_blocks ? rows_asked : rows > 1 ? 1 : 0;
@@ -135,7 +138,7 @@ void multiply_tile(const Tile<T>& tile) {
     }
     const T* a[pointers];
     HWY_UNROLL(2)
-    for (std::size_t i = 0; i < pointers; ++i) a[i] = a_begin + 6 * i * a_row;
+    for (std::size_t i = 0; i < pointers; ++i) a[i] = a_begin + i * rows_of_pointer * a_row;
     const T* b = tile.b;
     const T* ahead = ahead_begin;
     std::size_t left = tile.k;
@@ -183,19 +186,17 @@ std::size_t vectors_for(std::size_t columns) {
 }
 
 // The function for a tile of 1 … tile_rows rows and so many columns, up to tile_vectors vectors; those that large
-// products are made of do not look for a last vector.
+// products are made of, of whole steps and vectors, do not look for a last vector.
 template <typename T>
-TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool whole) {
+TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool is_whole) {
   constexpr auto sizes = std::make_index_sequence<tile_rows>();
-  constexpr std::size_t step = tile_rows / 3;
   static constexpr std::array<std::array<TileFunction<T>, tile_rows>, tile_vectors + 1> functions = {
       tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes),
       tile_functions<Lanes<T>, 2, T>(sizes)};
-  static constexpr std::array<TileFunction<T>, 3> whole_functions = {multiply_tile<Lanes<T>, step, 2, 1, true, T>,
-                                                                     multiply_tile<Lanes<T>, 2 * step, 2, 1, true, T>,
-                                                                     multiply_tile<Lanes<T>, 3 * step, 2, 1, true, T>};
-  if (whole && rows % step == 0) return whole_functions[rows / step - 1];
-  return functions[vectors_for<T>(columns)][rows - 1];
+  static constexpr std::array<TileFunction<T>, 3> whole_functions = {
+      multiply_tile<Lanes<T>, step_rows, 2, 1, true, T>, multiply_tile<Lanes<T>, 2 * step_rows, 2, 1, true, T>,
+      multiply_tile<Lanes<T>, 3 * step_rows, 2, 1, true, T>};
+  return is_whole ? whole_functions[rows / step_rows - 1] : functions[vectors_for<T>(columns)][rows - 1];
 }
 
 // Up to so many vectors of sums are added up in two chains, and those of one row.

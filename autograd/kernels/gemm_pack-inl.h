@@ -12,7 +12,7 @@
 
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/gemm_kernel-inl.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 #include <wengert/autograd/kernels/transpose-inl.h>
 
 HWY_BEFORE_NAMESPACE();

@@ -13,8 +13,8 @@
 
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
@@ -31,12 +31,12 @@ constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
   return {begin, std::min(size, whole.end() - begin)};
 }
 
-// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of a third of tile_rows,
+// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of step_rows,
 // so that no thin tile remains, in which few sums would wait for each other.
 inline Range next_strip(Range rows, std::size_t begin) {
   const std::size_t left = rows.end() - begin;
   const bool are_last_two = left > tile_rows && left <= 2 * tile_rows;
-  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), tile_rows / 3) : tile_rows);
+  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), step_rows) : tile_rows);
 }
 
 // How many strips from `begin` on are surely of the size of the next one.

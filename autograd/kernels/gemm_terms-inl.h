@@ -15,8 +15,9 @@
 
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
+#include <wengert/autograd/kernels/register-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {

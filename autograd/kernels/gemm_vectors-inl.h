@@ -40,6 +40,8 @@ constexpr std::size_t tile_rows = 12;
 constexpr std::size_t tile_rows = 6;
 #endif
 constexpr std::size_t tile_vectors = 2;
+// Tiles of so many rows, of twice and of three times as many are what large products are made of.
+constexpr std::size_t step_rows = tile_rows / 3;
 
 // Tiles of few rows are wider, up to so many vectors, as registers allow.
 constexpr std::size_t wide_vectors = 4;
