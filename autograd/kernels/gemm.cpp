@@ -16,11 +16,11 @@
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm_blocked-inl.h>
-#include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_rows-inl.h>
 #include <wengert/autograd/kernels/gemm_sum-inl.h>
 #include <wengert/autograd/kernels/gemm_terms-inl.h>
+#include <wengert/autograd/kernels/gemm_tile-inl.h>
 #include <wengert/autograd/kernels/gemm_wide-inl.h>
 
 HWY_BEFORE_NAMESPACE();

@@ -14,10 +14,11 @@
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm.h>
-#include <wengert/autograd/kernels/gemm_kernel-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_problem.h>
 #include <wengert/autograd/kernels/gemm_ranges-inl.h>
+#include <wengert/autograd/kernels/gemm_strips-inl.h>
+#include <wengert/autograd/kernels/gemm_tile-inl.h>
 #include <wengert/autograd/kernels/memory.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -164,45 +165,45 @@ class BlockedProduct {
     }
   }
 
-  // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows, a few every so many terms.
+  // How the strips of a panel, so many, ask for the next panel of B: each for `step` rows.
   struct Asking {
-    std::size_t strips, step, row, terms;
+    std::size_t strips, step, row;
   };
 
-  // After how many terms a tile asks again, for so many rows in all.
-  static std::size_t terms_between(std::size_t terms, std::size_t rows) {
-    return std::max<std::size_t>(rows_asked * terms / rows, 1);
+  // Each strip asks for so many rows, in the course of so many steps.
+  static Ahead<T> ahead_of(const T* at, std::size_t row, std::size_t rows, std::size_t steps, std::size_t strip) {
+    return {at, row, std::max<std::size_t>(rows_asked * steps / rows, 1), strip};
   }
 
   // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
-  // transposed B, its columns. Only tiles of whole steps ask; for few terms one is enough, and the others ask for C.
-  Asking asking_for_b(Range rows, Range terms) const {
+  // transposed B, its columns. Only whole tiles ask; for few terms one does, for as many rows as it can, and the others
+  // ask for C.
+  Asking asking_for_b(Range rows, Range terms, std::size_t steps) const {
     constexpr std::size_t for_one_strip = 32;
     const bool is_transposed = problem_.b.row == 1;
     const bool has_rest = rows.size % step_rows != 0 && rows.size > tile_rows;
     const std::size_t strips = quotient_up(rows.size, tile_rows) - (has_rest ? 1 : 0);
-    const std::size_t step = is_transposed                 ? panel_width
-                             : terms.size <= for_one_strip ? terms.size
-                                                           : round_up(quotient_up(terms.size, strips), rows_asked);
-    return {std::min(strips, quotient_up(terms.size, step)), step, is_transposed ? problem_.b.column : problem_.b.row,
-            terms_between(terms.size, step)};
+    const std::size_t of_strip = quotient_up(terms.size, terms.size <= for_one_strip ? 1 : strips);
+    const std::size_t step = is_transposed ? panel_width : std::min(of_strip, rows_asked * steps);
+    return {std::min(strips, quotient_up(terms.size, step)), step, is_transposed ? problem_.b.column : problem_.b.row};
   }
 
   // Asked for is the end of each vector: what is before, on another line of the cache, belongs to the panel at hand,
   // too.
-  Ahead<T> ahead_in_b(const Asking& asking, std::size_t strip, Range panel, Range terms) const {
+  Ahead<T> ahead_in_b(const Asking& asking, std::size_t steps, std::size_t strip, Range panel, Range terms) const {
     const T* const first = b_at(terms.begin + strip * asking.step, panel.begin);
-    return {first + vector_length<T> - 1, asking.row, asking.terms, asking.step * problem_.b.row};
+    return ahead_of(first + vector_length<T> - 1, asking.row, asking.step, steps, asking.step * problem_.b.row);
   }
 
   // For a tile that does not ask for B: the next rows of an A whose rows are too short to be foreseen and stand one
   // after the other, where a panel is the first to read them; or where its results are to be written.
-  Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, Range strip, bool is_first_panel) const {
+  Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, std::size_t steps, Range strip, bool is_first_panel) const {
     constexpr std::size_t short_row = 64;
     if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= short_row) {
-      return {tile.a + tile.a_strip, panel_width, terms_between(panel_width, tile_rows), tile.a_strip};
+      const std::size_t rows = quotient_up(tile.a_strip, panel_width);
+      return ahead_of(tile.a + tile.a_strip, panel_width, rows, steps, tile.a_strip);
     }
-    return {tile.c + vector_length<T> - 1, problem_.ldc, terms_between(tile.k, tile_rows), strip.size * problem_.ldc};
+    return ahead_of(tile.c + vector_length<T> - 1, problem_.ldc, strip.size, steps, strip.size * problem_.ldc);
   }
 
   // Tiles from then on read this panel of B, and write its columns.
@@ -241,7 +242,10 @@ class BlockedProduct {
     const bool is_first = rows.begin == 0;
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
     const bool is_far = !packs_groups_ && are_far<T>(std::max(problem_.b.row, problem_.b.column));
-    const Asking asking = is_far ? asking_for_b(rows, terms) : Asking{};
+    const bool in_rows = !packs_a_ && problem_.a.column == 1;
+    const StripsKind kind = kind_of_strips<T>(terms.size, packs_b_ ? panel_width : problem_.b.row, in_rows);
+    const std::size_t steps = terms.size / terms_of_step(kind);
+    const Asking asking = is_far ? asking_for_b(rows, terms, steps) : Asking{};
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
     const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
@@ -263,11 +267,11 @@ class BlockedProduct {
         const std::size_t equal = is_whole ? equal_strips(rows, strip.begin) : 1;
         set_strips(tile, rows, strip, asks ? std::min(equal, asking_strips - number) : equal, terms);
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
-        tile.ahead = asks ? ahead_in_b(asking, number, asked, asked_terms)
-                          : ahead_in_a_or_c(tile, strip, panel.begin == columns.begin);
-        if (!is_whole) tile.ahead.row = 0;
+        tile.ahead = !is_whole ? Ahead<T>{tile.c}
+                     : asks    ? ahead_in_b(asking, steps, number, asked, asked_terms)
+                               : ahead_in_a_or_c(tile, steps, strip, panel.begin == columns.begin);
         number += tile.strips;
-        tile_function<T>(strip.size, panel.size, is_whole)(tile);
+        (is_whole ? strips_function<T>(strip.size, kind) : tile_function<T>(strip.size, panel.size))(tile);
       }
     }
   }

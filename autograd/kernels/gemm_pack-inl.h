@@ -10,6 +10,7 @@
 
 #include <cstddef>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm_vectors-inl.h>

@@ -13,7 +13,7 @@
 
 #include <hwy/highway.h>
 
-#include <wengert/autograd/kernels/gemm_kernel-inl.h>
+#include <wengert/autograd/kernels/gemm_tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
@@ -86,7 +86,7 @@ void multiply_columns(const Problem<T>& strip, const ProductPlan<T>& plan, Range
   const std::size_t vectors = quotient_up(columns.size, vector_length<T>);
   const std::size_t last = columns.size - (vectors - 1) * vector_length<T>;
   const bool is_wide = vectors > tile_vectors || plan.has_few_sums;
-  (is_wide ? wide_function<T>(strip.m, vectors) : tile_function<T>(strip.m, columns.size, false))(
+  (is_wide ? wide_function<T>(strip.m, vectors) : tile_function<T>(strip.m, columns.size))(
       {.k = strip.k,
        .a = strip.a.data,
        .a_row = strip.a.row,

@@ -25,6 +25,17 @@ HWY_INLINE void keep_in_register(V& v) {
 #endif
 }
 
+// Says that a vector is of use up to here: g++ would rather end a sum in the register of what it adds last, and move it
+// back.
+template <class V>
+HWY_INLINE void is_used_until_here(const V& v) {
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC && !HWY_COMPILER_CLANG
+  asm volatile("" : : "v"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
 }  // namespace
 }  // namespace wengert::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -83,6 +83,17 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionForEverySmallShape) {
   });
 }
 
+// Terms are added some in a step, rows by as many as make a tile or less.
+TYPED_TEST(GemmOf, IsTheSumByDefinitionForTermsThatStepsLeaveOver) {
+  for_each_instruction_set([] {
+    for (const std::size_t m : {6U, 8U, 26U}) {
+      for (const std::size_t n : {16U, 72U}) {
+        for (std::size_t k = 10; k <= 31; ++k) expect_products<TypeParam>(m, n, k);
+      }
+    }
+  });
+}
+
 TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
   struct Shape {
     std::size_t m, n, k;

@@ -3,11 +3,11 @@
 // Zee and van de Geijn, "BLIS", 2015).
 
 // The include guard of Highway for code that is compiled per target.
-#if defined(WENGERT_AUTOGRAD_KERNELS_GEMM_KERNEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef WENGERT_AUTOGRAD_KERNELS_GEMM_KERNEL_INL_H_
-#undef WENGERT_AUTOGRAD_KERNELS_GEMM_KERNEL_INL_H_
+#if defined(WENGERT_AUTOGRAD_KERNELS_GEMM_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef WENGERT_AUTOGRAD_KERNELS_GEMM_TILE_INL_H_
+#undef WENGERT_AUTOGRAD_KERNELS_GEMM_TILE_INL_H_
 #else
-#define WENGERT_AUTOGRAD_KERNELS_GEMM_KERNEL_INL_H_
+#define WENGERT_AUTOGRAD_KERNELS_GEMM_TILE_INL_H_
 #endif
 
 #include <algorithm>
@@ -26,22 +26,17 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
-// Tiles of blocks ask for so many rows at a time, others for one with each term.
-constexpr std::size_t rows_asked = 2;
-
-// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other, every so many
-// terms.
+// What will be needed after a tile, a tile's columns wide: rows that are asked for one after the other.
 template <typename T>
 struct Ahead {
   const T* at = nullptr;
   std::size_t row = 0;
-  std::size_t terms = 1;
-  std::size_t strip = 0;  // from what one strip asks for to what the next one does
+  std::size_t steps = 1;  // of strips: how many they take until they ask again
+  std::size_t strip = 0;  // and from what one asks for to what the next one does
 };
 
 // One tile's work: C (+)= A · B over k terms. Element (i, p) of A is at a[i · a_row + p · a_column], row p of B at
-// b + p · b_row. Where all vectors of C are whole: so for strips of as many rows, one below the other, whose rows of A
-// begin `a_strip` apart.
+// b + p · b_row. Or that of strips of as many rows, one below the other, whose rows of A begin `a_strip` apart.
 template <typename T>
 struct Tile {
   std::size_t k = 0;
@@ -63,8 +58,8 @@ struct Tile {
 // Of the rows of A, one of so many has a pointer: how far it is from there to the others, registers hold.
 constexpr std::size_t rows_of_pointer = 6;
 
-// Adds one term to a tile's sums.
-template <bool whole, class D, std::size_t rows, std::size_t vectors, std::size_t pointers, typename T>
+// Adds one term to a tile's sums, the only one or one of those `in_step`.
+template <bool whole, bool in_step, class D, std::size_t rows, std::size_t vectors, std::size_t pointers, typename T>
 HWY_INLINE void add_term(D d, const T* const (&a)[pointers], std::size_t a_row, const T* b, const LastVector<D>& b_last,
                          hn::Vec<D> (&sum)[rows][vectors]) {
   constexpr std::size_t n = hn::MaxLanes(D());
@@ -80,6 +75,11 @@ HWY_INLINE void add_term(D d, const T* const (&a)[pointers], std::size_t a_row, 
     const auto factor = hn::Set(d, a[i / rows_of_pointer][i % rows_of_pointer * a_row]);
     HWY_UNROLL(4)
     for (std::size_t j = 0; j < vectors; ++j) sum[i][j] = hn::MulAdd(factor, row[j], sum[i][j]);
+    if constexpr (in_step) is_used_until_here(factor);
+  }
+  if constexpr (in_step) {
+    HWY_UNROLL(4)
+    for (std::size_t j = 0; j < vectors; ++j) is_used_until_here(row[j]);
   }
 }
 
@@ -104,79 +104,80 @@ HWY_INLINE void write_sums(D d, const hn::Vec<D> (&sum)[chains][rows][vectors], 
   }
 }
 
-// The terms are added in order; where there are few sums, by `chains` of every so many terms, for one addition has to
-// wait for the one before.
-template <class D, std::size_t rows, std::size_t vectors, std::size_t chains, bool whole, typename T>
+// The pointers that lead to all rows.
+template <std::size_t pointers, typename T>
+HWY_INLINE void point(const T* (&a)[pointers], const T* first, std::size_t a_row) {
+  HWY_UNROLL(2)
+  for (std::size_t i = 0; i < pointers; ++i) a[i] = first + i * rows_of_pointer * a_row;
+}
+
+template <std::size_t pointers, typename T>
+HWY_INLINE void advance(const T* (&a)[pointers], std::size_t by) {
+  HWY_UNROLL(2)
+  for (std::size_t i = 0; i < pointers; ++i) a[i] += by;
+}
+
+template <class D, std::size_t chains, std::size_t rows, std::size_t vectors>
+HWY_INLINE void set_to_zero(D d, hn::Vec<D> (&sum)[chains][rows][vectors]) {
+  HWY_UNROLL(4)
+  for (std::size_t chain = 0; chain < chains; ++chain) {
+    HWY_UNROLL(12)
+    for (std::size_t i = 0; i < rows; ++i) {
+      HWY_UNROLL(4)
+      for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::Zero(d);
+    }
+  }
+}
+
+// Asks for the next of what is ahead.
+template <class D, std::size_t vectors, typename T>
+HWY_INLINE void ask(const T*& ahead, std::size_t row) {
+  HWY_UNROLL(4)
+  for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * hn::MaxLanes(D()));
+  ahead += row;
+}
+
+// A vector of one element is always whole.
+constexpr bool all_are_whole = HWY_TARGET == HWY_SCALAR;
+
+// A tile whose last vector may be less than whole. The terms are added in order; where there are few sums, by `chains`
+// of every so many terms, for one addition has to wait for the one before.
+template <class D, std::size_t rows, std::size_t vectors, std::size_t chains, typename T>
 void multiply_tile(const Tile<T>& tile) {
   const D d;
-  constexpr std::size_t n = hn::MaxLanes(D()), pointers = quotient_up(rows, rows_of_pointer);
-  // No more instructions than are due: a core that is shared issues few beside the multiplications.
-  constexpr bool is_of_blocks = whole && chains == 1;
-  constexpr std::size_t asked = is_of_blocks ? rows_asked : rows > 1 ? 1 : 0;
   const std::size_t a_row = tile.a_row;
   const std::size_t a_column = tile.a_column;
   const std::size_t b_row = tile.b_row;
-  const std::size_t c_row = tile.c_row;
-  const bool accumulate = tile.accumulate;
-  const LastVector<D> b_last = {d, tile.b_last};
-  const LastVector<D> c_last = {d, tile.c_last};
   const std::size_t ahead_row = tile.ahead.row;
-  const std::size_t ahead_terms = is_of_blocks ? tile.ahead.terms : chains;
-  const T* a_begin = tile.a;
-  const T* ahead_begin = tile.ahead.at;
-  T* c = tile.c;
-  std::size_t strips = tile.strips;
-  do {
-    hn::Vec<D> sum[chains][rows][vectors];
+  const LastVector<D> b_last = {d, tile.b_last};
+  hn::Vec<D> sum[chains][rows][vectors];
+  set_to_zero(d, sum);
+  const T* a[quotient_up(rows, rows_of_pointer)];
+  point(a, tile.a, a_row);
+  const T* b = tile.b;
+  const T* ahead = tile.ahead.at;
+  std::size_t left = tile.k;
+  do {  // k is not 0: a loop that might be left at once takes more to prepare
+    if (rows > 1) ask<D, vectors>(ahead, ahead_row);
+    const std::size_t some = chains > 1 ? std::min(left, chains) : 1;
+    left -= some;
     HWY_UNROLL(4)
     for (std::size_t chain = 0; chain < chains; ++chain) {
-      HWY_UNROLL(12)
-      for (std::size_t i = 0; i < rows; ++i) {
-        HWY_UNROLL(4)
-        for (std::size_t j = 0; j < vectors; ++j) sum[chain][i][j] = hn::Zero(d);
-      }
+      if (chains > 1 && chain >= some) break;
+      add_term<all_are_whole, false>(d, a, a_row, b, b_last, sum[chain]);
+      advance(a, a_column);
+      b += b_row;
     }
-    const T* a[pointers];
-    HWY_UNROLL(2)
-    for (std::size_t i = 0; i < pointers; ++i) a[i] = a_begin + i * rows_of_pointer * a_row;
-    const T* b = tile.b;
-    const T* ahead = ahead_begin;
-    std::size_t left = tile.k;
-    do {  // k is not 0: a loop that might be left at once takes more to prepare
-      HWY_UNROLL(2)
-      for (std::size_t i = 0; i < asked; ++i, ahead += ahead_row) {
-        HWY_UNROLL(4)
-        for (std::size_t j = 0; j < vectors; ++j) hwy::Prefetch(ahead + j * n);
-      }
-      std::size_t some = is_of_blocks || chains > 1 ? std::min(left, ahead_terms) : 1;
-      left -= some;
-      do {
-        HWY_UNROLL(4)
-        for (std::size_t chain = 0; chain < chains; ++chain) {
-          if (chains > 1 && chain >= some) break;
-          add_term<whole>(d, a, a_row, b, b_last, sum[chain]);
-          HWY_UNROLL(2)
-          for (std::size_t i = 0; i < pointers; ++i) a[i] += a_column;
-          b += b_row;
-        }
-      } while (is_of_blocks && --some != 0);
-    } while (left != 0);
-    write_sums<whole>(d, sum, accumulate, c, c_row, c_last);
-    a_begin += tile.a_strip;
-    ahead_begin += tile.ahead.strip;
-    c += rows * c_row;
-  } while (is_of_blocks && --strips != 0);
+  } while (left != 0);
+  write_sums<all_are_whole>(d, sum, tile.accumulate, tile.c, tile.c_row, {d, tile.c_last});
 }
 
 template <typename T>
 using TileFunction = void (*)(const Tile<T>&);
 
-// A vector of one element is always whole.
-constexpr bool all_are_whole = HWY_TARGET == HWY_SCALAR;
-
 template <class D, std::size_t vectors, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_sequence<i...>) {
-  return {multiply_tile<D, i + 1, vectors, 1, all_are_whole, T>...};
+  return {multiply_tile<D, i + 1, vectors, 1, T>...};
 }
 
 // What so many columns take: 0, a short vector, 1, a vector, or 2, more.
@@ -185,18 +186,14 @@ std::size_t vectors_for(std::size_t columns) {
   return columns > vector_length<T> ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
 }
 
-// The function for a tile of 1 … tile_rows rows and so many columns, up to tile_vectors vectors; those that large
-// products are made of, of whole steps and vectors, do not look for a last vector.
+// The function for a tile of 1 … tile_rows rows and so many columns, up to tile_vectors vectors.
 template <typename T>
-TileFunction<T> tile_function(std::size_t rows, std::size_t columns, bool is_whole) {
+TileFunction<T> tile_function(std::size_t rows, std::size_t columns) {
   constexpr auto sizes = std::make_index_sequence<tile_rows>();
   static constexpr std::array<std::array<TileFunction<T>, tile_rows>, tile_vectors + 1> functions = {
       tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes),
       tile_functions<Lanes<T>, 2, T>(sizes)};
-  static constexpr std::array<TileFunction<T>, 3> whole_functions = {
-      multiply_tile<Lanes<T>, step_rows, 2, 1, true, T>, multiply_tile<Lanes<T>, 2 * step_rows, 2, 1, true, T>,
-      multiply_tile<Lanes<T>, 3 * step_rows, 2, 1, true, T>};
-  return is_whole ? whole_functions[rows / step_rows - 1] : functions[vectors_for<T>(columns)][rows - 1];
+  return functions[vectors_for<T>(columns)][rows - 1];
 }
 
 // Up to so many vectors of sums are added up in two chains, and those of one row.
@@ -204,7 +201,7 @@ constexpr bool are_few_sums(std::size_t rows, std::size_t vectors) { return rows
 
 template <std::size_t rows, typename T, std::size_t... i>
 constexpr std::array<TileFunction<T>, wide_vectors> wide_functions(std::index_sequence<i...>) {
-  return {multiply_tile<Lanes<T>, rows, i + 1, (are_few_sums(rows, i + 1) ? 2 : 1), all_are_whole, T>...};
+  return {multiply_tile<Lanes<T>, rows, i + 1, (are_few_sums(rows, i + 1) ? 2 : 1), T>...};
 }
 
 template <typename T, std::size_t... row>
