@@ -217,9 +217,9 @@ void add_up(const ProductSum<double>& sum) { HWY_DYNAMIC_DISPATCH(add_up_f64)(su
 template <typename T>
 bool is_divided_by_terms(const Problem<T>& problem) {
   constexpr std::size_t least = equal_bits_from, few_rows = 64, cache = (std::size_t{2} << 20) / sizeof(T);
+  if (problem.m < least || problem.m > few_rows || problem.n < least || problem.b.column != 1) return false;
   const auto count = static_cast<std::size_t>(threads());
-  return problem.m >= least && problem.m <= few_rows && problem.n >= least && problem.b.column == 1 &&
-         problem.k * problem.n <= count * cache && pieces_of(problem.work()) > 1 && problem.blocks() >= count;
+  return problem.k * problem.n <= count * cache && pieces_of(problem.work()) > 1 && problem.blocks() >= count;
 }
 
 // A product for each block of terms, and their sum, added up in the order in which one thread adds them.

@@ -156,12 +156,17 @@ constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, forms> few_te
            {multiply_few_terms_wide<1, 1, p + 1, T>...}}};
 }
 
-// C = A · B, where rows of B are contiguous; so many columns at a time that B stays in a cache: the first-level one,
-// but for a C that is written to memory, along its rows, where passes read B for several of them; or two vectors, for
-// many rows of a small C that is made of such.
+// By vectors of columns where C is that narrow, or in passes.
 template <typename T>
-void multiply_few_terms(const Problem<T>& problem) {
+void multiply_few_terms_by(Form form, const Problem<T>& problem) {
   static constexpr auto functions = few_terms_functions<T>(std::make_index_sequence<few_terms>());
+  functions[form][problem.k - 1](problem);
+}
+
+// So many columns at a time that B stays in a cache: the first-level one, but for a C that is written to memory, along
+// its rows, where passes read B for several of them; or two vectors, for many rows of a small C that is made of such.
+template <typename T>
+HWY_NOINLINE void multiply_in_passes(const Problem<T>& problem, std::size_t narrow) {
   constexpr std::size_t pair = 2 * vector_length<T>;
   const std::size_t c_bytes = problem.m * problem.n * sizeof(T);
   const bool is_small = problem.m >= 48 && c_bytes <= std::size_t{64} << 10;
@@ -171,15 +176,20 @@ void multiply_few_terms(const Problem<T>& problem) {
   const bool is_by_row = problem.m == 1 || (problem.m == 2 && problem.k <= few_terms / 2);
   const bool divides_by_three = round_up(problem.m, 3) <= round_up(problem.m, 4);
   const Form wide = is_by_row ? single_rows : divides_by_three ? shorter_passes : passes;
-  // Two vectors of columns, of which one is not whole, are written to a large C sooner by passes, if terms are fewest.
-  const std::size_t narrow = problem.k <= 2 && c_bytes > std::size_t{32} << 10 ? vector_length<T> : pair;
-  const auto multiply_part = [&](const Problem<T>& part) {
-    functions[part.n <= narrow ? vectors_for<T>(part.n) : wide][part.k - 1](part);
-  };
-  if (problem.n <= most) return multiply_part(problem);
   for (std::size_t j = 0; j < problem.n; j += most) {
-    multiply_part(problem.columns(j, std::min(most, problem.n - j)));
+    const std::size_t columns = std::min(most, problem.n - j);
+    multiply_few_terms_by(columns <= narrow ? Form{vectors_for<T>(columns)} : wide, problem.columns(j, columns));
   }
+}
+
+// C = A · B, where rows of B are contiguous.
+template <typename T>
+void multiply_few_terms(const Problem<T>& problem) {
+  // Two vectors of columns, of which one is not whole, are written to a large C sooner by passes, if terms are fewest.
+  const bool is_large = problem.m * problem.n * sizeof(T) > std::size_t{32} << 10;
+  const std::size_t narrow = (problem.k <= 2 && is_large ? 1 : 2) * vector_length<T>;
+  if (problem.n > narrow) return multiply_in_passes(problem, narrow);
+  multiply_few_terms_by(Form{vectors_for<T>(problem.n)}, problem);
 }
 
 }  // namespace
