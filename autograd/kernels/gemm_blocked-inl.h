@@ -97,9 +97,9 @@ class BlockedProduct {
   static bool pays_to_pack_b(const Problem<T>& problem) {
     const std::size_t row_bytes = problem.b.row * sizeof(T);
     const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    constexpr std::size_t least_terms = tile_rows > 6 ? 129 : 64;  // the fewer rows a tile has, the more tiles read B
-    if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k >= least_terms)
-      return problem.m > 24;
+    constexpr bool are_short = tile_rows <= 6;  // the fewer rows a tile has, the more tiles read B
+    if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k >= (are_short ? 64 : 129))
+      return problem.m > (are_short && !is_awkward ? 64 : 24);
     return problem.m > 2 * block_rows;
   }
 
@@ -124,7 +124,7 @@ class BlockedProduct {
     return packed_b_.at((panel.begin - columns.begin) % packed_columns_ * terms.size);
   }
 
-  // Before a panel is read: it alone, or all of the group that it begins.
+  // Before a panel is read: it alone, or all of the group that it begins, each of which asks for the next but one.
   void pack_b(Range panel, Range columns, Range terms) const {
     if (!packs_groups_) return pack_panel(panel, columns, terms, terms);
     if ((panel.begin - columns.begin) % group_width != 0) return;
@@ -136,9 +136,9 @@ class BlockedProduct {
   }
 
   void pack_panel(Range panel, Range columns, Range terms, Range some) const {
-    const std::size_t width = round_up(panel.size, vector_length<T>);
+    const std::size_t width = round_up(panel.size, vector_length<T>), ahead = packs_groups_ ? 2 * panel_width : 0;
     pack(b_at(some.begin, panel.begin), transpose(problem_.b), panel.size, some.size, width,
-         packed_panel(panel, columns, terms) + (some.begin - terms.begin) * width, 0);
+         packed_panel(panel, columns, terms) + (some.begin - terms.begin) * width, ahead);
   }
 
   // A transposed A along its rows of memory, so many terms at a time, while those that come next are asked for.

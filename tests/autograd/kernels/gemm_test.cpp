@@ -165,6 +165,13 @@ template <typename T>
 class FloatingGemm : public testing::Test {};
 TYPED_TEST_SUITE(FloatingGemm, FloatingElements);
 
+// A B that spans more than 16 MB is laid out in groups of panels for many rows of A, and read where it lies for fewer.
+TYPED_TEST(FloatingGemm, IsTheSumByDefinitionByAMatrixBeyondTheCaches) {
+  for_each_instruction_set([] {
+    for (const std::size_t m : {40U, 70U}) expect_product<TypeParam>(m, 300, 140, false, false, 14850);
+  });
+}
+
 TYPED_TEST(FloatingGemm, ZeroTimesNanIsNanAndStaysInItsRowOrColumn) {
   constexpr TypeParam nan = std::numeric_limits<TypeParam>::quiet_NaN();
   for_each_instruction_set([] {
