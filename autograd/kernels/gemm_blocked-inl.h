@@ -26,8 +26,7 @@ namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
 // Rows of A packed at a time, for the second-level cache, and columns of B, for the third (m_c and n_c of BLIS).
-constexpr std::size_t block_rows = 144;
-constexpr std::size_t block_columns = 2048;
+constexpr std::size_t block_rows = 144, block_columns = 2048;
 
 // The terms of a block. A B that is read once or twice, for few rows of A, is read as fast as rows of memory are
 // foreseen, and those are no more than so many at a time.
@@ -176,8 +175,8 @@ class BlockedProduct {
   }
 
   // A panel is read for the first time when it is packed, or where it lies. Its rows may be those of memory or, of a
-  // transposed B, its columns. Only whole tiles ask; for few terms one does, for as many rows as it can, and the others
-  // ask for C.
+  // transposed B, its columns. Only whole tiles ask, and one that is alone; for few terms one does, for as many rows as
+  // it can, and the others ask for C.
   Asking asking_for_b(Range rows, Range terms, std::size_t steps) const {
     constexpr std::size_t for_one_strip = 32;
     const bool is_transposed = problem_.b.row == 1;
@@ -246,6 +245,7 @@ class BlockedProduct {
     const StripsKind kind = kind_of_strips<T>(terms.size, packs_b_ ? panel_width : problem_.b.row, in_rows);
     const std::size_t steps = terms.size / terms_of_step(kind);
     const Asking asking = is_far ? asking_for_b(rows, terms, steps) : Asking{};
+    const bool asks_alone = rows.size <= tile_rows && problem_.b.column == 1;
     // The last panel asks for the first of the terms that come next, if they do.
     const bool are_last_rows = rows.end() == problem_.m;
     const Range terms_after = part({0, problem_.k}, are_last_rows ? terms.end() : problem_.k, terms_);
@@ -267,9 +267,9 @@ class BlockedProduct {
         const std::size_t equal = is_whole ? equal_strips(rows, strip.begin) : 1;
         set_strips(tile, rows, strip, asks ? std::min(equal, asking_strips - number) : equal, terms);
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
-        tile.ahead = !is_whole ? Ahead<T>{tile.c}
-                     : asks    ? ahead_in_b(asking, steps, number, asked, asked_terms)
-                               : ahead_in_a_or_c(tile, steps, strip, panel.begin == columns.begin);
+        tile.ahead = asks && (is_whole || asks_alone) ? ahead_in_b(asking, steps, number, asked, asked_terms)
+                     : is_whole ? ahead_in_a_or_c(tile, steps, strip, panel.begin == columns.begin)
+                                : Ahead<T>{tile.c};
         number += tile.strips;
         (is_whole ? strips_function<T>(strip.size, kind) : tile_function<T>(strip.size, panel.size))(tile);
       }

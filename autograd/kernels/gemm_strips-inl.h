@@ -70,11 +70,11 @@ void multiply_strips(const Tile<T>& tile) {
     point(a, a_begin, a_row);
     const T* b = tile.b;
     const T* ahead = ahead_begin;
-    for (std::size_t left = tile.k / step, some; left != 0; left -= some) {
+    for (std::size_t left = tile.k / step; left != 0;) {
       HWY_UNROLL(2)
       for (std::size_t i = 0; i < rows_asked; ++i) ask<D, tile_vectors>(ahead, ahead_row);
-      some = std::min(left, ahead_steps);
-      std::size_t steps = some;
+      std::size_t some = std::min(left, ahead_steps);
+      left -= some;
       do {
         HWY_UNROLL(4)
         for (std::size_t p = 0; p < step; ++p) {
@@ -86,7 +86,7 @@ void multiply_strips(const Tile<T>& tile) {
         }
         advance(a, step * a_column);
         b += step * b_row;
-      } while (--steps != 0);
+      } while (--some != 0);
     }
     for (std::size_t left = tile.k % step; left != 0; --left) {
       add_term<true, false>(d, a, a_row, b, last, sum[0]);

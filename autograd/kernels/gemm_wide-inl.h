@@ -28,7 +28,7 @@ constexpr std::size_t strip_rows = std::min(flat_rows, tile_rows - 1);
 // Whether rows of B are contiguous, far apart, and more than a cache keeps.
 template <typename T>
 bool is_big_b(const Problem<T>& problem) {
-  return is_beyond(problem.b, problem.n * problem.k, std::size_t{4} << 20);
+  return is_beyond(problem.b, problem.n * problem.k, std::size_t{2} << 20);
 }
 
 // Two strips of rows read B twice: that pays for some vectors of it, from a cache.
@@ -61,16 +61,19 @@ void multiply_one_row(const Problem<T>& row, bool accumulate) {
   const auto add_terms = [&](std::size_t j, const auto& load) HWY_ATTR {
     auto sum = hn::Zero(d);
     HWY_UNROLL(8)
-    for (std::size_t p = 0; p < terms; ++p) {
-      const T* const from = b + p * b_row + j;
-      sum = hn::MulAdd(factor[p], load(from), sum);
-      hwy::Prefetch(from + bytes_ahead / sizeof(T));
-    }
+    for (std::size_t p = 0; p < terms; ++p) sum = hn::MulAdd(factor[p], load(b + p * b_row + j), sum);
     return accumulate ? hn::Add(load(c + j), sum) : sum;
   };
+  const auto whole = [=](const T* from) HWY_ATTR { return hn::LoadU(d, from); };
+  constexpr std::size_t line = std::max<std::size_t>(64 / sizeof(T), v);
   std::size_t j = 0;
-  for (; j + v <= n; j += v)
-    hn::StoreU(add_terms(j, [=](const T* from) HWY_ATTR { return hn::LoadU(d, from); }), d, c + j);
+  for (; j + line <= n; j += line) {
+    HWY_UNROLL(8)
+    for (std::size_t p = 0; p < terms; ++p) hwy::Prefetch(b + p * b_row + j + bytes_ahead / sizeof(T));
+    HWY_UNROLL(4)
+    for (std::size_t i = j; i < j + line; i += v) hn::StoreU(add_terms(i, whole), d, c + i);
+  }
+  for (; j + v <= n; j += v) hn::StoreU(add_terms(j, whole), d, c + j);
   if (j < n) {
     const LastVector<D> last = {d, n - j};
     last.store(add_terms(j, [&](const T* from) HWY_ATTR { return last.load(from); }), c + j);
