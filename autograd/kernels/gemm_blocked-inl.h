@@ -29,10 +29,10 @@ namespace {
 constexpr std::size_t block_rows = 144, block_columns = 2048;
 
 // The terms of a block. A B that is read once or twice, for few rows of A, is read as fast as rows of memory are
-// foreseen, and those are no more than so many at a time.
+// foreseen, and those are no more than so many at a time; tiles of fewer rows are later at the next.
 template <typename T>
 std::size_t terms_of_block(const Problem<T>& problem) {
-  constexpr std::size_t foreseen = 32;
+  constexpr std::size_t foreseen = tile_rows > 6 ? 32 : 64;
   const bool reads_b_once = problem.m < equal_bits_from && problem.b.column == 1 && are_far<T>(problem.b.row);
   return reads_b_once ? std::min(problem.k, foreseen) : problem.terms();
 }
