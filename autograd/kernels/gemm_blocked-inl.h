@@ -94,12 +94,13 @@ class BlockedProduct {
   // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and no cache
   // keeps them, or they stand in each other's place in the caches or on more lines than they fill.
   static bool pays_to_pack_b(const Problem<T>& problem) {
+    constexpr bool are_short = tile_rows <= 6;  // the fewer rows a tile has, the more tiles read B
     const std::size_t row_bytes = problem.b.row * sizeof(T);
     const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    constexpr bool are_short = tile_rows <= 6;  // the fewer rows a tile has, the more tiles read B
-    if ((is_awkward || is_huge_b(problem)) && are_far<T>(problem.b.row) && problem.k >= (are_short ? 64 : 129))
-      return problem.m > (are_short && !is_awkward ? 64 : 24);
-    return problem.m > 2 * block_rows;
+    const bool is_half_awkward = are_short && row_bytes % (page / 2) == 0;
+    const bool is_far = are_far<T>(problem.b.row) && problem.k >= (are_short ? 64 : 129);
+    if (!is_far || !(is_awkward || is_half_awkward || is_huge_b(problem))) return problem.m > 2 * block_rows;
+    return problem.m > (is_awkward || !are_short ? 24 : is_half_awkward ? 48 : 64);
   }
 
   // Whole vectors of contiguous columns may be read where they are.
@@ -279,9 +280,7 @@ class BlockedProduct {
   const Problem<T>& problem_;
   bool accumulate_;  // to what C holds
   std::size_t terms_;
-  bool packs_a_;
-  bool packs_b_;
-  bool packs_groups_;
+  bool packs_a_, packs_b_, packs_groups_;
   std::size_t packed_columns_;
   PoolArray<T> packed_a_;
   PoolArray<T> packed_b_;

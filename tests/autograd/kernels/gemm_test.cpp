@@ -119,12 +119,12 @@ TYPED_TEST(GemmOf, IsTheSumByDefinitionAcrossTheBordersOfBlocks) {
 // Such rows are asked for ahead, and laid out, in parts of their own.
 TYPED_TEST(GemmOf, IsTheSumByDefinitionWhereRowsAreFarApart) {
   struct Case {
-    // Rows of A are k + gap elements apart, those of B n + 2 gap: aligned, at a page's distance, neither.
+    // Rows of A are k + gap elements apart, those of B n + 2 gap: aligned, at a page's distance or half of it, neither.
     std::size_t m, n, k, gap;
   };
-  const std::vector<Case> cases = {{147, 70, 140, 477}, {147, 70, 140, 481}, {30, 70, 140, 477},
-                                   {30, 64, 140, 480},  {30, 70, 140, 253},  {7, 70, 100, 481},
-                                   {5, 40, 33, 492},    {13, 33, 129, 250},  {30, 100, 140, 884}};
+  const std::vector<Case> cases = {{147, 70, 140, 477}, {147, 70, 140, 481}, {30, 70, 140, 477}, {30, 64, 140, 480},
+                                   {30, 70, 140, 253},  {7, 70, 100, 481},   {5, 40, 33, 492},   {13, 33, 129, 250},
+                                   {30, 100, 140, 884}, {60, 64, 140, 224}};
   for_each_instruction_set([&] {
     for (const auto& [m, n, k, gap] : cases) {
       for (const bool transposed : {false, true}) expect_product<TypeParam>(m, n, k, transposed, transposed, gap);
