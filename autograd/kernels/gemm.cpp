@@ -20,7 +20,7 @@
 #include <wengert/autograd/kernels/gemm_rows-inl.h>
 #include <wengert/autograd/kernels/gemm_sum-inl.h>
 #include <wengert/autograd/kernels/gemm_terms-inl.h>
-#include <wengert/autograd/kernels/gemm_tile-inl.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 #include <wengert/autograd/kernels/gemm_wide-inl.h>
 
 HWY_BEFORE_NAMESPACE();

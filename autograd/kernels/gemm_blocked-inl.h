@@ -19,6 +19,7 @@
 #include <wengert/autograd/kernels/gemm_ranges-inl.h>
 #include <wengert/autograd/kernels/gemm_strips-inl.h>
 #include <wengert/autograd/kernels/gemm_tile-inl.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 #include <wengert/autograd/kernels/memory.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -32,7 +33,7 @@ constexpr std::size_t block_rows = 144, block_columns = 2048;
 // foreseen, and those are no more than so many at a time; tiles of fewer rows are later at the next.
 template <typename T>
 std::size_t terms_of_block(const Problem<T>& problem) {
-  constexpr std::size_t foreseen = tile_rows > 6 ? 32 : 64;
+  constexpr std::size_t foreseen = are_tiles_short ? 64 : 32;
   const bool reads_b_once = problem.m < equal_bits_from && problem.b.column == 1 && are_far<T>(problem.b.row);
   return reads_b_once ? std::min(problem.k, foreseen) : problem.terms();
 }
@@ -51,7 +52,7 @@ class BlockedProduct {
         accumulate_(accumulate),
         terms_(terms),
         packs_a_(pays_to_pack_a(problem)),
-        packs_b_(problem.b.column != 1 || pays_to_pack_b(problem)),
+        packs_b_(problem.b.column != 1 || problem.m > rows_by_unpacked_b(problem)),
         packs_groups_(packs_b_ && is_huge_b(problem)),
         packed_columns_(columns_to_pack()),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_rows) : 0),
@@ -91,16 +92,15 @@ class BlockedProduct {
     return is_beyond(problem.b, problem.b.row * problem.k, std::size_t{16} << 20);
   }
 
-  // Contiguous rows, that is: for many rows of A; and sooner where there are many that are far apart, and no cache
-  // keeps them, or they stand in each other's place in the caches or on more lines than they fill.
-  static bool pays_to_pack_b(const Problem<T>& problem) {
-    constexpr bool are_short = tile_rows <= 6;  // the fewer rows a tile has, the more tiles read B
+  // Contiguous rows, that is: for more rows of A than so many; for fewer where they are far apart, and stand in each
+  // other's place in the caches or on more lines than they fill, or no cache keeps them.
+  static std::size_t rows_by_unpacked_b(const Problem<T>& problem) {
+    constexpr std::size_t many = 2 * block_rows;
     const std::size_t row_bytes = problem.b.row * sizeof(T);
-    const bool is_awkward = row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0;
-    const bool is_half_awkward = are_short && row_bytes % (page / 2) == 0;
-    const bool is_far = are_far<T>(problem.b.row) && problem.k >= (are_short ? 64 : 129);
-    if (!is_far || !(is_awkward || is_half_awkward || is_huge_b(problem))) return problem.m > 2 * block_rows;
-    return problem.m > (is_awkward || !are_short ? 24 : is_half_awkward ? 48 : 64);
+    if (!are_far<T>(problem.b.row) || problem.k < (are_tiles_short ? 64 : 129)) return many;
+    if (row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0) return 24;
+    if (are_tiles_short && row_bytes % (page / 2) == 0) return 48;
+    return !is_huge_b(problem) ? many : are_tiles_short ? 64 : 24;
   }
 
   // Whole vectors of contiguous columns may be read where they are.
@@ -263,12 +263,12 @@ class BlockedProduct {
       std::size_t number = 0;
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0;
            strip = next_strip(rows, strip.begin + tile.strips * strip.size)) {
-        const bool asks = number < asking_strips;
         const bool is_whole = panel.size == panel_width && strip.size % step_rows == 0;
+        const bool asks = number < asking_strips && (is_whole || asks_alone);
         const std::size_t equal = is_whole ? equal_strips(rows, strip.begin) : 1;
         set_strips(tile, rows, strip, asks ? std::min(equal, asking_strips - number) : equal, terms);
         tile.c = problem_.c + strip.begin * problem_.ldc + panel.begin;
-        tile.ahead = asks && (is_whole || asks_alone) ? ahead_in_b(asking, steps, number, asked, asked_terms)
+        tile.ahead = asks       ? ahead_in_b(asking, steps, number, asked, asked_terms)
                      : is_whole ? ahead_in_a_or_c(tile, steps, strip, panel.begin == columns.begin)
                                 : Ahead<T>{tile.c};
         number += tile.strips;

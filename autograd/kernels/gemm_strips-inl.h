@@ -15,7 +15,9 @@
 
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/gemm_problem.h>
 #include <wengert/autograd/kernels/gemm_tile-inl.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm_blocked-inl.h>

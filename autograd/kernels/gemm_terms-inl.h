@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <utility>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm_problem.h>
@@ -156,7 +157,7 @@ constexpr std::array<std::array<ProductFunction<T>, sizeof...(p)>, forms> few_te
            {multiply_few_terms_wide<1, 1, p + 1, T>...}}};
 }
 
-// By vectors of columns where C is that narrow, or in passes.
+// By the function for how C is written and how many terms there are.
 template <typename T>
 void multiply_few_terms_by(Form form, const Problem<T>& problem) {
   static constexpr auto functions = few_terms_functions<T>(std::make_index_sequence<few_terms>());

@@ -180,12 +180,6 @@ constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_se
   return {multiply_tile<D, i + 1, vectors, 1, T>...};
 }
 
-// What so many columns take: 0, a short vector, 1, a vector, or 2, more.
-template <typename T>
-std::size_t vectors_for(std::size_t columns) {
-  return columns > vector_length<T> ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
-}
-
 // The function for a tile of 1 … tile_rows rows and so many columns, up to tile_vectors vectors.
 template <typename T>
 TileFunction<T> tile_function(std::size_t rows, std::size_t columns) {

@@ -32,6 +32,12 @@ constexpr bool has_half_vectors = HWY_TARGET == HWY_AVX3;
 template <typename T>
 using ShortLanes = std::conditional_t<has_half_vectors, hn::Half<Lanes<T>>, Lanes<T>>;
 
+// What so many columns take: 0, a short vector, 1, a vector, or 2, more.
+template <typename T>
+std::size_t vectors_for(std::size_t columns) {
+  return columns > vector_length<T> ? 2 : columns > hn::MaxLanes(ShortLanes<T>()) ? 1 : 0;
+}
+
 // A tile of C in registers: tile_rows × tile_vectors accumulators (m_r and n_r of BLIS), tile_vectors of B and one
 // element of A. 12 × 2 fills the 32 registers of AVX-512 and of 64-bit Arm, 6 × 2 the 16 of older machines.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
@@ -40,6 +46,8 @@ constexpr std::size_t tile_rows = 12;
 constexpr std::size_t tile_rows = 6;
 #endif
 constexpr std::size_t tile_vectors = 2;
+// The fewer rows a tile has, the more tiles read B.
+constexpr bool are_tiles_short = tile_rows <= 6;
 // Tiles of so many rows, of twice and of three times as many are what large products are made of.
 constexpr std::size_t step_rows = tile_rows / 3;
 
@@ -47,7 +55,7 @@ constexpr std::size_t step_rows = tile_rows / 3;
 constexpr std::size_t wide_vectors = 4;
 constexpr std::size_t wide_rows = tile_rows * tile_vectors / 3;
 constexpr std::size_t vectors_of_rows(std::size_t rows) {
-  constexpr std::size_t registers = tile_rows > 6 ? 32 : 16;
+  constexpr std::size_t registers = are_tiles_short ? 16 : 32;
   const auto need = [rows](std::size_t vectors) { return (rows + 1) * vectors + 1; };
   return need(4) <= registers ? 4 : need(3) <= registers ? 3 : 2;
 }

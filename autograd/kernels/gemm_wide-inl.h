@@ -11,9 +11,13 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <wengert/autograd/kernels/gemm_problem.h>
+#include <wengert/autograd/kernels/gemm_ranges-inl.h>
 #include <wengert/autograd/kernels/gemm_tile-inl.h>
+#include <wengert/autograd/kernels/gemm_vectors-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
