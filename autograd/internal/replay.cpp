@@ -21,6 +21,18 @@ std::byte placeholder;
 // Copying so little is cheaper than telling everybody who reads it.
 constexpr std::size_t most_copied_bytes = 4096;
 
+// Of a plan that the second-level cache does not hold, what a record of few elements reads and writes is anywhere,
+// which no processor foresees. It is asked for so many records ahead: the first lines, of few elements all.
+constexpr std::size_t most_near_bytes = std::size_t{256} << 10, records_ahead = 4, lines_asked = 2;
+
+template <typename T>
+void ask_for(std::span<T* const> operands) {
+  for (T* const operand : operands) {
+    for (std::size_t line = 0; line < lines_asked; ++line)
+      __builtin_prefetch(static_cast<const std::byte*>(operand) + line * kernels::block_bytes);
+  }
+}
+
 std::int64_t rows_of(const GraphRecord& record) {
   const Shape& shape = record.outputs[0].shape;
   return shape.rank() == 0 || shape[0] == 0 ? 1 : shape[0];
@@ -321,8 +333,14 @@ void Replay::run_step(std::size_t number, std::int64_t pieces, const F& f) {
 }
 
 void Replay::run_steps(std::size_t begin, std::size_t end) {
-  for (std::size_t i = begin; i < end; ++i)
+  const bool asks = plan_.bytes > most_near_bytes;
+  for (std::size_t i = begin; i < end; ++i) {
+    if (asks && i + records_ahead < end) {
+      ask_for(steps_[i + records_ahead].reads);
+      ask_for(steps_[i + records_ahead].writes);
+    }
     run_step(i, 1, [](const Step& step) { step.kernel->run(step.reads, step.writes); });
+  }
 }
 
 /// Each thread does its rows of all records: as many as bits ask for, or all together do the records one by one.

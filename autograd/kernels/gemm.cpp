@@ -52,22 +52,22 @@ void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
                   are_fewer ? std::clamp(of_each / 512, std::int64_t{1}, pieces_per_thread) : pieces_per_thread);
 }
 
-// The scalar products of the first `x` rows with `y`, some at a time.
+// The scalar products of the first `x` rows with `y`, some at a time; with one, the last are computed together, and
+// some of them again, which is cheaper than one by one.
 template <typename T>
-void multiply_by_dots(Dots<T> dots, std::size_t x, std::size_t y) {
-  const T* const first_y = dots.y;
-  T* const first_c = dots.c;
+void multiply_by_dots(const Dots<T>& all, std::size_t x, std::size_t y) {
   for (std::size_t i = 0, count_x = 0; i < x; i += count_x) {
+    if (y == 1 && x >= rows_together && x - i > 1) i = std::min(i, x - rows_together);
     count_x = x - i >= rows_together ? rows_together : 1;
-    dots.y = first_y;
-    dots.c = first_c + i * dots.c_x;
+    Dots<T> dots = all;
+    dots.x += i * dots.x_row;
+    dots.c += i * dots.c_x;
     for (std::size_t j = 0, count_y = 0; j < y; j += count_y) {
       count_y = quotient_up(y - j, quotient_up(y - j, rows_with));
       dots_function<T>(count_x, count_y)(dots);
       dots.y += count_y * dots.y_row;
       dots.c += count_y * dots.c_y;
     }
-    dots.x += count_x * dots.x_row;
   }
 }
 

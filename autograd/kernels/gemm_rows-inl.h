@@ -113,6 +113,10 @@ void multiply_dots(const Dots<T>& dots) {
     T* c = dots.c + j * dots.c_y;
     HWY_UNROLL(4)
     for (std::size_t i = 0; i < count_x; i += together) {
+      if (count_x % together == 0 && dots.c_x == 1) {
+        sum_lanes<T>(sum[j] + i, c + i);
+        continue;
+      }
       HWY_ALIGN std::array<T, together> sums;
       sum_lanes<T>(sum[j] + i, sums.data());
       for (std::size_t r = 0; r < std::min(together, count_x - i); ++r) c[(i + r) * dots.c_x] = sums[r];
