@@ -37,6 +37,7 @@ struct CompileOptions {
   bool recompute = true;
   bool share_subexpressions = true;
   bool attach_reductions = true;
+  bool attach_products = true;
   bool stream_products = true;
   bool share_parts = true;
   bool divide_rows = true;

@@ -53,6 +53,12 @@ std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
     const auto operands = std::span(record.inputs).last(streamed->operands);
     flop += flop_of(graph, *streamed->operation, streamed->attributes, operands, results);
   }
+  if (const auto& taken = record.taken) {
+    std::vector<Use> operands{record.inputs.end() - static_cast<std::ptrdiff_t>(taken->operands), record.inputs.end()};
+    operands.push_back(taken->use);
+    const std::int64_t given = elements_of(graph, std::span(record.outputs).last(1));
+    flop += flop_of(graph, *taken->operation, taken->attributes, operands, given);
+  }
   return flop;
 }
 
@@ -93,12 +99,14 @@ std::vector<bool> divided_by_rows(const Graph& graph) {
 }  // namespace
 
 std::string name_of(const GraphRecord& record) {
-  if (record.fused == nullptr && record.reductions.empty() && !record.streamed) return record.operation->name;
+  if (record.fused == nullptr && record.reductions.empty() && !record.streamed && !record.taken)
+    return record.operation->name;
   std::vector<std::string> names;
   if (record.streamed) names.emplace_back(record.streamed->operation->name);
   if (record.fused == nullptr) names.emplace_back(record.operation->name);
   for (const Operation* part : record.parts) names.emplace_back(part->name);
   for (const Reduced& reduced : record.reductions) names.emplace_back(reduced.operation->name);
+  if (record.taken) names.emplace_back(record.taken->operation->name);
   return fmt::format("{{{}}}", joined(names, " "));
 }
 

@@ -67,6 +67,16 @@ struct Streamed {
   std::int64_t block = 0;    // elements
 };
 
+/// What takes an output of a pointwise record, block by block as it is computed. Its other operands come last among the
+/// record's inputs, its result last among the outputs.
+struct Taken {
+  const Operation* operation = nullptr;
+  Attributes attributes = {};
+  std::size_t output = 0;    // which
+  Use use = {};              // as the operation sees it
+  std::size_t operands = 0;  // how many others
+};
+
 /// One record. Pointwise ones have a program of their own; those that were fused have no `operation` any more, and name
 /// what they are made of. What they reduce comes last among their outputs.
 struct GraphRecord {
@@ -79,15 +89,18 @@ struct GraphRecord {
   std::vector<const Operation*> parts = {};
   std::vector<Reduced> reductions = {};
   std::optional<Streamed> streamed = {};
+  std::optional<Taken> taken = {};  // not beside `streamed`
 
   bool is_pointwise() const { return fused != nullptr || operation->pointwise != nullptr; }
   /// Of a pointwise record: the program of its inputs, and of its attributes where it has any.
   const kernels::Program& formula() const;
   /// What the record's kernel or program reads, and what it gives.
   std::span<const Use> read() const {
-    return std::span(inputs).first(inputs.size() - (streamed ? streamed->operands : 0));
+    return std::span(inputs).first(inputs.size() - (streamed ? streamed->operands : taken ? taken->operands : 0));
   }
-  std::span<const Use> computed() const { return std::span(outputs).first(outputs.size() - reductions.size()); }
+  std::span<const Use> computed() const { return std::span(outputs).first(outputs.size() - of_computed().size()); }
+  /// And what is made of that as it is computed.
+  std::span<const Use> of_computed() const { return std::span(outputs).last(reductions.size() + (taken ? 1 : 0)); }
 };
 
 struct Assignment {

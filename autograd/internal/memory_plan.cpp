@@ -74,7 +74,7 @@ class Planner {
       enter(r);
       const GraphRecord& record = graph_.records[r];
       for (const Use& output : record.computed()) place(output, r);
-      for (const Use& output : std::span(record.outputs).last(record.reductions.size())) place_apart(output);
+      for (const Use& output : record.of_computed()) place_apart(output);
       for (const Use& use : record.inputs) end_life(use.value, r);
       for (const Use& use : record.outputs) end_life(use.value, r);
     }

@@ -346,6 +346,7 @@ std::span<const Pass> passes() {
                                      Pass{recompute, &CompileOptions::recompute},
                                      Pass{share_subexpressions, &CompileOptions::share_subexpressions},
                                      Pass{attach_reductions, &CompileOptions::attach_reductions},
+                                     Pass{attach_products, &CompileOptions::attach_products},
                                      Pass{stream_products, &CompileOptions::stream_products},
                                      Pass{share_parts, &CompileOptions::share_parts},
                                      Pass{share_programs},

@@ -54,6 +54,10 @@ Graph share_subexpressions(Graph graph);
 /// written to memory.
 Graph attach_reductions(Graph graph);
 
+/// With products added up by the pointwise record that makes the terms on their right, where that is too large for the
+/// cache and they alone read it: it is no more written to memory.
+Graph attach_products(Graph graph);
+
 /// With products that one pointwise record alone reads computed by it, some rows at a time, and no more written to
 /// memory as a whole; where they are too large for the cache.
 Graph stream_products(Graph graph);
@@ -110,6 +114,9 @@ std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses);
 /// The kernel of a product by rows, whose matrices are so small that each thread may read all of them from its
 /// second-level cache; none for other records.
 std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& record);
+
+/// What computes the product that a record takes part in so, beside its other operands; none where it cannot be.
+std::optional<TermKernel> term_kernel(const Graph& graph, const Taken& taken, std::span<const Use> others);
 
 /// What is smaller stays in the second-level cache as it is.
 inline constexpr std::size_t beyond_cache_bytes = std::size_t{1} << 20;

@@ -160,6 +160,12 @@ Numbering::Words Replay::words_of(const GraphRecord& record) const {
     add({address(operation), input, operands, word(block)});
     add_words(words, attributes);
   }
+  if (record.taken) {
+    const auto& [operation, attributes, output, use, operands] = *record.taken;
+    add({address(operation), output, operands});
+    add_words(words, attributes);
+    add_words(words, use.shape);
+  }
   return words;
 }
 
@@ -219,6 +225,7 @@ kernels::PointwiseDescription Replay::description_of(const GraphRecord& record) 
   }
   for (const Reduced& reduced : record.reductions) description.reductions.push_back({reduced.output, reduced.array});
   description.maker = maker_of(record);
+  description.taker = taker_of(record);
   return description;
 }
 
@@ -231,6 +238,20 @@ std::optional<kernels::PointwiseMaker> Replay::maker_of(const GraphRecord& recor
     kernel.run(from, first / kernel.columns, count / kernel.columns, to);
   };
   return kernels::PointwiseMaker{input, block, kernel.work, make};
+}
+
+std::optional<kernels::PointwiseTaker> Replay::taker_of(const GraphRecord& record) const {
+  if (!record.taken) return std::nullopt;
+  const TermKernel kernel = *term_kernel(graph_, *record.taken, std::span(record.inputs).last(record.taken->operands));
+  const std::int64_t matrix = kernel.rows * kernel.columns, block = kernel.block * kernel.columns;
+  const auto take = [kernel, matrix, block](auto from, std::int64_t first, std::int64_t count, const void* elements,
+                                            std::byte* room) {
+    const std::int64_t number = first / matrix * kernel.blocks() + first % matrix / block;
+    kernel.run(from, first / kernel.columns, count / kernel.columns, elements,
+               room + static_cast<std::size_t>(number) * kernel.bytes);
+  };
+  return kernels::PointwiseTaker{record.taken->output, matrix, block, kernel.work, kernel.all_bytes(), take,
+                                 kernel.add_up};
 }
 
 /// Of an operation that is not prepared: it is given tensors again and again.

@@ -73,6 +73,7 @@ class Replay {
   Kernel prepared_kernel(const GraphRecord& record) const;
   kernels::PointwiseDescription description_of(const GraphRecord& record) const;
   std::optional<kernels::PointwiseMaker> maker_of(const GraphRecord& record) const;
+  std::optional<kernels::PointwiseTaker> taker_of(const GraphRecord& record) const;
   Kernel call_with_tensors(const GraphRecord& record);
   std::span<const void* const> read_by_address(std::span<const Use> uses);
   std::span<void* const> written_by_address(std::span<const Use> uses);

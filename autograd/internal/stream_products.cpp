@@ -46,7 +46,7 @@ Graph stream_products(Graph graph) {
       if (record.operation->prepare_rows) made_by[record.outputs[0].value] = r;
       continue;
     }
-    for (std::size_t i = 0; i < record.inputs.size() && !record.streamed; ++i) {
+    for (std::size_t i = 0; i < record.inputs.size() && !record.streamed && !record.taken; ++i) {
       const Use use = record.inputs[i];
       GraphValue& value = graph.values[use.value];
       const std::size_t maker = made_by[use.value];

@@ -283,6 +283,20 @@ void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const Mat
   });
 }
 
+std::int64_t gemm_block(std::int64_t k) {
+  return static_cast<std::int64_t>(terms_in_one_go(static_cast<std::size_t>(k)));
+}
+
+void gemm_join(DType dtype, std::int64_t elements, std::int64_t count, const void* products, void* sum) {
+  dispatch_floating(dtype, [&]<typename T>(T) {
+    const auto size = static_cast<std::size_t>(elements);
+    const auto* const first = static_cast<const T*>(products);
+    auto* const to = static_cast<T*>(sum);
+    std::copy_n(first, size, to);
+    add_products(Problem<T>{1, size, 1, {}, {}, to, size}, first + size, static_cast<std::size_t>(count) - 1);
+  });
+}
+
 bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b) {
   const auto terms = static_cast<std::size_t>(k);
   if (!is_floating(dtype) || terms == 0 || terms > block_terms) return false;

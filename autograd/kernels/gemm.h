@@ -26,6 +26,13 @@ inline constexpr std::int64_t equal_bits_from = 16;
 void gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& a, const MatrixView& b,
           void* c, std::int64_t ldc);
 
+/// How many of k terms gemm adds up in one go, from `equal_bits_from` rows and columns on: what each such block gives
+/// is a product of its own, rounded before it is added to those of the blocks before.
+std::int64_t gemm_block(std::int64_t k);
+
+/// The sum of the products of `count` blocks, so many elements each and one after the other in memory, as gemm adds.
+void gemm_join(DType dtype, std::int64_t elements, std::int64_t count, const void* products, void* sum);
+
 /// Whether gemm_sum adds up such products: they are floating, and no sum in them depends on more than their terms.
 bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b);
 

@@ -52,6 +52,11 @@ bool has_few_terms(std::size_t k, const MatrixOperand<T>& b) {
   return k <= few_terms && b.column == 1;
 }
 
+// Of k terms, those that are added in one go: a function of k alone, as bits depend on it.
+constexpr std::size_t terms_in_one_go(std::size_t k) {
+  return k <= block_terms ? k : round_up(quotient_up(k, quotient_up(k, block_terms)), 8);
+}
+
 // C = A · B: of m rows, n columns, and k terms for each sum.
 template <typename T>
 struct Problem {
@@ -60,8 +65,7 @@ struct Problem {
   T* c;
   std::size_t ldc;
 
-  // Terms that are added in one go, a function of k alone, as bits depend on it.
-  std::size_t terms() const { return k <= block_terms ? k : round_up(quotient_up(k, quotient_up(k, block_terms)), 8); }
+  std::size_t terms() const { return terms_in_one_go(k); }
   // How often.
   std::size_t blocks() const { return quotient_up(k, terms()); }
 

@@ -75,7 +75,7 @@ void run_slots(const PointwisePlan& plan, std::span<const double> uniforms, std:
 }
 
 // The elements begin … end−1 of the result, in pieces where they are reduced; before the first piece of each block of a
-// source, if there is one, that is made.
+// source, if there is one, that is made. For a sink they are a block, which is taken at last.
 void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64_t begin, std::int64_t end) {
   const PointwiseMaker* const maker = run.source != nullptr ? &run.source->maker : nullptr;
   const std::int64_t block = maker != nullptr ? maker->block : end - begin;
@@ -84,6 +84,9 @@ void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64
   const ScratchLayout layout(run.plan);
   Scratch scratch(layout.pieces + room_bytes(run.outputs, piece));
   TiledRun tiles(run, layout, piece, piece < end - begin, scratch.data());
+  const PointwiseTaker* const taker = run.sink != nullptr ? &run.sink->taker : nullptr;
+  const PoolArray<std::byte> taken(taker != nullptr ? room_bytes(run.outputs[taker->output].dtype, end - begin) : 0);
+  if (taker != nullptr) tiles.show_output(taker->output, taken.at(0), begin);
   for (std::int64_t first = begin; first < end; first += piece) {
     const std::int64_t count = std::min(piece, end - first);
     if (maker != nullptr && (first - begin) % block == 0) {
@@ -93,6 +96,19 @@ void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64
     tiles.run(first, first + count);
     reductions.add(tiles.outputs(), first, count);
   }
+  if (taker != nullptr) taker->take(run.sink->from, begin, end - begin, taken.at(0), run.sink->room);
+}
+
+// For a sink: block by block, one of each matrix after the other, as what is read with them may be the same.
+void run_blocks(const PointwiseRun& run, const Reductions& reductions, std::int64_t total, double work) {
+  const auto& [output, matrix, block, own_work, bytes, take, finish] = run.sink->taker;
+  const std::int64_t matrices = total / matrix, blocks = (matrix + block - 1) / block;
+  parallel_ranges(matrices * blocks, 1, work + own_work, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t number = begin; number < end; ++number) {
+      const std::int64_t of_matrix = number % matrices * matrix, first = number / matrices * block;
+      run_range(run, reductions, of_matrix + first, of_matrix + std::min(first + block, matrix));
+    }
+  });
 }
 
 void check(const PointwisePlan& plan, DType compute, std::size_t inputs, std::size_t uniforms, std::size_t outputs) {
@@ -155,25 +171,31 @@ void PointwiseKernel::run_plain(DType compute, TileSlots& slots, std::span<const
 
 void PointwiseKernel::run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
                           std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
-                          std::span<const PointwiseReduction> reductions, const PointwiseSource* source) const {
+                          std::span<const PointwiseReduction> reductions, const PointwiseSource* source,
+                          const PointwiseSink* sink) const {
   const PointwisePlan& plan = plans_->of(compute);
   check(plan, compute, inputs.size(), uniforms.size(), outputs.size());
   if (shape.size() > 8) throw std::logic_error("pointwise program: run over more than 8 axes");
   const std::int64_t total = elements_of(shape);
   if (total == 0) return;
-  const bool is_simple = shape.size() == 1 && reductions.empty() && source == nullptr;
+  const bool is_simple = shape.size() == 1 && reductions.empty() && source == nullptr && sink == nullptr;
   if (is_simple && are_plain(compute, total, inputs, outputs) && total <= most_plain_elements(compute)) {
     TileSlots slots;
     for (std::size_t i = 0; i < inputs.size(); ++i) slots.set(i, inputs[i].data, inputs[i].strides[0] != 0);
     for (std::size_t k = 0; k < outputs.size(); ++k) slots.set(inputs.size() + k, outputs[k].data);
     return run_plain(compute, slots, uniforms, total);
   }
-  const PointwiseRun asked{plan, compute, inputs, uniforms, outputs, shape, reductions, source};
+  const PointwiseRun asked{plan, compute, inputs, uniforms, outputs, shape, reductions, source, sink};
   const Reductions all(reductions);
   const std::int64_t tile = plan.tile_elements(compute);
   const std::int64_t step = source != nullptr ? source->maker.block : reductions.empty() ? tile : all.piece_of(total);
   const double work = work_of(plan.cost, total, size_of(compute)) + (source != nullptr ? source->maker.work : 0);
-  parallel_ranges(total, step, work, [&](std::int64_t begin, std::int64_t end) { run_range(asked, all, begin, end); });
+  if (sink != nullptr) {
+    run_blocks(asked, all, total, work);
+  } else {
+    parallel_ranges(total, step, work,
+                    [&](std::int64_t begin, std::int64_t end) { run_range(asked, all, begin, end); });
+  }
   all.finish();
 }
 

@@ -78,6 +78,27 @@ struct PointwiseSource {
   std::span<const void* const> from = {};
 };
 
+/// What takes an output as it is computed, block by block, and makes something of each: the output is never there as a
+/// whole. It is as many matrices, one behind the other, and blocks begin anew in each of them.
+struct PointwiseTaker {
+  using Take = std::function<void(std::span<const void* const> from, std::int64_t first, std::int64_t count,
+                                  const void* elements, std::byte* room)>;
+
+  std::size_t output = 0;              ///< it has no `data`
+  std::int64_t matrix = 0, block = 0;  ///< elements
+  double work = 0;                     ///< of all of them (threads.h)
+  std::size_t bytes = 0;               ///< of what it makes of all blocks
+  Take take = {};                      ///< `from` is what it reads besides
+  std::function<void(const std::byte* room, void* result)> finish = {};
+};
+
+/// A taker, the memory that it reads besides, and room for what it makes.
+struct PointwiseSink {
+  const PointwiseTaker& taker;
+  std::span<const void* const> from = {};
+  std::byte* room = nullptr;
+};
+
 /// Where the operands of one tile are, inputs before outputs, and room for what a run needs besides. Next to a tiny
 /// run, clearing it would show.
 class TileSlots {
@@ -112,10 +133,12 @@ class PointwiseKernel {
   bool is_native() const;
 
   /// Runs over `shape` (rank ≤ 8; an empty shape is one element). `uniforms` are rounded to `compute`. All reductions
-  /// of a run are over arrays that have the same pieces, and blocks of a source, if there is one, are whole pieces.
+  /// of a run are over arrays that have the same pieces, and blocks of a source or of a sink, if there is one, are
+  /// whole pieces; there are not both.
   void run(DType compute, std::span<const PointwiseInput> inputs, std::span<const double> uniforms,
            std::span<const PointwiseOutput> outputs, std::span<const std::int64_t> shape,
-           std::span<const PointwiseReduction> reductions = {}, const PointwiseSource* source = nullptr) const;
+           std::span<const PointwiseReduction> reductions = {}, const PointwiseSource* source = nullptr,
+           const PointwiseSink* sink = nullptr) const;
 
   /// Some elements of such a run, from `first` on, on this thread; in f32 or f64, and of whole blocks unless they are
   /// the last. Nothing is reduced.

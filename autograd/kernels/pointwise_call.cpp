@@ -14,9 +14,9 @@ PointwiseCall::PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription
       is_plain_(is_plain()) {}
 
 bool PointwiseCall::is_plain() const {
-  const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker] = description_;
+  const auto& [compute, inputs, uniforms, outputs, shape, reductions, maker, taker] = description_;
   const bool is_small = elements_ > 0 && elements_ <= kernel_.most_plain_elements(compute);
-  const bool is_simple = shape.size() == 1 && reductions.empty() && !maker;
+  const bool is_simple = shape.size() == 1 && reductions.empty() && !maker && !taker;
   return is_small && is_simple && are_plain(compute, elements_, inputs, outputs);
 }
 
@@ -52,15 +52,24 @@ void PointwiseCall::run_in_tiles(std::span<const void* const> reads, std::span<v
   Room<PointwiseReduction> reduced(reductions.size());
   for (std::size_t i = 0; i < reductions.size(); ++i)
     reduced.set(i, {reductions[i].output, reductions[i].array, writes[description_.outputs.size() + i]});
-  const auto run = [&](const PointwiseSource* source) {
+  const auto run = [&](const PointwiseSource* source, const PointwiseSink* sink) {
     in_tiles(reads, writes, [&](auto inputs, auto outputs) {
       kernel_.run(description_.compute, inputs, description_.uniforms, outputs, description_.shape, reduced.all(),
-                  source);
+                  source, sink);
     });
   };
-  if (!description_.maker) return run(nullptr);
-  const PointwiseSource source{*description_.maker, reads.subspan(description_.inputs.size())};
-  run(&source);
+  const auto others = reads.subspan(description_.inputs.size());
+  if (description_.maker) {
+    const PointwiseSource source{*description_.maker, others};
+    run(&source, nullptr);
+  } else if (description_.taker) {
+    const PoolArray<std::byte> room(description_.taker->bytes);
+    const PointwiseSink sink{*description_.taker, others, room.at(0)};
+    run(nullptr, &sink);
+    description_.taker->finish(room.at(0), writes.back());
+  } else {
+    run(nullptr, nullptr);
+  }
 }
 
 void PointwiseCall::run_rows(std::span<const void* const> reads, std::span<void* const> writes, std::int64_t rows,

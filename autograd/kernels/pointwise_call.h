@@ -26,6 +26,7 @@ struct PointwiseDescription {
   std::vector<std::int64_t> shape = {};
   std::vector<PointwiseReduction> reductions = {};
   std::optional<PointwiseMaker> maker = {};
+  std::optional<PointwiseTaker> taker = {};  ///< not beside a maker
 };
 
 /// A kernel with a description. Immutable; may be run by many threads at once. The kernel must live as long.
@@ -33,8 +34,8 @@ class PointwiseCall {
  public:
   PointwiseCall(const PointwiseKernel& kernel, PointwiseDescription description);
 
-  /// `reads`: the inputs, then what the maker reads. `writes`: the outputs (null for those that are not kept), then the
-  /// results of the reductions.
+  /// `reads`: the inputs, then what the maker or the taker reads. `writes`: the outputs (null for those that are not
+  /// kept), then the results of the reductions, then the taker's.
   void run(std::span<const void* const> reads, std::span<void* const> writes) const;
   /// Some rows, of all along the first axis, on this thread; where nothing is reduced or made, in f32 or f64.
   void run_rows(std::span<const void* const> reads, std::span<void* const> writes, std::int64_t rows,

@@ -88,6 +88,12 @@ void TiledRun::show_input(std::size_t i, const void* data, std::int64_t first) {
   inputs_[i].held_count = 0;
 }
 
+void TiledRun::show_output(std::size_t k, std::byte* data, std::int64_t first) {
+  outputs_[k].data = data;
+  outputs_[k].is_kept = true;
+  outputs_[k].first = first;
+}
+
 void TiledRun::run(std::int64_t begin, std::int64_t end) {
   for (std::size_t k = 0; k < plan_.outputs.size(); ++k) {
     if (!outputs_[k].is_kept) outputs_[k].first = begin;

@@ -94,6 +94,7 @@ struct PointwiseRun {
   std::span<const std::int64_t> shape;
   std::span<const PointwiseReduction> reductions = {};
   const PointwiseSource* source = nullptr;
+  const PointwiseSink* sink = nullptr;
 };
 
 // One run in tiles, over any shape and dtypes.
@@ -106,6 +107,8 @@ class TiledRun {
   const TileOutput* outputs() const { return outputs_; }
   // Tells where a part of an input is, and which element it begins with.
   void show_input(std::size_t i, const void* data, std::int64_t first);
+  // The same for an output.
+  void show_output(std::size_t k, std::byte* data, std::int64_t first);
 
  private:
   bool is_native() const { return plan_.native_code(compute_) != nullptr; }

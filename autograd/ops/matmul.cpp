@@ -63,6 +63,14 @@ struct Matrices {
         bytes(x.shape()[x.rank() - 2] * x.shape()[x.rank() - 1] * static_cast<std::int64_t>(size_of(x.dtype()))),
         leading(x.shape().back()), transposed(is_transposed) {}
 
+  /// Whether no matrix of the result shares its own with another one.
+  bool has_one_for_each() const {
+    for (std::size_t axis = 0; axis < batch.rank(); ++axis) {
+      if (batch[axis] > 1 && strides[axis] == 0) return false;
+    }
+    return true;
+  }
+
   kernels::MatrixView at(const void* data, std::int64_t number) const {
     std::int64_t offset = 0;
     for (std::size_t axis = batch.rank(); axis-- > 0;) {
@@ -92,6 +100,28 @@ class Multiplication {
             [*this](std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* result) {
               rows(inputs[0], inputs[1], first, count, result);
             }};
+  }
+
+  /// Of rows on the right: each is multiplied with a column on the left.
+  std::optional<TermKernel> term_kernel() const {
+    if (right_.transposed || !is_floating(dtype_) || std::min(m_, n_) < RowKernel::fewest) return std::nullopt;
+    if (count_ > 1 && !right_.has_one_for_each()) return std::nullopt;
+    const auto bytes = static_cast<std::size_t>(bytes_);
+    TermKernel kernel{count_, k_, n_, kernels::gemm_block(k_), bytes, work_};
+    kernel.run = [*this](std::span<const void* const> others, std::int64_t first, std::int64_t count, const void* rows, void* share) {
+      kernels::MatrixView left = left_.at(others[0], first / k_);
+      const std::int64_t term = first % k_ * (left.transposed ? left.leading : 1);
+      left.data = static_cast<const std::byte*>(left.data) + term * static_cast<std::int64_t>(size_of(dtype_));
+      kernels::gemm(dtype_, m_, n_, count, left, {rows, n_}, share, n_);
+    };
+    kernel.add_up = [*this, blocks = kernel.blocks()](const void* shares, void* result) {
+      const double work = kernels::work_of(1, count_ * blocks * m_ * n_, size_of(dtype_));
+      kernels::parallel_ranges(count_, 1, work, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          kernels::gemm_join(dtype_, m_ * n_, blocks, static_cast<const std::byte*>(shares) + i * blocks * bytes_, static_cast<std::byte*>(result) + i * bytes_);
+      });
+    };
+    return kernel;
   }
 
   /// Whether the matrix on the right is laid out for each product, and one laid out before gives the same bits.
@@ -208,6 +238,7 @@ WENGERT_OPERATION(matmul) {
         return [multiply = Multiplication(types, attributes)](auto inputs, auto results) { multiply(inputs[0], inputs[1], results[0]); };
       },
       .prepare_rows = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).row_kernel(); },
+      .prepare_terms = [](Operation::Arguments types, const Attributes& attributes) { return Multiplication(types, attributes).term_kernel(); },
       .summed_by = [](Operation::Arguments types, const Attributes& attributes) { return Multiplication(types, attributes).can_sum() ? &sum_of_products() : nullptr; },
       .other_layout = [](Operation::Arguments types, const Attributes& attributes) -> std::optional<OtherLayout> {
         if (types[1].rank() != 2 || !Multiplication(types, attributes).lays_out_right()) return std::nullopt;

@@ -123,6 +123,35 @@ TYPED_TEST(GemmBits, SixteenRowsAndColumnsGiveTheBitsOfThoseInALargerProductInEv
   }
 }
 
+// What is added up as its terms are made (TermKernel) relies on it.
+TYPED_TEST(GemmBits, ProductsOfBlocksOfTermsJoinedGiveTheBitsOfTheWhole) {
+  std::mt19937_64 random(8);
+  for_each_instruction_set([&] {
+    for (const std::size_t n : {16U, 17U, 32U, 100U}) {
+      for (const std::size_t k : {1U, 256U, 257U, 512U, 700U, 2561U}) {
+        for (const bool transposed_a : {false, true}) {
+          constexpr std::size_t m = 21;
+          const auto a = random_matrix<TypeParam>(m, k, transposed_a, 0, random);
+          const auto b = random_matrix<TypeParam>(k, n, false, 0, random);
+          Matrix<TypeParam> whole(m, n, false, 0, 0), joined = whole;
+          multiply(m, n, k, a, b, whole);
+          const std::size_t block = static_cast<std::size_t>(gemm_block(size(k))), blocks = (k + block - 1) / block;
+          std::vector<TypeParam> products(blocks * m * n);
+          for (std::size_t i = 0; i < blocks; ++i) {
+            const std::size_t first = i * block, terms = std::min(block, k - first);
+            MatrixView left = a.view(), right = b.view();
+            left.data = static_cast<const TypeParam*>(left.data) + first * (transposed_a ? a.leading : 1);
+            right.data = static_cast<const TypeParam*>(right.data) + first * b.leading;
+            gemm(dtype_of<TypeParam>, size(m), size(n), size(terms), left, right, &products[i * m * n], size(n));
+          }
+          gemm_join(dtype_of<TypeParam>, size(m * n), size(blocks), products.data(), joined.elements.data());
+          ASSERT_EQ(joined.elements, whole.elements) << m << "x" << n << "x" << k << transposed_a;
+        }
+      }
+    }
+  });
+}
+
 // A B that no cache keeps is laid out otherwise than its columns by themselves are.
 TYPED_TEST(GemmBits, AProductByALargeBHasTheBitsOfProductsByItsColumns) {
   constexpr std::size_t n = 7003, k = 600, columns = 100;
