@@ -42,12 +42,14 @@ void multiply_parts(const Problem<T>& problem, const ProductPlan<T>& plan) {
     const auto first = static_cast<std::size_t>(begin), size = static_cast<std::size_t>(end - begin);
     plan.multiply(by_rows ? problem.rows(first, size) : problem.columns(first, size), plan);
   };
-  // Each part lays out the other operand for itself, which shows where that is large and takes a transposition; and
-  // parts of a big B's columns are on all of its pages. They have some 512 rows or columns then.
+  // Each part reads the other operand once more, and may lay it out for itself. That shows where it is large and takes
+  // a transposition, of a big B, whose columns are on all of its pages whatever they are, and of a transposed A, as in
+  // gradients, as long as there can be fewer parts of about the same size. They have some 512 rows or columns then.
   const bool transposes = by_rows ? problem.b.column != 1 : problem.a.column == 1;
   const bool is_big = !by_rows && is_big_b(problem);
   const std::int64_t of_each = count / threads();
-  const bool are_fewer = is_big || (transposes && of_each >= 384);
+  const bool is_gradient = problem.a.column != 1 && of_each >= 4 * static_cast<std::int64_t>(step);
+  const bool are_fewer = is_big || is_gradient || (transposes && of_each >= 384);
   parallel_ranges(count, static_cast<std::int64_t>(step), problem.work(), multiply_part,
                   are_fewer ? std::clamp(of_each / 512, std::int64_t{1}, pieces_per_thread) : pieces_per_thread);
 }

@@ -14,6 +14,7 @@
 #include <hwy/highway.h>
 
 #include <wengert/autograd/kernels/gemm.h>
+#include <wengert/autograd/kernels/gemm_layout-inl.h>
 #include <wengert/autograd/kernels/gemm_pack-inl.h>
 #include <wengert/autograd/kernels/gemm_problem.h>
 #include <wengert/autograd/kernels/gemm_ranges-inl.h>
@@ -25,9 +26,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
-
-// Rows of A packed at a time, for the second-level cache, and columns of B, for the third (m_c and n_c of BLIS).
-constexpr std::size_t block_rows = 144, block_columns = 2048;
 
 // The terms of a block. A B that is read once or twice, for few rows of A, is read as fast as rows of memory are
 // foreseen, and those are no more than so many at a time; tiles of fewer rows are later at the next.
@@ -73,35 +71,8 @@ class BlockedProduct {
   }
 
  private:
-  static constexpr std::size_t panel_width = tile_vectors * vector_length<T>;
   static constexpr std::size_t group_width = group_bytes / sizeof(T);
-  static_assert(group_width % panel_width == 0);
-
-  // Rows of A are read well where they are, unless they stand in each other's place in the first-level cache; so are
-  // the terms of a transposed A for some panels of B, if they are near each other, or few.
-  static bool pays_to_pack_a(const Problem<T>& problem) {
-    const auto& [data, row, column] = problem.a;
-    if (problem.k < 32) return false;
-    if (column == 1) return row * sizeof(T) % page == 0 && problem.n >= 3 * panel_width;
-    return problem.n >= (are_far<T>(column) && problem.k >= 64 ? 3 : 32) * panel_width;
-  }
-
-  // Whether rows of B are contiguous, far apart, and more than the caches of most processors keep: of the whole B, of
-  // which a thread takes some columns.
-  static bool is_huge_b(const Problem<T>& problem) {
-    return is_beyond(problem.b, problem.b.row * problem.k, std::size_t{16} << 20);
-  }
-
-  // Contiguous rows, that is: for more rows of A than so many; for fewer where they are far apart, and stand in each
-  // other's place in the caches or on more lines than they fill, or no cache keeps them.
-  static std::size_t rows_by_unpacked_b(const Problem<T>& problem) {
-    constexpr std::size_t many = 2 * block_rows;
-    const std::size_t row_bytes = problem.b.row * sizeof(T);
-    if (!are_far<T>(problem.b.row) || problem.k < (are_tiles_short ? 64 : 129)) return many;
-    if (row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0) return 24;
-    if (are_tiles_short && row_bytes % (page / 2) == 0) return 48;
-    return !is_huge_b(problem) ? many : are_tiles_short ? 64 : 24;
-  }
+  static_assert(group_width % panel_width<T> == 0);
 
   // Whole vectors of contiguous columns may be read where they are.
   bool is_direct(Range columns) const {
@@ -117,7 +88,7 @@ class BlockedProduct {
 
   // All panels of a block where later rows read them again, or those of a group, or one.
   std::size_t columns_to_pack() const {
-    const std::size_t most = problem_.m > block_rows ? block_columns : packs_groups_ ? group_width : panel_width;
+    const std::size_t most = problem_.m > block_rows ? block_columns : packs_groups_ ? group_width : panel_width<T>;
     return round_up(std::min(problem_.n, most), vector_length<T>);
   }
   T* packed_panel(Range panel, Range columns, Range terms) const {
@@ -136,7 +107,7 @@ class BlockedProduct {
   }
 
   void pack_panel(Range panel, Range columns, Range terms, Range some) const {
-    const std::size_t width = round_up(panel.size, vector_length<T>), ahead = packs_groups_ ? 2 * panel_width : 0;
+    const std::size_t width = round_up(panel.size, vector_length<T>), ahead = packs_groups_ ? 2 * panel_width<T> : 0;
     pack(b_at(some.begin, panel.begin), transpose(problem_.b), panel.size, some.size, width,
          packed_panel(panel, columns, terms) + (some.begin - terms.begin) * width, ahead);
   }
@@ -184,7 +155,7 @@ class BlockedProduct {
     const bool has_rest = rows.size % step_rows != 0 && rows.size > tile_rows;
     const std::size_t strips = quotient_up(rows.size, tile_rows) - (has_rest ? 1 : 0);
     const std::size_t of_strip = quotient_up(terms.size, terms.size <= for_one_strip ? 1 : strips);
-    const std::size_t step = is_transposed ? panel_width : std::min(of_strip, rows_asked * steps);
+    const std::size_t step = is_transposed ? panel_width<T> : std::min(of_strip, rows_asked * steps);
     return {std::min(strips, quotient_up(terms.size, step)), step, is_transposed ? problem_.b.column : problem_.b.row};
   }
 
@@ -200,8 +171,8 @@ class BlockedProduct {
   Ahead<T> ahead_in_a_or_c(const Tile<T>& tile, std::size_t steps, Range strip, bool is_first_panel) const {
     constexpr std::size_t short_row = 64;
     if (is_first_panel && !packs_a_ && problem_.a.column == 1 && problem_.a.row == tile.k && tile.k <= short_row) {
-      const std::size_t rows = quotient_up(tile.a_strip, panel_width);
-      return ahead_of(tile.a + tile.a_strip, panel_width, rows, steps, tile.a_strip);
+      const std::size_t rows = quotient_up(tile.a_strip, panel_width<T>);
+      return ahead_of(tile.a + tile.a_strip, panel_width<T>, rows, steps, tile.a_strip);
     }
     return ahead_of(tile.c + vector_length<T> - 1, problem_.ldc, strip.size, steps, strip.size * problem_.ldc);
   }
@@ -243,7 +214,7 @@ class BlockedProduct {
     // Near rows are foreseen: to ask for more would only take lines from the caches of other threads that write them.
     const bool is_far = !packs_groups_ && are_far<T>(std::max(problem_.b.row, problem_.b.column));
     const bool in_rows = !packs_a_ && problem_.a.column == 1;
-    const StripsKind kind = kind_of_strips<T>(terms.size, packs_b_ ? panel_width : problem_.b.row, in_rows);
+    const StripsKind kind = kind_of_strips<T>(terms.size, packs_b_ ? panel_width<T> : problem_.b.row, in_rows);
     const std::size_t steps = terms.size / terms_of_step(kind);
     const Asking asking = is_far ? asking_for_b(rows, terms, steps) : Asking{};
     const bool asks_alone = rows.size <= tile_rows && problem_.b.column == 1;
@@ -263,7 +234,7 @@ class BlockedProduct {
       std::size_t number = 0;
       for (Range strip = next_strip(rows, rows.begin); strip.size > 0;
            strip = next_strip(rows, strip.begin + tile.strips * strip.size)) {
-        const bool is_whole = panel.size == panel_width && strip.size % step_rows == 0;
+        const bool is_whole = panel.size == panel_width<T> && strip.size % step_rows == 0;
         const bool asks = number < asking_strips && (is_whole || asks_alone);
         const std::size_t equal = is_whole ? equal_strips(rows, strip.begin) : 1;
         set_strips(tile, rows, strip, asks ? std::min(equal, asking_strips - number) : equal, terms);

@@ -172,6 +172,16 @@ TYPED_TEST(FloatingGemm, IsTheSumByDefinitionByAMatrixBeyondTheCaches) {
   });
 }
 
+// Rows of A are laid out for many columns of B where they are a page apart; its terms for fewer, where they are far
+// apart, or more than 2 MB in all.
+TYPED_TEST(FloatingGemm, IsTheSumByDefinitionWhereAIsLaidOut) {
+  for_each_instruction_set([] {
+    expect_product<TypeParam>(20, 540, 40, false, false, 984);
+    expect_product<TypeParam>(40, 90, 140, true, false, 560);
+    for (const std::size_t gap : {230U, 480U}) expect_product<TypeParam>(20, 130, 1100, true, false, gap);
+  });
+}
+
 TYPED_TEST(FloatingGemm, ZeroTimesNanIsNanAndStaysInItsRowOrColumn) {
   constexpr TypeParam nan = std::numeric_limits<TypeParam>::quiet_NaN();
   for_each_instruction_set([] {
