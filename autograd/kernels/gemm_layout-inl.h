@@ -47,13 +47,15 @@ bool is_huge_b(const Problem<T>& problem) {
   return is_beyond(problem.b, problem.b.row * problem.k, std::size_t{16} << 20);
 }
 
-// Contiguous rows, that is: for more rows of A than so many; for fewer where they are far apart, and stand in each
-// other's place in the caches or on more lines than they fill, or no cache keeps them.
+// Contiguous rows of B, that is: they are laid out for more rows of A than so many; for fewer where they are far apart,
+// and stand in each other's place in the caches or on more lines than they fill, or no cache keeps them.
 template <typename T>
 std::size_t rows_by_unpacked_b(const Problem<T>& problem) {
   constexpr std::size_t many = 2 * block_rows;
   const std::size_t row_bytes = problem.b.row * sizeof(T);
-  if (!are_far<T>(problem.b.row) || problem.k < (are_tiles_short ? 64 : 129)) return many;
+  if (!are_far<T>(problem.b.row)) return many;
+  if (are_tiles_short && row_bytes % page == 0 && problem.k >= 32) return 24;
+  if (problem.k < (are_tiles_short ? 64 : 129)) return many;
   if (row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0) return 24;
   if (are_tiles_short && row_bytes % (page / 2) == 0) return 48;
   return !is_huge_b(problem) ? many : are_tiles_short ? 64 : 24;
