@@ -11,7 +11,7 @@
 
 #include <wengert/autograd/attributes.h>
 #include <wengert/autograd/kernels/native_pointwise.h>
-#include <wengert/autograd/replay_rules.h>
+#include <wengert/autograd/kernels/reduce.h>
 #include <wengert/autograd/scalar.h>
 #include <wengert/autograd/tape.h>
 #include <wengert/autograd/tensor.h>
@@ -102,6 +102,34 @@ enum class Category : std::uint8_t {
 enum class Domain : std::uint8_t { floating, numbers, any };
 
 class PointwiseRule;
+struct RowKernel;   // row_kernels.h
+struct TermKernel;  // row_kernels.h
+
+/// What a reduction does to its input, and over which of its axes (in order, counted from the first; none: a copy).
+struct ReductionRule {
+  kernels::Reduction reduction = kernels::Reduction::sum;
+  Ints (*axes)(const Shape& input, const Attributes&) = nullptr;
+};
+
+/// An operand that a call lays out for itself, and the call with the operand that `operation` makes of it: the same
+/// bits.
+struct OtherLayout {
+  std::size_t input = 0;
+  const Operation* operation = nullptr;
+  Attributes attributes = {};
+  Attributes instead = {};  ///< of the call
+};
+
+/// Where the elements of a result stand in the input, of an operation that only moves them: the one at an index is the
+/// input's element first + Σ (index − low) · strides, counted in row-major order, for indices from `low` short of
+/// `high` along each axis; at other indices is `outside`. One stride, which may be negative, one `low` and one `high`
+/// for each axis of the result. Without `low` and `high`, `low` is 0 and all of the result is there.
+struct View {
+  std::int64_t first = 0;
+  Ints strides = {};
+  Ints low = {}, high = {};
+  double outside = 0;
+};
 
 /// An operation. Made by `pointwise`, `primitive` or `composed`; then immutable. Attributes are given with their
 /// defaults, which are the values where a call leaves them out.
@@ -149,8 +177,8 @@ struct Operation {
   std::function<Prepared(Arguments types, const Attributes&)> prepare = {};
   /// The same for some rows of the result: they may then be computed where they are read.
   std::function<RowKernel(Arguments types, const Attributes&)> prepare_rows = {};
-  /// The same for some rows of the last input, or nothing for calls of which it cannot be: their share of the result may
-  /// then be computed where they are made.
+  /// The same for some rows of the last input, or nothing for calls of which it cannot be: their share of the result
+  /// may then be computed where they are made.
   std::optional<TermKernel> (*prepare_terms)(Arguments types, const Attributes&) = nullptr;
   /// What gives the sum of this operation's results instead, called with the same attributes: of the operands of the
   /// first, of the second and so on first + second + …, in order and with the bits of additions one by one. One operand

@@ -9,6 +9,7 @@
 #include <wengert/autograd/compile.h>
 #include <wengert/autograd/internal/graph.h>
 #include <wengert/autograd/internal/numbering.h>
+#include <wengert/autograd/row_kernels.h>
 
 /// What is done to a graph before it is replayed. Each pass takes a graph and gives one that computes the same bits.
 

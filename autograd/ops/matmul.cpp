@@ -12,6 +12,7 @@
 #include <wengert/autograd/kernels/gemm.h>
 #include <wengert/autograd/kernels/threads.h>
 #include <wengert/autograd/operations.h>
+#include <wengert/autograd/row_kernels.h>
 
 namespace wengert {
 namespace {
@@ -104,7 +105,8 @@ class Multiplication {
 
   /// Of rows on the right: each is multiplied with a column on the left.
   std::optional<TermKernel> term_kernel() const {
-    if (right_.transposed || !is_floating(dtype_) || std::min(m_, n_) < RowKernel::fewest) return std::nullopt;
+    const bool is_large = k_ > 0 && std::min(m_, n_) >= RowKernel::fewest;
+    if (right_.transposed || !is_floating(dtype_) || !is_large) return std::nullopt;
     if (count_ > 1 && !right_.has_one_for_each()) return std::nullopt;
     const auto bytes = static_cast<std::size_t>(bytes_);
     TermKernel kernel{count_, k_, n_, kernels::gemm_block(k_), bytes, work_};

@@ -5,21 +5,10 @@
 #include <functional>
 #include <span>
 
-#include <wengert/autograd/attributes.h>
-#include <wengert/autograd/kernels/reduce.h>
-#include <wengert/autograd/tensor.h>
-
-/// What an operation may say of itself beside its kernel, for a replay that computes parts of it elsewhere.
+/// What an operation may give a replay (`Operation::prepare_rows`, `Operation::prepare_terms`) that computes a part of
+/// its result where that is read, or where what it reads is made.
 
 namespace wengert {
-
-struct Operation;
-
-/// What a reduction does to its input, and over which of its axes (in order, counted from the first; none: a copy).
-struct ReductionRule {
-  kernels::Reduction reduction = kernels::Reduction::sum;
-  Ints (*axes)(const Shape& input, const Attributes&) = nullptr;
-};
 
 /// What computes rows of a result that is one matrix, or several one behind the other.
 struct RowKernel {
@@ -49,26 +38,6 @@ struct TermKernel {
 
   std::int64_t blocks() const { return (rows + block - 1) / block; }  ///< of each matrix
   std::size_t all_bytes() const { return static_cast<std::size_t>(matrices * blocks()) * bytes; }
-};
-
-/// An operand that a call lays out for itself, and the call with the operand that `operation` makes of it: the same
-/// bits.
-struct OtherLayout {
-  std::size_t input = 0;
-  const Operation* operation = nullptr;
-  Attributes attributes = {};
-  Attributes instead = {};  ///< of the call
-};
-
-/// Where the elements of a result stand in the input, of an operation that only moves them: the one at an index is the
-/// input's element first + Σ (index − low) · strides, counted in row-major order, for indices from `low` short of
-/// `high` along each axis; at other indices is `outside`. One stride, which may be negative, one `low` and one `high`
-/// for each axis of the result. Without `low` and `high`, `low` is 0 and all of the result is there.
-struct View {
-  std::int64_t first = 0;
-  Ints strides = {};
-  Ints low = {}, high = {};
-  double outside = 0;
 };
 
 }  // namespace wengert
