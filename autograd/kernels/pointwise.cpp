@@ -101,12 +101,12 @@ void run_range(const PointwiseRun& run, const Reductions& reductions, std::int64
 
 // For a sink: block by block, one of each matrix after the other, as what is read with them may be the same.
 void run_blocks(const PointwiseRun& run, const Reductions& reductions, std::int64_t total, double work) {
-  const auto& [output, matrix, block, own_work, bytes, take, finish] = run.sink->taker;
-  const std::int64_t matrices = total / matrix, blocks = (matrix + block - 1) / block;
-  parallel_ranges(matrices * blocks, 1, work + own_work, [&](std::int64_t begin, std::int64_t end) {
+  const PointwiseTaker& taker = run.sink->taker;
+  const std::int64_t matrices = total / taker.matrix, blocks = (taker.matrix + taker.block - 1) / taker.block;
+  parallel_ranges(matrices * blocks, 1, work + taker.work, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t number = begin; number < end; ++number) {
-      const std::int64_t of_matrix = number % matrices * matrix, first = number / matrices * block;
-      run_range(run, reductions, of_matrix + first, of_matrix + std::min(first + block, matrix));
+      const std::int64_t of_matrix = number % matrices * taker.matrix, first = number / matrices * taker.block;
+      run_range(run, reductions, of_matrix + first, of_matrix + std::min(first + taker.block, taker.matrix));
     }
   });
 }
