@@ -29,7 +29,7 @@ class Attaching {
 
   Graph run() {
     std::vector<bool> is_attached;
-    for (std::size_t r = 0; r < graph_.records.size(); ++r) is_attached.push_back(attach(graph_.records[r]));
+    for (const GraphRecord& record : graph_.records) is_attached.push_back(attach(record));
     leave_out(graph_, is_attached);
     return std::move(graph_);
   }
