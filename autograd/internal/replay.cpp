@@ -24,6 +24,7 @@ constexpr std::size_t most_near_bytes = std::size_t{256} << 10, records_ahead = 
 template <typename T>
 void ask_for(std::span<T* const> operands) {
   for (T* const operand : operands) {
+    if (operand == nullptr) continue;  // of what is fleeting
     for (std::size_t line = 0; line < lines_asked; ++line)
       __builtin_prefetch(static_cast<const std::byte*>(operand) + line * kernels::block_bytes);
   }
