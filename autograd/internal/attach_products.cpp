@@ -16,9 +16,7 @@ bool fits(const TermKernel& kernel, const GraphRecord& maker, std::size_t size_o
   const std::int64_t block = kernel.block * kernel.columns, matrix = kernel.rows * kernel.columns;
   const std::size_t bytes = static_cast<std::size_t>(block) * size_of_element;
   if (kernel.block >= kernel.rows || bytes > most_block_bytes || least_saving * kernel.bytes > bytes) return false;
-  if (maker.reductions.empty()) return true;
-  const std::int64_t piece = kernels::PiecewiseReduction::piece_elements(maker.reductions[0].array);
-  return block % piece == 0 && matrix % piece == 0;
+  return block % maker.piece() == 0 && matrix % maker.piece() == 0;
 }
 
 /// The product of what a pointwise record makes with other operands, of all records.
@@ -45,11 +43,10 @@ class Attaching {
     const auto output =
         std::find_if(computed.begin(), computed.end(), [&](const Use& use) { return use.value == terms.value; });
     if (output == computed.end()) return false;
-    Taken taken{product.operation, product.attributes, static_cast<std::size_t>(output - computed.begin()), terms,
-                others.size()};
-    const auto kernel = term_kernel(graph_, taken, others);
+    const auto kernel = product.operation->prepare_terms(types_of(graph_, product.inputs), product.attributes);
     if (!kernel || !fits(*kernel, *maker, size_of(graph_.values[terms.value].dtype))) return false;
-    maker->taken = std::move(taken);
+    maker->taken = {product.operation, product.attributes, static_cast<std::size_t>(output - computed.begin()), terms,
+                    others.size()};
     maker->inputs.insert(maker->inputs.end(), others.begin(), others.end());
     maker->outputs.push_back(product.outputs[0]);
     made_by_[product.outputs[0].value] = made_by_[terms.value];
@@ -78,12 +75,6 @@ class Attaching {
 };
 
 }  // namespace
-
-std::optional<TermKernel> term_kernel(const Graph& graph, const Taken& taken, std::span<const Use> others) {
-  std::vector<Use> inputs(others.begin(), others.end());
-  inputs.push_back(taken.use);
-  return taken.operation->prepare_terms(types_of(graph, inputs), taken.attributes);
-}
 
 Graph attach_products(Graph graph) { return Attaching(std::move(graph)).run(); }
 

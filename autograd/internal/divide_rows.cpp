@@ -72,8 +72,7 @@ class RowDivision {
     });
     if (!is_free) return std::nullopt;
     if (!record.is_pointwise()) return product_by_rows(record);
-    if (!record.reductions.empty() || record.streamed || record.taken || !is_floating(record.compute))
-      return std::nullopt;
+    if (!record.is_alone() || !is_floating(record.compute)) return std::nullopt;
     return ByRows{shape[0], 0};
   }
 

@@ -54,10 +54,8 @@ std::int64_t flop_of(const Graph& graph, const GraphRecord& record) {
     flop += flop_of(graph, *streamed->operation, streamed->attributes, operands, results);
   }
   if (const auto& taken = record.taken) {
-    std::vector<Use> operands{record.inputs.end() - static_cast<std::ptrdiff_t>(taken->operands), record.inputs.end()};
-    operands.push_back(taken->use);
     const std::int64_t given = elements_of(graph, std::span(record.outputs).last(1));
-    flop += flop_of(graph, *taken->operation, taken->attributes, operands, given);
+    flop += flop_of(graph, *taken->operation, taken->attributes, record.inputs_of_taken(), given);
   }
   return flop;
 }
@@ -99,8 +97,7 @@ std::vector<bool> divided_by_rows(const Graph& graph) {
 }  // namespace
 
 std::string name_of(const GraphRecord& record) {
-  if (record.fused == nullptr && record.reductions.empty() && !record.streamed && !record.taken)
-    return record.operation->name;
+  if (record.fused == nullptr && record.is_alone()) return record.operation->name;
   std::vector<std::string> names;
   if (record.streamed) names.emplace_back(record.streamed->operation->name);
   if (record.fused == nullptr) names.emplace_back(record.operation->name);

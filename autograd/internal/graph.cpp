@@ -33,6 +33,17 @@ std::optional<kernels::PointwiseWindow> window_of(const Graph& graph, const Use&
   return window;
 }
 
+std::vector<Use> GraphRecord::inputs_of_taken() const {
+  const auto others = std::span(inputs).last(taken->operands);
+  std::vector<Use> all(others.begin(), others.end());
+  all.push_back(taken->use);
+  return all;
+}
+
+std::int64_t GraphRecord::piece() const {
+  return reductions.empty() ? 1 : kernels::PiecewiseReduction::piece_elements(reductions[0].array);
+}
+
 const kernels::Program& GraphRecord::formula() const {
   return fused != nullptr ? *fused : operation->pointwise->program();
 }

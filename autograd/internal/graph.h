@@ -101,6 +101,12 @@ struct GraphRecord {
   std::span<const Use> computed() const { return std::span(outputs).first(outputs.size() - of_computed().size()); }
   /// And what is made of that as it is computed.
   std::span<const Use> of_computed() const { return std::span(outputs).last(reductions.size() + (taken ? 1 : 0)); }
+  /// Whether nothing is reduced, made or taken beside what the kernel or program computes.
+  bool is_alone() const { return reductions.empty() && !streamed && !taken; }
+  /// All inputs of the operation that takes an output.
+  std::vector<Use> inputs_of_taken() const;
+  /// Elements of the pieces in which the record reduces what it computes; 1 where it reduces nothing.
+  std::int64_t piece() const;
 };
 
 struct Assignment {

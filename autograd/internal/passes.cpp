@@ -69,7 +69,7 @@ std::optional<kernels::ReducedArray> reduced_array(const Graph& graph, const Gra
 /// Whether the maker can do this beside what it reduces already.
 bool is_cut_alike(const GraphRecord& maker, const kernels::ReducedArray& array) {
   using Pieces = kernels::PiecewiseReduction;
-  return maker.reductions.empty() || Pieces::piece_elements(maker.reductions[0].array) == Pieces::piece_elements(array);
+  return maker.reductions.empty() || maker.piece() == Pieces::piece_elements(array);
 }
 
 Numbering::Words words_of(const kernels::Program& program) {

@@ -116,9 +116,6 @@ std::vector<Tensor> types_of(const Graph& graph, std::span<const Use> uses);
 /// second-level cache; none for other records.
 std::optional<RowKernel> kernel_by_rows(const Graph& graph, const GraphRecord& record);
 
-/// What computes the product that a record takes part in so, beside its other operands; none where it cannot be.
-std::optional<TermKernel> term_kernel(const Graph& graph, const Taken& taken, std::span<const Use> others);
-
 /// What is smaller stays in the second-level cache as it is.
 inline constexpr std::size_t beyond_cache_bytes = std::size_t{1} << 20;
 

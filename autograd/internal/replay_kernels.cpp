@@ -137,7 +137,8 @@ std::optional<kernels::PointwiseMaker> Replay::maker_of(const GraphRecord& recor
 
 std::optional<kernels::PointwiseTaker> Replay::taker_of(const GraphRecord& record) const {
   if (!record.taken) return std::nullopt;
-  const TermKernel kernel = *term_kernel(graph_, *record.taken, std::span(record.inputs).last(record.taken->operands));
+  const TermKernel kernel =
+      *record.taken->operation->prepare_terms(types_of(graph_, record.inputs_of_taken()), record.taken->attributes);
   const std::int64_t matrix = kernel.rows * kernel.columns, block = kernel.block * kernel.columns;
   const auto take = [kernel, matrix, block](auto from, std::int64_t first, std::int64_t count, const void* elements,
                                             std::byte* room) {

@@ -18,8 +18,7 @@ constexpr std::int64_t few_rows = 48, many_rows = 98;
 std::int64_t block_of(const RowKernel& kernel, const GraphValue& value, const GraphRecord& reader) {
   const std::int64_t row_bytes = kernel.columns * static_cast<std::int64_t>(size_of(value.dtype));
   if (few_rows * row_bytes > most_block_bytes || kernel.columns < RowKernel::fewest) return 0;
-  const std::int64_t piece =
-      reader.reductions.empty() ? 1 : kernels::PiecewiseReduction::piece_elements(reader.reductions[0].array);
+  const std::int64_t piece = reader.piece();
   for (std::int64_t rows = std::clamp(block_bytes / row_bytes, few_rows, many_rows); rows >= RowKernel::fewest;
        --rows) {
     if (kernel.rows % rows == 0 && rows * kernel.columns % piece == 0) return rows * kernel.columns;

@@ -89,10 +89,7 @@ class Multiplication {
 
   /// Some rows of the results' matrices, all of one.
   void rows(const void* a, const void* b, std::int64_t first, std::int64_t count, void* result) const {
-    kernels::MatrixView left = left_.at(a, first / m_);
-    const std::int64_t row = first % m_ * (left.transposed ? 1 : left.leading);
-    left.data = static_cast<const std::byte*>(left.data) + row * static_cast<std::int64_t>(size_of(dtype_));
-    kernels::gemm(dtype_, count, n_, k_, left, right_.at(b, first / m_), result, n_);
+    kernels::gemm(dtype_, count, n_, k_, left_from(a, first / m_, first % m_, 0), right_.at(b, first / m_), result, n_);
   }
 
   RowKernel row_kernel() const {
@@ -111,10 +108,7 @@ class Multiplication {
     const auto bytes = static_cast<std::size_t>(bytes_);
     TermKernel kernel{count_, k_, n_, kernels::gemm_block(k_), bytes, work_};
     kernel.run = [*this](std::span<const void* const> others, std::int64_t first, std::int64_t count, const void* rows, void* share) {
-      kernels::MatrixView left = left_.at(others[0], first / k_);
-      const std::int64_t term = first % k_ * (left.transposed ? left.leading : 1);
-      left.data = static_cast<const std::byte*>(left.data) + term * static_cast<std::int64_t>(size_of(dtype_));
-      kernels::gemm(dtype_, m_, n_, count, left, {rows, n_}, share, n_);
+      kernels::gemm(dtype_, m_, n_, count, left_from(others[0], first / k_, 0, first % k_), {rows, n_}, share, n_);
     };
     kernel.add_up = [*this, blocks = kernel.blocks()](const void* shares, void* result) {
       const double work = kernels::work_of(1, count_ * blocks * m_ * n_, size_of(dtype_));
@@ -159,6 +153,14 @@ class Multiplication {
         right_(inputs[1], product.batch, attributes.flag("transpose_b")) {
     // One matrix on the right for all on the left: these are the rows of one.
     if (!left_.transposed && inputs[1].rank() == 2 && count_ > 1) m_ *= std::exchange(count_, 1);
+  }
+
+  /// A matrix on the left from a row and a term of it on.
+  kernels::MatrixView left_from(const void* a, std::int64_t matrix, std::int64_t row, std::int64_t term) const {
+    kernels::MatrixView left = left_.at(a, matrix);
+    const std::int64_t element = left.transposed ? term * left.leading + row : row * left.leading + term;
+    left.data = static_cast<const std::byte*>(left.data) + element * static_cast<std::int64_t>(size_of(dtype_));
+    return left;
   }
 
   DType dtype_;
