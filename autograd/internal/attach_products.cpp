@@ -45,8 +45,9 @@ class Attaching {
     if (output == computed.end()) return false;
     const auto kernel = product.operation->prepare_terms(types_of(graph_, product.inputs), product.attributes);
     if (!kernel || !fits(*kernel, *maker, size_of(graph_.values[terms.value].dtype))) return false;
-    maker->taken = {product.operation, product.attributes, static_cast<std::size_t>(output - computed.begin()), terms,
-                    others.size()};
+    maker->taken =
+        std::make_shared<const Taken>(Taken{product.operation, product.attributes,
+                                            static_cast<std::size_t>(output - computed.begin()), terms, others.size()});
     maker->inputs.insert(maker->inputs.end(), others.begin(), others.end());
     maker->outputs.push_back(product.outputs[0]);
     made_by_[product.outputs[0].value] = made_by_[terms.value];

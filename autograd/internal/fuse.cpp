@@ -333,6 +333,7 @@ Graph fuse_pointwise(Graph graph) {
   const Grouping grouping(graph);
   const std::vector<bool> leaves = leaving_values(graph, grouping);
   std::vector<GraphRecord> records;
+  records.reserve(grouping.nodes().size());
   for (const Node& node : grouping.nodes()) {
     if (node.records.empty()) continue;
     if (node.records.size() == 1) {

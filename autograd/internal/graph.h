@@ -88,8 +88,8 @@ struct GraphRecord {
   DType compute = DType::f32;
   std::vector<const Operation*> parts = {};
   std::vector<Reduced> reductions = {};
-  std::optional<Streamed> streamed = {};
-  std::optional<Taken> taken = {};  // not beside `streamed`
+  std::shared_ptr<const Streamed> streamed = {};  // null: nothing, as in most records, which are to be small
+  std::shared_ptr<const Taken> taken = {};        // not beside `streamed`
 
   bool is_pointwise() const { return fused != nullptr || operation->pointwise != nullptr; }
   /// Of a pointwise record: the program of its inputs, and of its attributes where it has any.

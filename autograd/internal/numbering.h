@@ -1,7 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <map>
+#include <unordered_map>
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
@@ -19,7 +20,11 @@ class Numbering {
   void set(Words words, std::uint32_t number);
 
  private:
-  std::map<Words, std::uint32_t> numbers_;
+  struct Hash {
+    std::size_t operator()(const Words& words) const;
+  };
+
+  std::unordered_map<Words, std::uint32_t, Hash> numbers_;
   std::uint32_t next_ = 0;
 };
 

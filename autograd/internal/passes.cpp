@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -168,11 +169,10 @@ bool is_addition(const Graph& graph, const GraphRecord& record) {
 bool same_attributes(const Attributes& a, const Attributes& b) { return to_string(a) == to_string(b); }
 
 void leave_out(Graph& graph, const std::vector<bool>& is_left_out) {
-  std::vector<GraphRecord> kept;
-  for (std::size_t r = 0; r < graph.records.size(); ++r) {
-    if (!is_left_out[r]) kept.push_back(std::move(graph.records[r]));
-  }
-  graph.records = std::move(kept);
+  // In place: in a new array each record would touch memory that was not there.
+  std::erase_if(graph.records, [&, first = graph.records.data()](const GraphRecord& record) {
+    return is_left_out[static_cast<std::size_t>(&record - first)];
+  });
 }
 
 std::vector<std::size_t> find_makers(const Graph& graph) {
@@ -202,19 +202,15 @@ std::vector<std::uint32_t> count_reads(const Graph& graph) {
 
 Graph remove_dead_records(Graph graph) {
   std::vector<std::uint32_t> reads = count_reads(graph);
-  std::vector<GraphRecord> alive;
-  for (std::size_t i = graph.records.size(); i-- > 0;) {
-    GraphRecord& record = graph.records[i];
-    const bool is_read = std::any_of(record.outputs.begin(), record.outputs.end(),
-                                     [&](const Use& output) { return reads[output.value] != 0; });
-    if (is_read) {
-      alive.push_back(std::move(record));
-    } else {
-      for (const Use& use : record.inputs) --reads[use.value];
-    }
+  std::vector<bool> is_dead(graph.records.size());
+  for (std::size_t r = graph.records.size(); r-- > 0;) {
+    const GraphRecord& record = graph.records[r];
+    is_dead[r] = std::none_of(record.outputs.begin(), record.outputs.end(),
+                              [&](const Use& output) { return reads[output.value] != 0; });
+    if (!is_dead[r]) continue;
+    for (const Use& use : record.inputs) --reads[use.value];
   }
-  std::reverse(alive.begin(), alive.end());
-  graph.records = std::move(alive);
+  leave_out(graph, is_dead);
   return graph;
 }
 
@@ -247,20 +243,23 @@ Graph merge_equal_records(Graph graph) {
     stands_for[value] = constants[number];
   }
   const auto rename = [&](Use& use) { use.value = stands_for[use.value]; };
-  std::vector<GraphRecord> kept;
-  for (GraphRecord& record : graph.records) {
+  std::vector<std::size_t> firsts;  // of equal records, by number
+  std::vector<bool> is_equal(graph.records.size(), false);
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    GraphRecord& record = graph.records[r];
     std::for_each(record.inputs.begin(), record.inputs.end(), rename);
     const std::uint32_t number = record_number(key_of(record));
-    if (number == kept.size()) {
-      kept.push_back(std::move(record));
+    if (number == firsts.size()) {
+      firsts.push_back(r);
       continue;
     }
-    const GraphRecord& earlier = kept[number];
+    is_equal[r] = true;
+    const GraphRecord& earlier = graph.records[firsts[number]];
     for (std::size_t i = 0; i < record.outputs.size(); ++i) {
       stands_for[record.outputs[i].value] = earlier.outputs[i].value;
     }
   }
-  graph.records = std::move(kept);
+  leave_out(graph, is_equal);
   std::for_each(graph.results.begin(), graph.results.end(), rename);
   for (Assignment& assignment : graph.assignments) assignment.value = stands_for[assignment.value];
   return graph;
@@ -270,25 +269,29 @@ Graph lay_out_once(Graph graph) {
   constexpr std::size_t fewest_readers = 8;  // a record takes what some five of them take to do it
   Numbering number_of;
   std::vector<std::size_t> readers(graph.records.size(), 0);  // by number
-  std::vector<std::optional<LaidOut>> layouts(graph.records.size());
+  std::map<std::size_t, LaidOut> layouts;                     // by record
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
-    layouts[r] = other_layout(graph, graph.records[r]);
-    if (layouts[r]) ++readers[layouts[r]->number = number_of(key_of(layouts[r]->maker))];
+    std::optional<LaidOut> layout = other_layout(graph, graph.records[r]);
+    if (!layout) continue;
+    ++readers[layout->number = number_of(key_of(layout->maker))];
+    layouts.emplace(r, std::move(*layout));
   }
-  std::vector<std::optional<Use>> made_by_number(graph.records.size());
+  if (layouts.empty()) return graph;
+  std::map<std::uint32_t, Use> made_by_number;
   std::vector<GraphRecord> records;
+  records.reserve(graph.records.size());
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
     GraphRecord& record = graph.records[r];
-    if (layouts[r] && readers[layouts[r]->number] >= fewest_readers) {
-      auto& [maker, input, attributes, number] = *layouts[r];
+    const auto found = layouts.find(r);
+    if (found != layouts.end() && readers[found->second.number] >= fewest_readers) {
+      auto& [maker, input, attributes, number] = found->second;
       record.attributes = std::move(attributes);
-      std::optional<Use>& made = made_by_number[number];
-      if (!made) {
-        made = graph.add_value(graph.values[maker.inputs[0].value].dtype, maker.outputs[0].shape);
-        maker.outputs[0] = *made;
+      if (!made_by_number.contains(number)) {
+        maker.outputs[0] = graph.add_value(graph.values[maker.inputs[0].value].dtype, maker.outputs[0].shape);
+        made_by_number[number] = maker.outputs[0];
         records.push_back(std::move(maker));
       }
-      record.inputs[input] = *made;
+      record.inputs[input] = made_by_number[number];
     }
     records.push_back(std::move(record));
   }
@@ -301,24 +304,23 @@ bool can_attach(const Graph& graph, const GraphRecord& record) { return reduced_
 Graph attach_reductions(Graph graph) {
   std::vector<std::uint32_t> reads = count_reads(graph);
   std::vector<Place> made_at(graph.values.size());
-  std::vector<GraphRecord> records;
-  for (GraphRecord& record : graph.records) {
+  std::vector<bool> is_attached(graph.records.size(), false);
+  for (std::size_t r = 0; r < graph.records.size(); ++r) {
+    const GraphRecord& record = graph.records[r];
     const Place place = record.inputs.empty() ? Place{} : made_at[record.inputs[0].value];
     const auto array = place.record == no_record ? std::nullopt : reduced_array(graph, record);
-    if (array && is_cut_alike(records[place.record], *array)) {
-      GraphRecord& maker = records[place.record];
+    if (array && is_cut_alike(graph.records[place.record], *array)) {
+      GraphRecord& maker = graph.records[place.record];
       maker.reductions.push_back({record.operation, place.number, *array});
       maker.outputs.push_back(record.outputs[0]);
       const std::uint32_t value = record.inputs[0].value;
       if (--reads[value] == 0) graph.values[value].source = Source::fleeting;
-      continue;
+      is_attached[r] = true;
+    } else if (record.is_pointwise()) {
+      for (std::size_t k = 0; k < record.outputs.size(); ++k) made_at[record.outputs[k].value] = {r, k};
     }
-    if (record.is_pointwise()) {
-      for (std::size_t k = 0; k < record.outputs.size(); ++k) made_at[record.outputs[k].value] = {records.size(), k};
-    }
-    records.push_back(std::move(record));
   }
-  graph.records = std::move(records);
+  leave_out(graph, is_attached);
   return graph;
 }
 

@@ -55,7 +55,8 @@ Graph stream_products(Graph graph) {
       const RowKernel kernel = product.operation->prepare_rows(types_of(graph, product.inputs), product.attributes);
       const std::int64_t block = block_of(kernel, value, record);
       if (block == 0) continue;
-      record.streamed = {product.operation, product.attributes, i, product.inputs.size(), block};
+      record.streamed = std::make_shared<const Streamed>(
+          Streamed{product.operation, product.attributes, i, product.inputs.size(), block});
       record.inputs.insert(record.inputs.end(), product.inputs.begin(), product.inputs.end());
       value.source = Source::fleeting;
       is_streamed[maker] = true;
