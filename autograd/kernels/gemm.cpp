@@ -162,8 +162,26 @@ ProductPlan<T> plan_of(const Problem<T>& problem) {
           .terms = terms_of_block(problem)};
 }
 
+// So few multiply-adds take less than the choice of a function for vectors.
+constexpr std::size_t tiny = 9;
+
+template <typename T>
+void multiply_tiny(const Problem<T>& problem) {
+  const auto& [m, n, k, a, b, c, ldc] = problem;
+  for (std::size_t i = 0; i < m; ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      const T* x = a.data + i * a.row;
+      const T* y = b.data + j * b.column;
+      T sum = *x * *y + T{0};  // as other sums begin with 0, none is -0
+      for (std::size_t p = 1; p < k; ++p) sum += *(x += a.column) * *(y += b.row);
+      c[i * ldc + j] = sum;
+    }
+  }
+}
+
 template <typename T>
 void multiply(const Problem<T>& problem) {
+  if (problem.m * problem.n * problem.k <= tiny) return multiply_tiny(problem);
   multiply_parts(problem, plan_of(problem));
 }
 

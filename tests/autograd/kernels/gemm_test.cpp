@@ -209,6 +209,26 @@ TYPED_TEST(FloatingGemm, ZeroTimesNanIsNanAndStaysInItsRowOrColumn) {
   });
 }
 
+// Every sum begins with 0, and 0 + -0 is 0: of one term, too, and of so few that vectors are not asked.
+TYPED_TEST(FloatingGemm, NoSumIsNegativeZero) {
+  for_each_instruction_set([] {
+    for (const std::size_t m : {1U, 2U, 13U}) {
+      for (const std::size_t n : {1U, 3U, 19U}) {
+        for (const std::size_t k : {1U, 2U, 40U}) {
+          for (const bool transposed : {false, true}) {
+            const Matrix<TypeParam> a(m, k, transposed, 0, -1), zeros(k, n, transposed, 0, 0);
+            Matrix<TypeParam> c(m, n, false, 0, 7);
+            multiply(m, n, k, a, zeros, c);
+            for (const TypeParam x : c.elements) {
+              ASSERT_TRUE(x == TypeParam{0} && !std::signbit(x)) << m << "x" << n << "x" << k << ": " << x;
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
 // Terms are added up in blocks: one by one, half a million of 0.1 would be off by 1 % in f32.
 TYPED_TEST(FloatingGemm, FewRowsAddUpManyTermsInBlocks) {
   constexpr std::size_t k = 500'000, n = 16;
