@@ -286,12 +286,13 @@ Graph lay_out_once(Graph graph) {
     if (found != layouts.end() && readers[found->second.number] >= fewest_readers) {
       auto& [maker, input, attributes, number] = found->second;
       record.attributes = std::move(attributes);
-      if (!made_by_number.contains(number)) {
-        maker.outputs[0] = graph.add_value(graph.values[maker.inputs[0].value].dtype, maker.outputs[0].shape);
-        made_by_number[number] = maker.outputs[0];
+      const auto [made, is_new] = made_by_number.try_emplace(number);
+      if (is_new) {
+        made->second = graph.add_value(graph.values[maker.inputs[0].value].dtype, maker.outputs[0].shape);
+        maker.outputs[0] = made->second;
         records.push_back(std::move(maker));
       }
-      record.inputs[input] = made_by_number[number];
+      record.inputs[input] = made->second;
     }
     records.push_back(std::move(record));
   }

@@ -164,6 +164,7 @@ ProductPlan<T> plan_of(const Problem<T>& problem) {
 
 // So few multiply-adds take less than the choice of a function for vectors.
 constexpr std::size_t tiny = 9;
+static_assert(tiny < equal_bits_from, "parts of a larger product are summed up as the whole is");
 
 template <typename T>
 void multiply_tiny(const Problem<T>& problem) {

@@ -39,9 +39,9 @@ Function products(int count, bool transpose_a = false) {
 TEST(CompiledLayout, GivesTheBitsOfEagerForShapesAroundTheLimits) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const bool transpose_a : {false, true}) {
-      for (const std::int64_t m : {1, 15, 16, 65, 300}) {
-        for (const std::int64_t n : {1, 15, 16, 40, 130}) {
-          for (const std::int64_t k : {1, 2, 9, 257, 600}) {
+      for (const std::int64_t m : {1, 15, 16, 64, 65, 300}) {
+        for (const std::int64_t n : {1, 15, 16, 17, 40, 130}) {
+          for (const std::int64_t k : {1, 2, 8, 9, 257, 600}) {
             const Tensor a = numbers(transpose_a ? Shape{k, m} : Shape{m, k}, 1, dtype), b = numbers({n, k}, 2, dtype);
             const bool is_laid_out = m >= 16 && n >= 16 && k > 1;
             EXPECT_EQ(transposes_of(products(8, transpose_a), a, b), is_laid_out ? 1U : 0U);
