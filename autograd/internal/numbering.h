@@ -28,7 +28,7 @@ class Numbering {
   std::uint32_t next_ = 0;
 };
 
-/// Attributes as words, by their text: its digits are printed to the last bit. And a shape.
+/// Attributes of calls of one operation, as words: their values, whose names and order it gives. And a shape.
 void add_words(Numbering::Words& words, const Attributes& attributes);
 void add_words(Numbering::Words& words, const Shape& shape);
 

@@ -53,7 +53,8 @@ class Recomputing {
   void note_reads(std::size_t r) {
     for (const Use& use : graph_.records[r].inputs) {
       std::vector<std::size_t>& readers = readers_[use.value];
-      if (std::find(readers.begin(), readers.end(), r) == readers.end()) readers.push_back(r);
+      const auto at = std::lower_bound(readers.begin(), readers.end(), r);
+      if (at == readers.end() || *at != r) readers.insert(at, r);
     }
   }
 
@@ -140,7 +141,7 @@ class Recomputing {
   }
 
   Graph graph_;
-  std::vector<std::vector<std::size_t>> readers_;  // by value: records
+  std::vector<std::vector<std::size_t>> readers_;  // by value: records, in order
   std::vector<bool> is_passed_on_;                 // by value: as a result or to a slot
   std::vector<bool> is_left_out_;                  // by record
 };

@@ -65,7 +65,8 @@ void multiply_by_dots(const Dots<T>& all, std::size_t x, std::size_t y) {
     dots.x += i * dots.x_row;
     dots.c += i * dots.c_x;
     for (std::size_t j = 0, count_y = 0; j < y; j += count_y) {
-      count_y = quotient_up(y - j, quotient_up(y - j, rows_with));
+      const std::size_t left = y - j;
+      count_y = left <= rows_with ? left : quotient_up(left, quotient_up(left, rows_with));
       dots_function<T>(count_x, count_y)(dots);
       dots.y += count_y * dots.y_row;
       dots.c += count_y * dots.c_y;

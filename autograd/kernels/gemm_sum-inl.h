@@ -24,23 +24,47 @@ HWY_BEFORE_NAMESPACE();
 namespace wengert::kernels::HWY_NAMESPACE {
 namespace {
 
+// Vectors side by side, of which the last may be less than whole.
+template <class D, std::size_t count>
+struct SideBySide {
+  using T = hn::TFromD<D>;
+  static constexpr std::size_t before_last = (count - 1) * hn::MaxLanes(D());
+  LastVector<D> last;
+
+  HWY_INLINE void load(const T* from, hn::Vec<D> (&vectors)[count]) const {
+    HWY_UNROLL(2)
+    for (std::size_t v = 0; v + 1 < count; ++v) vectors[v] = hn::LoadU(D(), from + v * hn::MaxLanes(D()));
+    vectors[count - 1] = last.load(from + before_last);
+  }
+  HWY_INLINE void store(const hn::Vec<D> (&vectors)[count], T* to) const {
+    HWY_UNROLL(2)
+    for (std::size_t v = 0; v + 1 < count; ++v) hn::StoreU(vectors[v], D(), to + v * hn::MaxLanes(D()));
+    last.store(vectors[count - 1], to + before_last);
+  }
+};
+
 // Where rows of B are contiguous and terms few: what these products take is reading and writing their sum, which
-// therefore stays in registers through all of them, a vector's columns of so many rows.
-template <typename T>
+// therefore stays in registers through all of them: of so many rows some vectors. A product of one term is added as it
+// is made, others wait in registers for their last term.
+template <std::size_t count, std::size_t vectors, bool has_one_term, typename T>
 void add_up_tile(const ProductSum<T>& sum, std::size_t i, std::size_t j) {
   using D = Lanes<T>;
+  using Vectors = SideBySide<D, vectors>;
   const D d;
-  constexpr std::size_t count = tile_rows;
   const auto& [m, n, k, a_layout, b_layout, c, ldc] = sum.part;
-  const LastVector<D> vector = {d, std::min(vector_length<T>, n - j)};
+  const Vectors columns = {{d, std::min(n - j - Vectors::before_last, vector_length<T>)}};
   // Rows that C has not are its last one again.
-  std::array<std::size_t, count> rows;
-  for (std::size_t r = 0; r < count; ++r) rows[r] = std::min(i + r, m - 1);
-  hn::Vec<D> total[count];
+  std::array<std::size_t, count> rows, rows_of_a;
+  for (std::size_t r = 0; r < count; ++r) {
+    rows[r] = std::min(i + r, m - 1);
+    rows_of_a[r] = rows[r] * a_layout.row;
+  }
+  hn::Vec<D> total[count][vectors];
   HWY_UNROLL(12)
   for (std::size_t r = 0; r < count; ++r) {
-    // −0 is what leaves every number as it is.
-    total[r] = sum.before == nullptr ? hn::Set(d, T{-0.0}) : vector.load(sum.before + rows[r] * ldc + j);
+    HWY_UNROLL(2)
+    for (auto& x : total[r]) x = hn::Set(d, T{-0.0});  // which leaves every number as it is
+    if (sum.before != nullptr) columns.load(sum.before + rows[r] * ldc + j, total[r]);
   }
   for (std::size_t product = 0; product < sum.products(); ++product) {
     const T* a = sum.a(product);
@@ -52,30 +76,58 @@ void add_up_tile(const ProductSum<T>& sum, std::size_t i, std::size_t j) {
       hwy::Prefetch(operand);
       hwy::Prefetch(operand + line);
     }
-    hn::Vec<D> next[count];
-    HWY_UNROLL(12)
-    for (auto& x : next) x = hn::Zero(d);
-    for (std::size_t p = 0; p < k; ++p, a += a_layout.column, b += b_layout.row) {
-      auto row = vector.load(b);
-      keep_in_register(row);
+    hn::Vec<D> row[vectors];
+    if constexpr (has_one_term) {
+      columns.load(b, row);
       HWY_UNROLL(12)
-      for (std::size_t r = 0; r < count; ++r) next[r] = hn::MulAdd(hn::Set(d, a[rows[r] * a_layout.row]), row, next[r]);
+      for (std::size_t r = 0; r < count; ++r) {
+        const auto factor = hn::Set(d, a[rows_of_a[r]]);
+        HWY_UNROLL(2)
+        for (std::size_t v = 0; v < vectors; ++v)
+          total[r][v] = hn::Add(total[r][v], hn::MulAdd(factor, row[v], hn::Zero(d)));
+      }
+    } else {
+      hn::Vec<D> next[1][count][vectors];
+      set_to_zero(d, next);
+      for (std::size_t p = 0; p < k; ++p, a += a_layout.column, b += b_layout.row) {
+        columns.load(b, row);
+        keep_in_register(row[0]);
+        HWY_UNROLL(12)
+        for (std::size_t r = 0; r < count; ++r) {
+          const auto factor = hn::Set(d, a[rows_of_a[r]]);
+          HWY_UNROLL(2)
+          for (std::size_t v = 0; v < vectors; ++v) next[0][r][v] = hn::MulAdd(factor, row[v], next[0][r][v]);
+        }
+      }
+      HWY_UNROLL(12)
+      for (std::size_t r = 0; r < count; ++r) {
+        HWY_UNROLL(2)
+        for (std::size_t v = 0; v < vectors; ++v) total[r][v] = hn::Add(total[r][v], next[0][r][v]);
+      }
     }
-    HWY_UNROLL(12)
-    for (std::size_t r = 0; r < count; ++r) total[r] = hn::Add(total[r], next[r]);
   }
   HWY_UNROLL(12)
-  for (std::size_t r = 0; r < count; ++r) vector.store(total[r], c + rows[r] * ldc + j);
+  for (std::size_t r = 0; r < count; ++r) columns.store(total[r], c + rows[r] * ldc + j);
+}
+
+// So many vectors at a time, and one where there is no more.
+template <std::size_t rows, std::size_t vectors, bool has_one_term, typename T>
+void add_up_tiles(const ProductSum<T>& sum) {
+  constexpr std::size_t v = vector_length<T>;
+  for (std::size_t i = 0; i < sum.part.m; i += rows) {
+    for (std::size_t j = 0, width = 0; j < sum.part.n; j += width) {
+      const bool is_one = vectors == 1 || sum.part.n - j <= v;
+      width = is_one ? v : vectors * v;
+      (is_one ? add_up_tile<rows, 1, has_one_term, T> : add_up_tile<rows, vectors, has_one_term, T>)(sum, i, j);
+    }
+  }
 }
 
 template <typename T>
 void add_up(const ProductSum<T>& sum) {
   const auto& [m, n, k, a, b, c, ldc] = sum.part;
   if (has_few_terms(k, b)) {
-    for (std::size_t i = 0; i < m; i += tile_rows) {
-      for (std::size_t j = 0; j < n; j += vector_length<T>) add_up_tile(sum, i, j);
-    }
-    return;
+    return k == 1 ? add_up_tiles<tile_rows - 1, 2, true>(sum) : add_up_tiles<tile_rows, 1, false>(sum);
   }
   for (std::size_t i = 0; sum.before != nullptr && i < m; ++i) std::copy_n(sum.before + i * ldc, n, c + i * ldc);
   for (std::size_t i = 0; i < sum.products(); ++i) {

@@ -182,9 +182,10 @@ TYPED_TEST(GemmBits, ASumOfProductsHasTheBitsOfProductsAddedOneByOne) {
   struct Shape {
     std::size_t m, n, k;
   };
-  const std::vector<Shape> shapes = {{4, 2, 1},    {5, 4, 3},      {6, 5, 8},    {7, 4, 3},    {8, 3, 6},
-                                     {10, 10, 1},  {13, 17, 8},    {25, 3, 5},   {16, 16, 9},  {31, 50, 8},
-                                     {20, 33, 40}, {150, 70, 256}, {300, 40, 3}, {40, 300, 30}};
+  const std::vector<Shape> shapes = {{4, 2, 1},    {5, 4, 3},      {6, 5, 8},    {7, 4, 3},     {8, 3, 6},
+                                     {10, 10, 1},  {13, 17, 8},    {25, 3, 5},   {16, 16, 9},   {31, 50, 8},
+                                     {20, 33, 40}, {150, 70, 256}, {300, 40, 3}, {40, 300, 30}, {5, 8, 1},
+                                     {6, 9, 1},    {11, 15, 1},    {12, 17, 1},  {13, 33, 1},   {70, 100, 1}};
   constexpr std::size_t products = 11;
   for_each_instruction_set([&] {
     std::mt19937_64 random(4);
@@ -203,12 +204,21 @@ TYPED_TEST(GemmBits, ASumOfProductsHasTheBitsOfProductsAddedOneByOne) {
           const MatrixView a = operands[0].view(), b = operands[1].view();
           if (!can_sum(dtype_of<TypeParam>, size(m), size(n), size(k), b)) continue;
           Matrix<TypeParam> product(m, n, false, 0, 0), expected = before, given(m, n, false, 0, 7);
-          for (std::size_t i = 0; i < products; ++i) {
-            multiply(m, n, k, operands[2 * i], operands[2 * i + 1], product);
-            for (std::size_t e = 0; e < m * n; ++e) expected.elements[e] += product.elements[e];
-          }
-          gemm_sum(dtype_of<TypeParam>, size(m), size(n), size(k), a, b, factors, before.elements.data(),
-                   given.elements.data());
+          const auto add_products = [&](Matrix<TypeParam>& sum) {
+            for (std::size_t i = 0; i < products; ++i) {
+              multiply(m, n, k, operands[2 * i], operands[2 * i + 1], product);
+              for (std::size_t e = 0; e < m * n; ++e) sum.elements[e] += product.elements[e];
+            }
+          };
+          add_products(expected);
+          const auto sum_up = [&](const void* to) {
+            gemm_sum(dtype_of<TypeParam>, size(m), size(n), size(k), a, b, factors, to, given.elements.data());
+          };
+          sum_up(before.elements.data());
+          ASSERT_EQ(given.elements, expected.elements);
+          std::fill(expected.elements.begin(), expected.elements.end(), TypeParam{0});
+          add_products(expected);
+          sum_up(nullptr);
           ASSERT_EQ(given.elements, expected.elements);
         }
       }
