@@ -61,15 +61,12 @@ void multiply_by_dots(const Dots<T>& all, std::size_t x, std::size_t y) {
   for (std::size_t i = 0, count_x = 0; i < x; i += count_x) {
     if (y == 1 && x >= rows_together && x - i > 1) i = std::min(i, x - rows_together);
     count_x = x - i >= rows_together ? rows_together : 1;
-    Dots<T> dots = all;
-    dots.x += i * dots.x_row;
-    dots.c += i * dots.c_x;
+    const T* const first = all.x + i * all.x_row;
     for (std::size_t j = 0, count_y = 0; j < y; j += count_y) {
       const std::size_t left = y - j;
       count_y = left <= rows_with ? left : quotient_up(left, quotient_up(left, rows_with));
-      dots_function<T>(count_x, count_y)(dots);
-      dots.y += count_y * dots.y_row;
-      dots.c += count_y * dots.c_y;
+      dots_function<T>(count_x, count_y)({all.k, first, all.x_row, all.y + j * all.y_row, all.y_row,
+                                          all.c + i * all.c_x + j * all.c_y, all.c_x, all.c_y});
     }
   }
 }
