@@ -130,7 +130,7 @@ bool has_few_columns(const Problem<T>& problem) {
   constexpr std::size_t cost_of_multiplication = 12, multiplications_to_end = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
   // An operand whose columns lie as rows is laid out: B's rows for tiles, its columns for scalar products, for which
   // few rows wait.
-  constexpr std::size_t cost_of_element = 6;
+  const std::size_t cost_of_element = are_tiles_short && !is_interleaved(problem) ? 24 : 6;
   const std::size_t layout = cost_of_element * n * v * k;
   const std::size_t tiles = cost_of_term * v * rows * k;
   const std::size_t dots = cost_of_multiplication * n * rows * (round_up(k, v) + multiplications_to_end * v);

@@ -231,9 +231,10 @@ class BlockedProduct {
       const Range asked_terms = is_last ? terms_after : terms;
       const bool asks_for_b = asked_terms.size > 0 && (is_first || is_last || is_direct(panel));
       const std::size_t asking_strips = asks_for_b ? asking.strips : 0;
+      const std::size_t most_rows = packs_a_ || panel.size > vector_length<T> ? tile_rows : narrow_rows;
       std::size_t number = 0;
-      for (Range strip = next_strip(rows, rows.begin); strip.size > 0;
-           strip = next_strip(rows, strip.begin + tile.strips * strip.size)) {
+      for (Range strip = next_strip(rows, rows.begin, most_rows); strip.size > 0;
+           strip = next_strip(rows, strip.begin + tile.strips * strip.size, most_rows)) {
         const bool is_whole = panel.size == panel_width<T> && strip.size % step_rows == 0;
         const bool asks = number < asking_strips && (is_whole || asks_alone);
         const std::size_t equal = is_whole ? equal_strips(rows, strip.begin) : 1;

@@ -31,12 +31,12 @@ constexpr Range part(Range whole, std::size_t begin, std::size_t size) {
   return {begin, std::min(size, whole.end() - begin)};
 }
 
-// The next rows from `begin` that make a tile: the last two tiles as even as can be in steps of step_rows,
-// so that no thin tile remains, in which few sums would wait for each other.
-inline Range next_strip(Range rows, std::size_t begin) {
+// The next rows from `begin` that make a tile of so many rows at most: the last two tiles as even as can be in steps of
+// step_rows, so that no thin tile remains, in which few sums would wait for each other.
+inline Range next_strip(Range rows, std::size_t begin, std::size_t most = tile_rows) {
   const std::size_t left = rows.end() - begin;
-  const bool are_last_two = left > tile_rows && left <= 2 * tile_rows;
-  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), step_rows) : tile_rows);
+  const bool are_last_two = left > most && left <= 2 * most;
+  return part(rows, begin, are_last_two ? round_up(quotient_up(left, 2), step_rows) : most);
 }
 
 // How many strips from `begin` on are surely of the size of the next one.

@@ -180,14 +180,16 @@ constexpr std::array<TileFunction<T>, sizeof...(i)> tile_functions(std::index_se
   return {multiply_tile<D, i + 1, vectors, 1, T>...};
 }
 
-// The function for a tile of 1 … tile_rows rows and so many columns, up to tile_vectors vectors.
+// The function for a tile of so many columns, up to tile_vectors vectors, and 1 … tile_rows rows; of one vector up to
+// narrow_rows.
 template <typename T>
 TileFunction<T> tile_function(std::size_t rows, std::size_t columns) {
-  constexpr auto sizes = std::make_index_sequence<tile_rows>();
-  static constexpr std::array<std::array<TileFunction<T>, tile_rows>, tile_vectors + 1> functions = {
-      tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes),
-      tile_functions<Lanes<T>, 2, T>(sizes)};
-  return functions[vectors_for<T>(columns)][rows - 1];
+  static constexpr auto two = tile_functions<Lanes<T>, 2, T>(std::make_index_sequence<tile_rows>());
+  constexpr auto sizes = std::make_index_sequence<narrow_rows>();
+  static constexpr std::array<std::array<TileFunction<T>, narrow_rows>, tile_vectors> narrow = {
+      tile_functions<ShortLanes<T>, 1, T>(sizes), tile_functions<Lanes<T>, 1, T>(sizes)};
+  const std::size_t vectors = vectors_for<T>(columns);
+  return vectors == tile_vectors ? two[rows - 1] : narrow[vectors][rows - 1];
 }
 
 // Up to so many vectors of sums are added up in two chains, and those of one row.

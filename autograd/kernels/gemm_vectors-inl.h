@@ -50,6 +50,8 @@ constexpr std::size_t tile_vectors = 2;
 constexpr bool are_tiles_short = tile_rows <= 6;
 // Tiles of so many rows, of twice and of three times as many are what large products are made of.
 constexpr std::size_t step_rows = tile_rows / 3;
+// Of tiles one vector wide: the sums of a short one are so few that each would wait for the addition before.
+constexpr std::size_t narrow_rows = are_tiles_short && HWY_TARGET != HWY_SCALAR ? tile_rows + step_rows : tile_rows;
 
 // Tiles of few rows are wider, up to so many vectors, as registers allow.
 constexpr std::size_t wide_vectors = 4;
