@@ -189,7 +189,8 @@ TYPED_TEST(GemmBits, ASumOfProductsHasTheBitsOfProductsAddedOneByOne) {
   constexpr std::size_t products = 11;
   for_each_instruction_set([&] {
     std::mt19937_64 random(4);
-    for (const auto& [m, n, k] : shapes) {
+    for (const Shape& shape : shapes) {
+      const std::size_t m = shape.m, n = shape.n, k = shape.k;  // clang 14 captures no structured bindings
       for (const bool transposed_a : {false, true}) {
         for (const bool transposed_b : {false, true}) {
           SCOPED_TRACE(std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k));
