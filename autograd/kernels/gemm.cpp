@@ -129,7 +129,8 @@ bool has_few_columns(const Problem<T>& problem) {
   // A scalar product takes a multiplication per vector of terms, and three or five more to add up its lanes.
   constexpr std::size_t cost_of_multiplication = 12, multiplications_to_end = HWY_TARGET <= HWY_AVX3 ? 5 : 3;
   // An operand whose columns lie as rows is laid out: B's rows for tiles, its columns for scalar products, for which
-  // few rows wait.
+  // few rows wait. With AVX2 that was measured to take four times as long, unless rows of B are so short that
+  // vectors of them are taken apart.
   const std::size_t cost_of_element = are_tiles_short && !is_interleaved(problem) ? 24 : 6;
   const std::size_t layout = cost_of_element * n * v * k;
   const std::size_t tiles = cost_of_term * v * rows * k;
