@@ -9,10 +9,6 @@ namespace wengert::detail {
 namespace {
 
 void add_words(Numbering::Words& words, double number) { words.push_back(std::bit_cast<std::uint64_t>(number)); }
-void add_words(Numbering::Words& words, const Ints& numbers) {
-  words.push_back(numbers.size());
-  words.insert(words.end(), numbers.begin(), numbers.end());
-}
 template <typename T>
 requires std::is_integral_v<T> || std::is_enum_v<T>
 void add_words(Numbering::Words& words, T value) { words.push_back(static_cast<std::uint64_t>(value)); }
@@ -44,9 +40,9 @@ void add_words(Numbering::Words& words, const Attributes& attributes) {
   }
 }
 
-void add_words(Numbering::Words& words, const Shape& shape) {
-  words.push_back(shape.rank());
-  words.insert(words.end(), shape.begin(), shape.end());
+void add_words(Numbering::Words& words, std::span<const std::int64_t> numbers) {
+  words.push_back(numbers.size());
+  words.insert(words.end(), numbers.begin(), numbers.end());
 }
 
 }  // namespace wengert::detail

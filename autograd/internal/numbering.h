@@ -2,11 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include <wengert/autograd/attributes.h>
-#include <wengert/autograd/shape.h>
 
 namespace wengert::detail {
 
@@ -28,8 +28,9 @@ class Numbering {
   std::uint32_t next_ = 0;
 };
 
-/// Attributes of calls of one operation, as words: their values, whose names and order it gives. And a shape.
+/// Attributes of calls of one operation, as words: their values, whose names and order it gives. And a shape, or
+/// axes.
 void add_words(Numbering::Words& words, const Attributes& attributes);
-void add_words(Numbering::Words& words, const Shape& shape);
+void add_words(Numbering::Words& words, std::span<const std::int64_t> numbers);
 
 }  // namespace wengert::detail

@@ -63,8 +63,7 @@ void multiply_by_dots(const Dots<T>& all, std::size_t x, std::size_t y) {
     count_x = x - i >= rows_together ? rows_together : 1;
     const T* const first = all.x + i * all.x_row;
     for (std::size_t j = 0, count_y = 0; j < y; j += count_y) {
-      const std::size_t left = y - j;
-      count_y = left <= rows_with ? left : quotient_up(left, quotient_up(left, rows_with));
+      count_y = quotient_up(y - j, quotient_up(y - j, rows_with));
       dots_function<T>(count_x, count_y)({all.k, first, all.x_row, all.y + j * all.y_row, all.y_row,
                                           all.c + i * all.c_x + j * all.c_y, all.c_x, all.c_y});
     }
