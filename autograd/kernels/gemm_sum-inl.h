@@ -43,9 +43,43 @@ struct SideBySide {
   }
 };
 
+// One product, added to `total`, that of rows of A that begin at `a_rows`: of one term, as it is made …
+template <std::size_t rows, std::size_t vectors, typename T>
+HWY_INLINE void add_term_of(const T* a, const std::array<std::size_t, rows>& a_rows, const T* b,
+                            const SideBySide<Lanes<T>, vectors>& columns, hn::Vec<Lanes<T>> (&total)[rows][vectors]) {
+  const Lanes<T> d;
+  hn::Vec<Lanes<T>> row[vectors];
+  columns.load(b, row);
+  HWY_UNROLL(12)
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto factor = hn::Set(d, a[a_rows[r]]);
+    HWY_UNROLL(2)
+    for (std::size_t v = 0; v < vectors; ++v)
+      total[r][v] = hn::Add(total[r][v], hn::MulAdd(factor, row[v], hn::Zero(d)));
+  }
+}
+
+// … and of several, which wait in registers for the last.
+template <std::size_t rows, typename T>
+HWY_INLINE void add_terms_of(const Problem<T>& part, const T* a, const std::array<std::size_t, rows>& a_rows,
+                             const T* b, const SideBySide<Lanes<T>, 1>& columns, hn::Vec<Lanes<T>> (&total)[rows][1]) {
+  const Lanes<T> d;
+  hn::Vec<Lanes<T>> next[rows];
+  HWY_UNROLL(12)
+  for (auto& x : next) x = hn::Zero(d);
+  for (std::size_t p = 0; p < part.k; ++p, a += part.a.column, b += part.b.row) {
+    hn::Vec<Lanes<T>> row[1];
+    columns.load(b, row);
+    keep_in_register(row[0]);
+    HWY_UNROLL(12)
+    for (std::size_t r = 0; r < rows; ++r) next[r] = hn::MulAdd(hn::Set(d, a[a_rows[r]]), row[0], next[r]);
+  }
+  HWY_UNROLL(12)
+  for (std::size_t r = 0; r < rows; ++r) total[r][0] = hn::Add(total[r][0], next[r]);
+}
+
 // Where rows of B are contiguous and terms few: what these products take is reading and writing their sum, which
-// therefore stays in registers through all of them: of so many rows some vectors. A product of one term is added as it
-// is made, others wait in registers for their last term.
+// therefore stays in registers through all of them: of so many rows some vectors.
 template <std::size_t count, std::size_t vectors, bool has_one_term, typename T>
 void add_up_tile(const ProductSum<T>& sum, std::size_t i, std::size_t j) {
   using D = Lanes<T>;
@@ -76,34 +110,10 @@ void add_up_tile(const ProductSum<T>& sum, std::size_t i, std::size_t j) {
       hwy::Prefetch(operand);
       hwy::Prefetch(operand + line);
     }
-    hn::Vec<D> row[vectors];
     if constexpr (has_one_term) {
-      columns.load(b, row);
-      HWY_UNROLL(12)
-      for (std::size_t r = 0; r < count; ++r) {
-        const auto factor = hn::Set(d, a[rows_of_a[r]]);
-        HWY_UNROLL(2)
-        for (std::size_t v = 0; v < vectors; ++v)
-          total[r][v] = hn::Add(total[r][v], hn::MulAdd(factor, row[v], hn::Zero(d)));
-      }
+      add_term_of(a, rows_of_a, b, columns, total);
     } else {
-      hn::Vec<D> next[1][count][vectors];
-      set_to_zero(d, next);
-      for (std::size_t p = 0; p < k; ++p, a += a_layout.column, b += b_layout.row) {
-        columns.load(b, row);
-        keep_in_register(row[0]);
-        HWY_UNROLL(12)
-        for (std::size_t r = 0; r < count; ++r) {
-          const auto factor = hn::Set(d, a[rows_of_a[r]]);
-          HWY_UNROLL(2)
-          for (std::size_t v = 0; v < vectors; ++v) next[0][r][v] = hn::MulAdd(factor, row[v], next[0][r][v]);
-        }
-      }
-      HWY_UNROLL(12)
-      for (std::size_t r = 0; r < count; ++r) {
-        HWY_UNROLL(2)
-        for (std::size_t v = 0; v < vectors; ++v) total[r][v] = hn::Add(total[r][v], next[0][r][v]);
-      }
+      add_terms_of(sum.part, a, rows_of_a, b, columns, total);
     }
   }
   HWY_UNROLL(12)
