@@ -111,13 +111,16 @@ struct ReductionRule {
   Ints (*axes)(const Shape& input, const Attributes&) = nullptr;
 };
 
-/// An operand that a call lays out for itself, and the call with the operand that `operation` makes of it: the same
-/// bits.
+/// An operand that a call lays out for itself, or would read faster otherwise, and the call with what `operation` makes
+/// of it: the same bits.
 struct OtherLayout {
   std::size_t input = 0;
+  Shape seen = {};  ///< the shape in which `operation` sees the operand
   const Operation* operation = nullptr;
   Attributes attributes = {};
-  Attributes instead = {};  ///< of the call
+  const Operation* call = nullptr;  ///< instead
+  Attributes call_attributes = {};
+  std::size_t fewest_calls = 1;  ///< with the same operand, for which it pays
 };
 
 /// Where the elements of a result stand in the input, of an operation that only moves them: the one at an index is the
@@ -184,7 +187,8 @@ struct Operation {
   /// first, of the second and so on first + second + …, in order and with the bits of additions one by one. One operand
   /// more, at last, is what they are added to. Null for calls of which there is none.
   const Operation* (*summed_by)(Arguments types, const Attributes&) = nullptr;
-  /// Left out, or nothing: the call reads its operands as they are. Where many lay out the same, a replay does so once.
+  /// Left out, or nothing: the call reads its operands as they are. Where many would have the same, a replay lays it
+  /// out once.
   std::optional<OtherLayout> (*other_layout)(Arguments types, const Attributes&) = nullptr;
   /// The vector–Jacobian product, written with operations.
   std::function<void(const Vjp&)> vjp = {};

@@ -16,28 +16,26 @@
 namespace wengert::detail {
 namespace {
 
-/// An operand laid out otherwise: by what record, whose result has no value yet; the call that reads it; and the number
-/// of the layout among different ones.
+/// An operand laid out otherwise: by what record, whose result has no value yet; and the number of the layout among
+/// different ones.
 struct LaidOut {
+  OtherLayout layout;
   GraphRecord maker;
-  std::size_t input;
-  Attributes attributes;
   std::uint32_t number = 0;
 };
 
 std::optional<LaidOut> other_layout(const Graph& graph, const GraphRecord& record) {
   if (record.is_pointwise() || record.operation->other_layout == nullptr) return std::nullopt;
-  const auto layout = record.operation->other_layout(types_of(graph, record.inputs), record.attributes);
+  auto layout = record.operation->other_layout(types_of(graph, record.inputs), record.attributes);
   if (!layout) return std::nullopt;
-  const Use& use = record.inputs[layout->input];
-  LaidOut laid_out{{}, layout->input, layout->instead};
-  laid_out.maker.operation = layout->operation;
-  laid_out.maker.attributes = layout->attributes;
-  laid_out.maker.inputs.push_back(use);
+  GraphRecord maker;
+  maker.operation = layout->operation;
+  maker.attributes = layout->attributes;
+  maker.inputs.push_back({record.inputs[layout->input].value, layout->seen});
   TensorType type;
-  layout->operation->infer(types_of(graph, laid_out.maker.inputs), layout->attributes, std::span(&type, 1));
-  laid_out.maker.outputs.push_back({0, type.shape});
-  return laid_out;
+  layout->operation->infer(types_of(graph, maker.inputs), maker.attributes, std::span(&type, 1));
+  maker.outputs.push_back({0, type.shape});
+  return LaidOut{std::move(*layout), std::move(maker)};
 }
 
 /// Equal constants: by their dtype and bytes. What is large is not looked at.
@@ -266,7 +264,6 @@ Graph merge_equal_records(Graph graph) {
 }
 
 Graph lay_out_once(Graph graph) {
-  constexpr std::size_t fewest_readers = 8;  // a record takes what some five of them take to do it
   Numbering number_of;
   std::vector<std::size_t> readers(graph.records.size(), 0);  // by number
   std::map<std::size_t, LaidOut> layouts;                     // by record
@@ -283,16 +280,17 @@ Graph lay_out_once(Graph graph) {
   for (std::size_t r = 0; r < graph.records.size(); ++r) {
     GraphRecord& record = graph.records[r];
     const auto found = layouts.find(r);
-    if (found != layouts.end() && readers[found->second.number] >= fewest_readers) {
-      auto& [maker, input, attributes, number] = found->second;
-      record.attributes = std::move(attributes);
+    if (found != layouts.end() && readers[found->second.number] >= found->second.layout.fewest_calls) {
+      auto& [layout, maker, number] = found->second;
+      record.operation = layout.call;
+      record.attributes = std::move(layout.call_attributes);
       const auto [made, is_new] = made_by_number.try_emplace(number);
       if (is_new) {
         made->second = graph.add_value(graph.values[maker.inputs[0].value].dtype, maker.outputs[0].shape);
         maker.outputs[0] = made->second;
         records.push_back(std::move(maker));
       }
-      record.inputs[input] = made->second;
+      record.inputs[layout.input] = made->second;
     }
     records.push_back(std::move(record));
   }

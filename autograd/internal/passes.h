@@ -35,7 +35,7 @@ Graph compute_parts(Graph graph);
 /// each stays, and the products are no more written to memory.
 Graph gather_products(Graph graph);
 
-/// With operands that many records would each lay out for themselves laid out once.
+/// With operands that many records would each lay out for themselves, or read faster otherwise, laid out once.
 Graph lay_out_once(Graph graph);
 
 /// With pointwise records joined where they share operands or follow each other, have one shape and compute in one

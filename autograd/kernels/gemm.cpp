@@ -316,6 +316,18 @@ void gemm_join(DType dtype, std::int64_t elements, std::int64_t count, const voi
   });
 }
 
+std::int64_t columns_together(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t leading) {
+  // Four lines of a row each. A larger B is read from memory, along its rows (measured:
+  // docs/decisions/0023-products-of-a-graph-are-seen-together.md).
+  constexpr std::int64_t group_bytes = 256, fewest_pages = 64, most_rows = 64, most_bytes = std::int64_t{2} << 20;
+  static_assert(group_bytes / std::int64_t{sizeof(double)} >= equal_bits_from);
+  if (!is_floating(dtype)) return 0;
+  const auto size = static_cast<std::int64_t>(size_of(dtype)), group = group_bytes / size, row = leading * size;
+  const bool is_spread = 2 * row >= std::int64_t{page} && k * row >= fewest_pages * std::int64_t{page};
+  const bool are_few = m >= equal_bits_from && m <= most_rows;
+  return is_spread && are_few && n % group == 0 && k * n * size <= most_bytes ? group : 0;
+}
+
 bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b) {
   const auto terms = static_cast<std::size_t>(k);
   if (!is_floating(dtype) || terms == 0 || terms > block_terms) return false;

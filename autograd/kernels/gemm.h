@@ -33,6 +33,11 @@ std::int64_t gemm_block(std::int64_t k);
 /// The sum of the products of `count` blocks, so many elements each and one after the other in memory, as gemm adds.
 void gemm_join(DType dtype, std::int64_t elements, std::int64_t count, const void* products, void* sum);
 
+/// How many columns of B, whose rows are contiguous and `leading` elements apart, are better a matrix of their own, one
+/// such behind the other, for the same bits; 0: none. Such rows are on so many pages that a processor does not keep
+/// them at hand, and those of A too few to lay them out each time.
+std::int64_t columns_together(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t leading);
+
 /// Whether gemm_sum adds up such products: they are floating, and no sum in them depends on more than their terms.
 bool can_sum(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, const MatrixView& b);
 

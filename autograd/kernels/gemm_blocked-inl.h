@@ -50,7 +50,7 @@ class BlockedProduct {
         accumulate_(accumulate),
         terms_(terms),
         packs_a_(pays_to_pack_a(problem)),
-        packs_b_(problem.b.column != 1 || problem.m > rows_by_unpacked_b(problem)),
+        packs_b_(problem.b.column != 1 || problem.m > rows_by_unpacked_b(problem, accumulate)),
         packs_groups_(packs_b_ && is_huge_b(problem)),
         packed_columns_(columns_to_pack()),
         packed_a_(packs_a_ ? terms_ * std::min(problem.m, block_rows) : 0),

@@ -48,16 +48,18 @@ bool is_huge_b(const Problem<T>& problem) {
 }
 
 // Contiguous rows of B, that is: they are laid out for more rows of A than so many; for fewer where they are far apart,
-// and stand in each other's place in the caches or on more lines than they fill, or no cache keeps them.
+// and stand in each other's place in the caches, or C's, or on more lines than they fill, or no cache keeps them.
 template <typename T>
-std::size_t rows_by_unpacked_b(const Problem<T>& problem) {
+std::size_t rows_by_unpacked_b(const Problem<T>& problem, bool accumulate) {
   constexpr std::size_t many = 2 * block_rows;
   const std::size_t row_bytes = problem.b.row * sizeof(T);
   if (!are_far<T>(problem.b.row)) return many;
   if (are_tiles_short && row_bytes % page == 0 && problem.k >= 32) return 24;
-  if (problem.k < (are_tiles_short ? 64 : 129)) return many;
+  const bool is_half_page = row_bytes % (page / 2) == 0;
+  const bool is_in_place_of_c = accumulate && is_half_page && problem.ldc * sizeof(T) % (page / 2) == 0;
+  if (problem.k < (!are_tiles_short ? 129U : is_in_place_of_c ? 32U : 64U)) return many;
   if (row_bytes % page == 0 || row_bytes % (vector_length<T> * sizeof(T)) != 0) return 24;
-  if (are_tiles_short && row_bytes % (page / 2) == 0) return 48;
+  if (are_tiles_short && is_half_page) return 48;
   return !is_huge_b(problem) ? many : are_tiles_short ? 64 : 24;
 }
 

@@ -87,6 +87,14 @@ class Multiplication {
  public:
   Multiplication(std::span<const Tensor> inputs, const Attributes& attributes) : Multiplication(inputs, attributes, Product(inputs, attributes)) {}
 
+  /// With its results side by side: they are the columns of one matrix.
+  Multiplication side_by_side() const {
+    Multiplication result = *this;
+    result.result_leading_ = count_ * n_;
+    result.bytes_ = n_ * static_cast<std::int64_t>(size_of(dtype_));
+    return result;
+  }
+
   /// Some rows of the results' matrices, all of one.
   void rows(const void* a, const void* b, std::int64_t first, std::int64_t count, void* result) const {
     kernels::gemm(dtype_, count, n_, k_, left_from(a, first / m_, first % m_, 0), right_.at(b, first / m_), result, n_);
@@ -97,6 +105,16 @@ class Multiplication {
     return {m_, n_, work_, count_ == 1 && !left_.transposed,
             [*this](std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* result) {
               rows(inputs[0], inputs[1], first, count, result);
+            }};
+  }
+
+  /// The same of results side by side: rows of all.
+  RowKernel wide_row_kernel() const {
+    return {m_, result_leading_, work_, !left_.transposed,
+            [*this](std::span<const void* const> inputs, std::int64_t first, std::int64_t count, void* result) {
+              const kernels::MatrixView left = left_from(inputs[0], 0, first, 0);
+              for (std::int64_t i = 0; i < count_; ++i)
+                kernels::gemm(dtype_, count, n_, k_, left, right_.at(inputs[1], i), static_cast<std::byte*>(result) + i * bytes_, result_leading_);
             }};
   }
 
@@ -125,6 +143,12 @@ class Multiplication {
     return right_.transposed && k_ > 1 && is_floating(dtype_) && std::min(m_, n_) >= RowKernel::fewest;
   }
 
+  /// Into groups of how many columns the one on the right is better cut, each a matrix of its own; 0: none.
+  std::int64_t columns_together() const {
+    const bool is_laid_out = !right_.transposed || lays_out_right();
+    return is_laid_out ? kernels::columns_together(dtype_, m_, n_, k_, right_.transposed ? n_ : right_.leading) : 0;
+  }
+
   bool can_sum() const { return count_ == 1 && kernels::can_sum(dtype_, m_, n_, k_, right_.at(nullptr, 0)); }
 
   /// Of pairs of matrices the sum of the products; with one matrix more, added to that.
@@ -136,7 +160,7 @@ class Multiplication {
 
   void operator()(const void* a, const void* b, void* result) const {
     const auto multiply_one = [&](std::int64_t i) {
-      kernels::gemm(dtype_, m_, n_, k_, left_.at(a, i), right_.at(b, i), static_cast<std::byte*>(result) + i * bytes_, n_);
+      kernels::gemm(dtype_, m_, n_, k_, left_.at(a, i), right_.at(b, i), static_cast<std::byte*>(result) + i * bytes_, result_leading_);
     };
     if (count_ == 1) return multiply_one(0);  // in parts, where it is worth it
     kernels::parallel_ranges(count_, 1, work_, [&](std::int64_t begin, std::int64_t end) {
@@ -147,7 +171,7 @@ class Multiplication {
  private:
   Multiplication(std::span<const Tensor> inputs, const Attributes& attributes, const Product& product)
       : dtype_(inputs[0].dtype()), m_(product.m), n_(product.n), k_(product.k), count_(product.batch.elements()),
-        bytes_(m_ * n_ * static_cast<std::int64_t>(size_of(dtype_))),
+        result_leading_(n_), bytes_(m_ * n_ * static_cast<std::int64_t>(size_of(dtype_))),
         work_(static_cast<double>(count_ * m_ * n_) * static_cast<double>(k_)),
         left_(inputs[0], product.batch, attributes.flag("transpose_a")),
         right_(inputs[1], product.batch, attributes.flag("transpose_b")) {
@@ -164,7 +188,7 @@ class Multiplication {
   }
 
   DType dtype_;
-  std::int64_t m_, n_, k_, count_, bytes_;
+  std::int64_t m_, n_, k_, count_, result_leading_, bytes_;
   double work_;
   Matrices left_, right_;
 };
@@ -188,6 +212,41 @@ const Operation& sum_of_products() {
       },
   };
   return operation;
+}
+
+/// A product with the columns of a matrix in groups, each a matrix of its own, which graphs alone are made of.
+const Operation& product_by_groups() {
+  static const Operation operation = {
+      .name = "product_by_groups",
+      .category = Category::linear_algebra,
+      .inputs = 2,
+      .flop = flop_of,
+      .prepare = [](auto types, const Attributes& attributes) -> Operation::Prepared {
+        return [multiply = Multiplication(types, attributes).side_by_side()](auto inputs, auto results) { multiply(inputs[0], inputs[1], results[0]); };
+      },
+      .prepare_rows = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).side_by_side().wide_row_kernel(); },
+  };
+  return operation;
+}
+
+/// The matrix on the right in groups of columns, or else as its transpose, where a product would transpose it.
+std::optional<OtherLayout> layout_of_right(Operation::Arguments types, const Attributes& attributes) {
+  const Shape& right = types[1].shape();
+  if (right.rank() != 2) return std::nullopt;
+  const bool ta = attributes.flag("transpose_a"), tb = attributes.flag("transpose_b");
+  // Measured: a transposition takes what five products take to lay the matrix out, groups what nine to twenty gain.
+  constexpr std::size_t fewest_to_transpose = 8, fewest_to_group = 24;
+  const Attributes call_attributes = {{"transpose_a", ta}, {"transpose_b", false}};
+  const Operation* const transpose = find_operation("transpose");
+  const Multiplication multiply(types, attributes);
+  const std::int64_t together = types[0].rank() == 2 ? multiply.columns_together() : 0;
+  if (together > 0) {
+    const Shape seen = tb ? Shape{right[0] / together, together, right[1]} : Shape{right[0], right[1] / together, together};
+    const Ints axes = tb ? Ints{0, 2, 1} : Ints{1, 0, 2};
+    return OtherLayout{1, seen, transpose, {{"axes", axes}}, &product_by_groups(), call_attributes, fewest_to_group};
+  }
+  if (!multiply.lays_out_right()) return std::nullopt;
+  return OtherLayout{1, right, transpose, {{"axes", Ints{}}}, find_operation("matmul"), call_attributes, fewest_to_transpose};
 }
 
 /// All axes but the last as one.
@@ -244,11 +303,7 @@ WENGERT_OPERATION(matmul) {
       .prepare_rows = [](auto types, const Attributes& attributes) { return Multiplication(types, attributes).row_kernel(); },
       .prepare_terms = [](Operation::Arguments types, const Attributes& attributes) { return Multiplication(types, attributes).term_kernel(); },
       .summed_by = [](Operation::Arguments types, const Attributes& attributes) { return Multiplication(types, attributes).can_sum() ? &sum_of_products() : nullptr; },
-      .other_layout = [](Operation::Arguments types, const Attributes& attributes) -> std::optional<OtherLayout> {
-        if (types[1].rank() != 2 || !Multiplication(types, attributes).lays_out_right()) return std::nullopt;
-        return OtherLayout{1, find_operation("transpose"), {{"axes", Ints{}}},
-                           {{"transpose_a", attributes.flag("transpose_a")}, {"transpose_b", false}}};
-      },
+      .other_layout = layout_of_right,
       .vjp = product_vjp,
       .samples = [] {
         const Tensor& a = detail::sample_matrix();

@@ -9,7 +9,8 @@
 #include <wengert/autograd/operations.h>
 #include <wengert/autograd/tape.h>
 
-// A matrix that several products read as its transpose is transposed once.
+// A matrix that several products read as its transpose is transposed once; one whose rows are far apart is laid out
+// once in groups of columns.
 
 namespace wengert {
 namespace {
@@ -26,12 +27,12 @@ std::size_t transposes_of(const Function& function, const Tensor& a, const Tenso
   return transposes_in(programs.with);
 }
 
-/// So many products with the transpose of b.
-Function products(int count, bool transpose_a = false) {
+/// So many products with the transpose of b, or b.
+Function products(int count, bool transpose_a = false, bool transpose_b = true) {
   return [=](const Tensor& a, const Tensor& b) {
     Tensors results;
     for (int i = 0; i < count; ++i)
-      results.push_back(matmul(a * (1.0 - 0.25 * i), b, {.transpose_a = transpose_a, .transpose_b = true}));
+      results.push_back(matmul(a * (1.0 - 0.25 * i), b, {.transpose_a = transpose_a, .transpose_b = transpose_b}));
     return results;
   };
 }
@@ -96,6 +97,68 @@ TEST(CompiledLayout, IsThatOfTheWeightsInTheGradientOfARecurrentNet) {
     return tape.gradient(sum(h * h), Tensors{weights});
   };
   EXPECT_EQ(transposes_of(gradient, numbers({32, 128}, 1), numbers({128, 128}, 2) * 0.2), 1U);
+}
+
+/// The same with groups of columns: how many products read them.
+std::size_t grouped_of(const Function& function, const Tensor& a, const Tensor& b) {
+  const Programs programs = expect_eager_bits(function, std::array{a, b}, {.lay_out_once = false});
+  EXPECT_EQ(occurrences(programs.without, "product_by_groups"), 0U);
+  return occurrences(replayed(programs.with), " product_by_groups ");
+}
+
+constexpr int enough_to_group = 24;
+
+// Rows that are half a page apart or more, on 64 pages or more: here of 512 numbers of f32 and 256 of f64 at least.
+TEST(CompiledLayout, OfColumnsInGroupsGivesTheBitsOfEagerForShapesAroundTheLimits) {
+  struct Case {
+    std::int64_t m, n, k;
+    bool is_grouped;
+  };
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const std::int64_t row = dtype == DType::f32 ? 512 : 256, group = row / 8;
+    const std::array cases = {
+        Case{15, row, 128, false},    Case{16, row, 128, true},      Case{17, row + group, 130, true},
+        Case{64, row, 128, true},     Case{65, row, 128, false},     Case{20, row - group, 300, false},
+        Case{20, row, 127, false},    Case{20, row + 1, 128, false}, Case{33, 2 * row, 257, true},
+        Case{16, 2 * row, 512, true}, Case{16, 2 * row, 513, false}};
+    for (const auto& [m, n, k, is_grouped] : cases) {
+      const Tensor a = numbers({m, k}, 1, dtype), b = numbers({k, n}, 2, dtype);
+      const std::size_t expected = is_grouped ? enough_to_group : 0;
+      EXPECT_EQ(grouped_of(products(enough_to_group, false, false), a, b), expected) << m << " x " << n << " x " << k;
+    }
+  }
+}
+
+TEST(CompiledLayout, OfColumnsInGroupsIsAlsoThatOfATransposedMatrix) {
+  const Tensor b = numbers({128, 512}, 2), a = numbers({32, 128}, 1);
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      const Tensor left = ta ? transpose(a) : a, right = tb ? transpose(b) : b;
+      EXPECT_EQ(grouped_of(products(enough_to_group, ta, tb), left, right), std::size_t{enough_to_group});
+    }
+  }
+}
+
+TEST(CompiledLayout, OfColumnsInGroupsIsMadeForManyProductsOfMatrices) {
+  const Tensor a = numbers({20, 128}, 1), b = numbers({128, 512}, 2);
+  EXPECT_EQ(grouped_of(products(enough_to_group - 1, false, false), a, b), 0U);
+  const Tensor batch = numbers({2, 20, 128}, 1);
+  EXPECT_EQ(grouped_of(products(enough_to_group, false, false), batch, b), 0U);
+}
+
+TEST(CompiledLayout, OfColumnsInGroupsIsReadByRowsThatThreadsDivide) {
+  const Function function = [](const Tensor& x, const Tensor& w) {
+    Tensor h = x;
+    for (int i = 0; i < enough_to_group; ++i) {
+      const Tensors gates = split(matmul(h, w), 4, 1);
+      h = sigmoid(gates[0]) * tanh(gates[1]) + gates[2] * gates[3];
+    }
+    return Tensors{h};
+  };
+  const Tensor x = numbers({32, 128}, 1), w = numbers({128, 512}, 2) * 0.2;
+  const Programs programs = expect_eager_bits(function, std::array{x, w}, {.lay_out_once = false});
+  EXPECT_GT(occurrences(replayed(programs.with), "\n   | "), 0U);
+  EXPECT_EQ(occurrences(replayed(programs.with), " product_by_groups "), std::size_t{enough_to_group});
 }
 
 }  // namespace
