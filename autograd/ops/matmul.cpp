@@ -233,20 +233,21 @@ const Operation& product_by_groups() {
 std::optional<OtherLayout> layout_of_right(Operation::Arguments types, const Attributes& attributes) {
   const Shape& right = types[1].shape();
   if (right.rank() != 2) return std::nullopt;
-  const bool ta = attributes.flag("transpose_a"), tb = attributes.flag("transpose_b");
-  // Measured: a transposition takes what five products take to lay the matrix out, groups what nine to twenty gain.
-  constexpr std::size_t fewest_to_transpose = 8, fewest_to_group = 24;
-  const Attributes call_attributes = {{"transpose_a", ta}, {"transpose_b", false}};
-  const Operation* const transpose = find_operation("transpose");
   const Multiplication multiply(types, attributes);
   const std::int64_t together = types[0].rank() == 2 ? multiply.columns_together() : 0;
+  const bool transposes = multiply.lays_out_right();
+  if (together == 0 && !transposes) return std::nullopt;
+  // Measured: a transposition takes what five products take to lay the matrix out, groups what nine to twenty gain.
+  const std::size_t fewest_calls = transposes ? 8 : 24;
+  Shape seen = right;
+  Ints axes;
   if (together > 0) {
-    const Shape seen = tb ? Shape{right[0] / together, together, right[1]} : Shape{right[0], right[1] / together, together};
-    const Ints axes = tb ? Ints{0, 2, 1} : Ints{1, 0, 2};
-    return OtherLayout{1, seen, transpose, {{"axes", axes}}, &product_by_groups(), call_attributes, fewest_to_group};
+    seen = transposes ? Shape{right[0] / together, together, right[1]} : Shape{right[0], right[1] / together, together};
+    axes = transposes ? Ints{0, 2, 1} : Ints{1, 0, 2};
   }
-  if (!multiply.lays_out_right()) return std::nullopt;
-  return OtherLayout{1, right, transpose, {{"axes", Ints{}}}, find_operation("matmul"), call_attributes, fewest_to_transpose};
+  const Operation* const call = together > 0 ? &product_by_groups() : find_operation("matmul");
+  return OtherLayout{1, seen, find_operation("transpose"), {{"axes", axes}},
+                     call, {{"transpose_a", attributes.flag("transpose_a")}, {"transpose_b", false}}, fewest_calls};
 }
 
 /// All axes but the last as one.

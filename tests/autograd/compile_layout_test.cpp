@@ -139,6 +139,15 @@ TEST(CompiledLayout, OfColumnsInGroupsIsAlsoThatOfATransposedMatrix) {
   }
 }
 
+// Of a transposed matrix it saves a transposition by each product.
+TEST(CompiledLayout, OfColumnsInGroupsIsMadeForEightProductsWithATransposedMatrix) {
+  const Tensor a = numbers({32, 128}, 1), b = numbers({512, 128}, 2);
+  for (const int count : {7, 8, 23}) {
+    const std::size_t expected = count < 8 ? 0 : static_cast<std::size_t>(count);
+    EXPECT_EQ(grouped_of(products(count), a, b), expected) << count;
+  }
+}
+
 TEST(CompiledLayout, OfColumnsInGroupsIsMadeForManyProductsOfMatrices) {
   const Tensor a = numbers({20, 128}, 1), b = numbers({128, 512}, 2);
   EXPECT_EQ(grouped_of(products(enough_to_group - 1, false, false), a, b), 0U);
